@@ -1,0 +1,48 @@
+# Every target makes the environment it needs. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+GPU_PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help install sweep test test-slow lint ui gpu-check embedded screenshots clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(INSTALLED) ## make .venv with greenexp and its tools
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+sweep: install ## run the study: every embedded model x every tactic
+	$(BIN)/python -m greenexp -m model=all tactic=all
+
+test: lint ## lint, types and the tests that take seconds
+	$(BIN)/python -m pytest
+
+test-slow: install ## the tests that take longer: real sweeps, compilers, a browser
+	$(BIN)/python -m pytest -m 'slow and not gpu'
+
+lint: install ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+ui: install ## the MLflow UI over the runs
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
+
+gpu-check: ## the tests that need a CUDA device, with GPU_PYTHON (default python3)
+	$(GPU_PYTHON) -m pytest -m gpu
+
+embedded: install ## train the embedded classifiers anew
+	$(BIN)/python -m greenexp.models.train_embedded
+
+screenshots: install ## take the README's pictures from the runs at hand (needs chromium)
+	$(BIN)/python docs/screenshots.py --backend-store-uri sqlite:///mlruns/mlflow.db --out docs/images
+
+clean: ## remove the environment and caches; runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

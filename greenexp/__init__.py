@@ -1,0 +1,1 @@
+"""greenexp measures what optimization tactics do to a pre-trained image classifier."""

@@ -1,0 +1,101 @@
+"""The command: compose, check, run in a child, record."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from greenexp.config import GROUPS, SWEEPER, config_dir, register
+from greenexp.errors import GreenexpError, RunsFailed
+
+FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
+INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 where every run ended well, else 1."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Runs the command line and returns the exit code; errors meant for the user take one line."""
+    from greenexp import console
+    from greenexp.sweep.arguments import expand
+    from greenexp.sweep.messages import one_line
+
+    keep_traceback = FULL_ERROR in os.environ
+    os.environ[FULL_ERROR] = "1"  # errors come here rather than to Hydra's own printer
+    register()
+    try:
+        expanded = expand(arguments, config_dir())
+        for line in expanded.notes:
+            console.note(line)
+        sys.argv[1:] = expanded.arguments
+        _hydra_main()
+    except KeyboardInterrupt:
+        console.note("interrupted; runs that had ended are recorded")
+        return INTERRUPTED
+    except Exception as error:
+        message = one_line(error)
+        if message is None or keep_traceback:
+            raise
+        console.note(f"greenexp: {message}")
+        return 1
+    return 0
+
+
+@hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
+def _hydra_main(cfg: DictConfig) -> str:
+    """Measures and records one cell; returns the path of its journal."""
+    from greenexp import console
+
+    try:
+        return _measure(cfg)
+    except GreenexpError as error:
+        if HydraConfig.get().mode is not RunMode.RUN:
+            raise
+        console.note(f"greenexp: {error}")
+        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
+
+
+def _measure(cfg: DictConfig) -> str:
+    from greenexp import console
+    from greenexp.config import Hardware, Tracking, settings, typed
+    from greenexp.cost import stale_quote
+    from greenexp.report.table import row
+    from greenexp.runner import Naming, conduct
+    from greenexp.store import journal, tracking
+    from greenexp.sweep.plan import title
+    from greenexp.sweep.preflight import Preflight
+
+    context = HydraConfig.get()
+    configuration = settings(cfg)
+    choices = {group: str(context.runtime.choices[group]) for group in GROUPS}
+    model_title = Preflight().check(configuration)
+    alone = context.mode is RunMode.RUN
+    sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
+    naming = Naming(title(choices, model_title, context.overrides.task), sweep, choices)
+    if alone:
+        stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
+        for line in filter(None, [stale, f"measuring {naming.title}"]):
+            console.note(line)
+    path = conduct(configuration, naming, Path(context.runtime.output_dir))
+    record = journal.read(path)
+    if alone:
+        console.show_table([row(record)])
+        where = typed(configuration, "tracking", Tracking)
+        console.note(tracking.how_to_open(where, tracking.connect(where)))
+    if record.result.outcome != "ok" and (alone or context.sweeper._target_ != SWEEPER):
+        raise RunsFailed(f"{naming.title}: {record.result.outcome}: {record.result.reason}")
+    return str(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""How large a module is and how much it computes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from greenexp.result import Complexity
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BYTES_PER_MIB = 2**20
+
+
+def complexity(module: nn.Module, *, macs: int | None) -> Complexity:
+    """Returns the module's complexity; `macs` as counted by `count_macs`, None if they can't be."""
+    total = 0
+    zeros = 0
+    for tensor in weights(module):
+        values = tensor.dequantize() if tensor.is_quantized else tensor
+        total += values.numel()
+        zeros += int((values == 0).sum())
+    return Complexity(
+        parameters=total,
+        macs=macs,
+        weights_mib=stored_bytes(module) / BYTES_PER_MIB,
+        sparsity=zeros / total if total else 0.0,
+    )
+
+
+def weights(module: nn.Module) -> Iterator[Tensor]:
+    """Yields every weight and bias, those packed inside quantized modules included."""
+    import torch
+
+    yield from module.parameters()
+    for child in module.modules():
+        if isinstance(child, torch.ao.nn.quantized.dynamic.Linear):
+            weight, bias = child._packed_params._weight_bias()
+            yield weight
+            if bias is not None:
+                yield bias
+
+
+def stored_bytes(module: nn.Module) -> int:
+    """Returns the size in bytes of the module's state dict as torch serializes it."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(module.state_dict(), buffer)
+    return buffer.tell()
+
+
+def count_macs(module: nn.Module, image: Tensor) -> int:
+    """Returns multiply-accumulates of one forward pass of `image` (1, channels, height, width).
+
+    Counts matrix products, convolutions and attention by torch's own FLOP counter, two operations
+    a multiply-accumulate; what is element-wise is not counted.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter: Any = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        module(image)
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,257 @@
+"""The typed settings of an experiment, registered with Hydra.
+
+The dataclasses here are at once the schema that Hydra checks overrides against and the objects
+the program works with; each checks its own ranges. Choices (model, dataset, tactic, meter) are
+built from the class that their YAML names in `_target_`; `build` checks the types of their fields
+against that class.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import get_class
+from omegaconf import MISSING, DictConfig, OmegaConf
+from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
+
+from greenexp.errors import BadInput, check_choice, check_range, nearest
+
+T = TypeVar("T")
+
+GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
+SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
+
+
+@dataclass
+class Price:
+    """What the machine and its electricity cost. US dollars; None means unknown.
+
+    Rent is `usd_per_hour`. For owned hardware it may be derived instead from `purchase_usd`
+    spread over `lifetime_years`. Either is divided by `utilization`.
+    """
+
+    usd_per_hour: float | None = None  # rent of the whole instance, USD/h
+    electricity_included: bool = False  # True: the rent pays the electricity too
+    utilization: float = 1.0  # fraction of the paid hours spent serving, 0 < u <= 1
+    purchase_usd: float | None = None  # price of the owned machine, USD
+    lifetime_years: float | None = None  # years over which the purchase is written off
+    usd_per_kwh: float | None = None  # electricity, USD/kWh
+    pue: float = 1.0  # power usage effectiveness of the building, >= 1
+    region: str | None = None  # where the quote holds
+    date: str | None = None  # ISO date of the quote (YYYY-MM-DD)
+    source: str | None = None  # where the price was read
+    electricity_source: str | None = None  # where USD/kWh and PUE were read
+
+    def __post_init__(self) -> None:
+        check_range("hardware.price.usd_per_hour", self.usd_per_hour, at_least=0)
+        check_range("hardware.price.utilization", self.utilization, above=0, at_most=1)
+        check_range("hardware.price.purchase_usd", self.purchase_usd, at_least=0)
+        check_range("hardware.price.lifetime_years", self.lifetime_years, above=0)
+        check_range("hardware.price.usd_per_kwh", self.usd_per_kwh, at_least=0)
+        check_range("hardware.price.pue", self.pue, at_least=1)
+        if self.purchase_usd is not None and self.lifetime_years is None:
+            raise BadInput(
+                "hardware.price.purchase_usd is given without hardware.price.lifetime_years; "
+                "give the years over which the machine is written off"
+            )
+
+
+@dataclass
+class Carbon:
+    """Carbon intensity of the electricity, location-based."""
+
+    g_per_kwh: float | None = None  # grams of CO2e per kWh
+    region: str | None = None
+    date: str | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        check_range("hardware.carbon.g_per_kwh", self.g_per_kwh, at_least=0)
+
+
+@dataclass
+class Power:
+    """Power of the CPU this preset describes, for the estimate where no counter exists."""
+
+    cpu_idle_w: float | None = None  # W at zero utilization
+    cpu_rated_w: float | None = None  # W at full utilization
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        check_range("hardware.power.cpu_idle_w", self.cpu_idle_w, at_least=0)
+        check_range("hardware.power.cpu_rated_w", self.cpu_rated_w, above=0)
+        if (self.cpu_idle_w is None) != (self.cpu_rated_w is None):
+            raise BadInput(
+                "hardware.power.cpu_idle_w and hardware.power.cpu_rated_w go together; "
+                "give both or neither"
+            )
+
+
+@dataclass
+class Hardware:
+    """A machine and its prices. `gpu` and `cpu` are words its device names must contain."""
+
+    description: str = "unnamed"
+    gpu: str | None = None  # e.g. "A10G"; None: no GPU is priced
+    gpu_count: int = 0  # GPUs in the priced instance
+    cpu: str | None = None  # e.g. "Xeon Platinum 8488C"; None: any CPU
+    any_device: bool = False  # True: prices hold for whatever machine runs (hardware=local)
+    price: Price = field(default_factory=Price)
+    carbon: Carbon = field(default_factory=Carbon)
+    power: Power = field(default_factory=Power)
+
+    def __post_init__(self) -> None:
+        check_range("hardware.gpu_count", self.gpu_count, at_least=0)
+        if (self.gpu is None) != (self.gpu_count == 0):
+            raise BadInput("hardware.gpu and hardware.gpu_count go together; give both or neither")
+
+
+@dataclass
+class Workload:
+    """How inference is driven and measured."""
+
+    batch_size: int = 1  # images a forward pass
+    threads: int | None = None  # intra-op CPU threads; None: torch's choice
+    pool_images: int = 64  # real images, preprocessed beforehand, that windows cycle through
+    idle_seconds: float = 1.0  # s the machine is watched before the model is loaded
+    warmup_min_seconds: float = 0.5  # s of warm-up at least
+    warmup_max_seconds: float = 5.0  # s of warm-up at most; reaching it is a validity reason
+    steady_batches: int = 10  # batches in each of the two medians compared for steadiness
+    steady_tolerance: float = 0.05  # relative change of the rolling median that counts as steady
+    min_seconds: float = 1.0  # s a window lasts at least
+    min_batches: int = 5  # batches a window holds at least
+    windows: int = 3  # windows measured
+
+    def __post_init__(self) -> None:
+        check_range("workload.batch_size", self.batch_size, at_least=1)
+        check_range("workload.threads", self.threads, at_least=1)
+        check_range("workload.pool_images", self.pool_images, at_least=1)
+        check_range("workload.idle_seconds", self.idle_seconds, at_least=0)
+        check_range("workload.warmup_min_seconds", self.warmup_min_seconds, at_least=0)
+        check_range(
+            "workload.warmup_max_seconds",
+            self.warmup_max_seconds,
+            at_least=self.warmup_min_seconds,
+        )
+        check_range("workload.steady_batches", self.steady_batches, at_least=2)
+        check_range("workload.steady_tolerance", self.steady_tolerance, above=0)
+        check_range("workload.min_seconds", self.min_seconds, above=0)
+        check_range("workload.min_batches", self.min_batches, at_least=1)
+        check_range("workload.windows", self.windows, at_least=1)
+
+
+@dataclass
+class Isolation:
+    """The child process that each run has for itself."""
+
+    timeout_s: float = 3600.0  # s after which a run is killed and recorded as a timeout
+
+    def __post_init__(self) -> None:
+        check_range("isolation.timeout_s", self.timeout_s, above=0)
+
+
+@dataclass
+class Tracking:
+    """Where MLflow keeps the runs."""
+
+    uri: str = "sqlite:///mlruns/mlflow.db"
+    experiment: str = "greenexp"
+
+
+@dataclass
+class Config:
+    """The whole configuration of one run. The `Any` fields are choices, see `build`."""
+
+    model: Any = MISSING
+    dataset: Any = MISSING
+    tactic: Any = MISSING
+    hardware: Hardware = field(default_factory=Hardware)
+    workload: Workload = field(default_factory=Workload)
+    meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
+    isolation: Isolation = field(default_factory=Isolation)
+    tracking: Tracking = field(default_factory=Tracking)
+    device: str = "auto"  # auto: cuda where there is one, else cpu
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+def register() -> None:
+    """Puts the schema and the sweeper in Hydra's ConfigStore."""
+    store = ConfigStore.instance()
+    store.store(name="base_config", node=Config)
+    # `params` holds overrides to sweep, as with Hydra's own sweeper.
+    store.store(group="hydra/sweeper", name="greenexp", node={"_target_": SWEEPER, "params": {}})
+
+
+def config_dir() -> Path:
+    """Returns the folder of the YAML files: beside the package, or inside it when installed."""
+    package = Path(__file__).resolve().parent
+    beside = package.parent / "conf"
+    return beside if (beside / "config.yaml").is_file() else package / "conf"
+
+
+def build(choice: Mapping[str, Any], key: str) -> Any:
+    """Returns the object that a choice describes.
+
+    Args:
+        choice: `_target_`, the dotted name of a class in greenexp, and the values of its fields.
+        key: where it stands in the configuration, for messages.
+
+    Raises:
+        BadInput: for a class outside greenexp, a field it lacks, a wrong type or range.
+    """
+    values = dict(choice)
+    target = str(values.pop("_target_", ""))
+    if not target.startswith("greenexp."):
+        raise BadInput(
+            f"{key}._target_={target or 'missing'}; allowed: a class of greenexp, "
+            "so that no configuration can call anything else"
+        )
+    cls = get_class(target)
+    arguments = _arguments(cls)
+    fields = list(arguments.model_fields)
+    for name, value in values.items():
+        if name not in fields:
+            raise BadInput(
+                f"{key}.{name} is unknown; allowed: {', '.join(fields) or 'no field'}."
+                f"{nearest(name, fields)}"
+            )
+        if value == "???":
+            raise BadInput(f"{key}.{name} is missing; give {key}.{name}=…")
+    try:
+        checked = arguments(**values)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        where = ".".join([key, *map(str, first["loc"])])
+        raise BadInput(f"{where}={first['input']!r}: {first['msg']}") from None
+    return cls(**{name: getattr(checked, name) for name in fields})
+
+
+@cache
+def _arguments(cls: type) -> type[BaseModel]:
+    """Returns a model with the constructor's arguments as its fields, to check their types."""
+    hints = get_type_hints(cls.__init__, vars(sys.modules[cls.__module__]))  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if argument.default is argument.empty else argument.default)
+        for name, argument in inspect.signature(cls).parameters.items()
+    }
+    return create_model(cls.__name__, **fields)
+
+
+def settings(cfg: DictConfig) -> dict[str, Any]:
+    """Returns the resolved configuration as plain containers; what is missing stays `???`."""
+    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
+    return cast("dict[str, Any]", container)
+
+
+def typed(container: Mapping[str, Any], section: str, cls: type[T]) -> T:
+    """Returns one section of the plain configuration as the settings class `cls`."""
+    return TypeAdapter(cls).validate_python(container[section])

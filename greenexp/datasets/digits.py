@@ -1,0 +1,50 @@
+"""The handwritten digits that come with scikit-learn, evaluation part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenexp.datasets import digits_split
+from greenexp.protocols import LabelSpace
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LABELS = [str(digit) for digit in range(digits_split.CLASS_COUNT)]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """UCI digits, 8x8 pixels, ten classes; the split is fixed in `digits_split`."""
+
+    labels: str | None = None
+
+    def check(self) -> LabelSpace:
+        """Returns the ten classes; the images come with scikit-learn and are known to be whole."""
+        return LabelSpace(self.labels, LABELS)
+
+    def load(self) -> DigitSamples:
+        """Returns the evaluation part."""
+        indices = digits_split.evaluation_indices()
+        return DigitSamples(
+            labels=self.check(),
+            targets=[digits_split.target(index) for index in indices],
+            identifiers=[f"digit-{index:04d}" for index in indices],
+            indices=indices,
+        )
+
+
+@dataclass(frozen=True)
+class DigitSamples:
+    """Images by their index in scikit-learn's set."""
+
+    labels: LabelSpace
+    targets: Sequence[int]
+    identifiers: Sequence[str]
+    indices: Sequence[int]
+
+    def image(self, index: int) -> Image:
+        """Returns image `index` of the evaluation part, 8x8 RGB."""
+        return digits_split.image(self.indices[index])

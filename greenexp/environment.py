@@ -1,0 +1,85 @@
+"""What a run ran on: versions, processors, driver, threads, commit."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from greenexp.meters.processor import cpu_name
+
+PACKAGES = (
+    "greenexp",
+    "torch",
+    "transformers",
+    "datasets",
+    "torchao",
+    "zeus",
+    "hydra-core",
+    "omegaconf",
+    "mlflow",
+    "numpy",
+)
+BYTES_PER_MIB = 2**20
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Returns the environment as plain values; what can't be found out is left out."""
+    import torch
+
+    found: dict[str, Any] = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cpu": cpu_name(),
+        "cpu_threads": psutil.cpu_count(logical=True),
+        "memory_mib": psutil.virtual_memory().total / BYTES_PER_MIB,
+        "torch_threads": torch.get_num_threads(),
+        "packages": {name: _version(name) for name in PACKAGES if _version(name)},
+        "load_average_1min": os.getloadavg()[0],
+        **_commit(),
+    }
+    if device == "cuda":
+        index = torch.cuda.current_device()
+        found["gpus"] = [torch.cuda.get_device_name(index)]
+        found["cuda"] = torch.version.cuda
+        found |= _driver()
+    return found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _driver() -> dict[str, str]:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        return {"gpu_driver": str(pynvml.nvmlSystemGetDriverVersion())}
+    except pynvml.NVMLError:
+        return {}
+
+
+def _commit() -> dict[str, Any]:
+    """Returns greenexp's commit and whether files differ from it; nothing outside a checkout."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return {}
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return {"git_commit": commit, "git_dirty": bool(_git(root, "status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,99 @@
+"""Everything greenexp raises on purpose.
+
+    GreenexpError
+    ├── BadInput        what the user gave can't be used; one line: given, allowed, the cure
+    │   └── Unfit       model and data set don't fit each other; a sweep leaves the pair out
+    ├── Unsupported     the tactic can't run on this device, library version or model
+    ├── NoEffect        the tactic ran and changed nothing
+    ├── NotTracked      MLflow did not take a run; it stays in the journal
+    └── RunsFailed      runs ended otherwise than ok; each is recorded with its outcome
+
+Any other exception is a bug, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+
+
+class GreenexpError(Exception):
+    """Root of the errors whose message is meant for the user."""
+
+
+class BadInput(GreenexpError):
+    """The input can't be used. The message is one line: given, allowed, how to mend it."""
+
+
+class Unfit(BadInput):
+    """The model's classes are not the data set's."""
+
+
+class Unsupported(GreenexpError):
+    """The tactic can't run here; the message gives the reason."""
+
+
+class NoEffect(GreenexpError):
+    """The tactic ran but changed nothing, so its figures would be the baseline's."""
+
+
+class NotTracked(GreenexpError):
+    """The tracker did not take a measured run, which stays in the journal."""
+
+
+class RunsFailed(GreenexpError):
+    """Some runs did not end well; they and the others are recorded."""
+
+
+def nearest(given: str, allowed: Iterable[str]) -> str:
+    """Returns a ` Did you mean …?` hint for the closest allowed word, or an empty string."""
+    matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
+    return f" Did you mean {matches[0]}?" if matches else ""
+
+
+def check_range(
+    key: str,
+    value: float | None,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Checks that a number is finite and within its bounds; None (absent) passes.
+
+    Raises:
+        BadInput: naming the key, the value given and the range allowed.
+    """
+    if value is None:
+        return
+    bounds = [
+        f"{sign} {bound:g}"
+        for sign, bound in ((">=", at_least), (">", above), ("<=", at_most), ("<", below))
+        if bound is not None
+    ]
+    inside = (
+        math.isfinite(value)
+        and (at_least is None or value >= at_least)
+        and (above is None or value > above)
+        and (at_most is None or value <= at_most)
+        and (below is None or value < below)
+    )
+    if not inside:
+        raise BadInput(
+            f"{key}={value} is out of range; allowed: a finite number {' and '.join(bounds)}"
+        )
+
+
+def check_choice(key: str, value: str, allowed: Iterable[str]) -> None:
+    """Checks that a word is one of those allowed.
+
+    Raises:
+        BadInput: naming the key, the words allowed and the nearest one.
+    """
+    allowed = list(allowed)
+    if value not in allowed:
+        raise BadInput(
+            f"{key}={value} is unknown; allowed: {', '.join(allowed)}.{nearest(value, allowed)}"
+        )

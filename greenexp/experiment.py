@@ -1,0 +1,236 @@
+"""One run, from an idle machine to a `Result`: the measuring protocol."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from greenexp.complexity import complexity, count_macs
+from greenexp.config import Workload
+from greenexp.datasets.labels import match
+from greenexp.environment import environment
+from greenexp.errors import BadInput
+from greenexp.protocols import (
+    Batch,
+    Classifier,
+    Dataset,
+    Meter,
+    ModelSource,
+    Reading,
+    Samples,
+    Tactic,
+)
+from greenexp.result import Phase, Predictions, Result, Window
+from greenexp.workload.loop import Forward, measure_window, warm_up
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+RANKED = 5  # outputs kept per image, for top-1 and top-5
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything one run needs, as plain objects. `device` is cpu or cuda."""
+
+    model: ModelSource
+    tactic: Tactic
+    dataset: Dataset
+    workload: Workload
+    meters: Sequence[Meter]
+    device: str
+
+
+@dataclass
+class Recorder:
+    """Times phases and windows, and reads every meter over each."""
+
+    meters: Sequence[Meter]
+    origin_s: float = field(default_factory=time.perf_counter)
+    phases: list[Phase] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Records what happens inside as a phase."""
+        with ExitStack() as stack:
+            read = [stack.enter_context(meter.window()) for meter in self.meters]
+            start_s = time.perf_counter()
+            yield
+            end_s = time.perf_counter()
+        self.phases.append(Phase(name, start_s - self.origin_s, end_s - start_s, _flat(read)))
+
+    @contextmanager
+    def window(self, batch_size: int) -> Iterator[list[float]]:
+        """Records what happens inside as a window; the caller fills in the latencies."""
+        latencies_s: list[float] = []
+        with ExitStack() as stack:
+            read = [stack.enter_context(meter.window()) for meter in self.meters]
+            start_s = time.perf_counter()
+            yield latencies_s
+            end_s = time.perf_counter()
+        self.windows.append(
+            Window(
+                start_s=start_s - self.origin_s,
+                duration_s=end_s - start_s,
+                images=batch_size * len(latencies_s),
+                latencies_s=latencies_s,
+                readings=_flat(read),
+            )
+        )
+
+
+def run(experiment: Experiment) -> Result:
+    """Runs an experiment and returns its raw record.
+
+    Raises:
+        BadInput: where model and data don't fit each other or the machine.
+        Unsupported: where the tactic can't run.
+        NoEffect: where the tactic changed nothing.
+    """
+    import torch
+
+    workload = experiment.workload
+    device = experiment.device
+    check_device(device)
+    if workload.threads is not None:
+        torch.set_num_threads(workload.threads)
+    samples = experiment.dataset.load()
+
+    with torch.inference_mode(), ExitStack() as stack:
+        meters = [stack.enter_context(meter) for meter in experiment.meters]
+        recorder = Recorder(meters)
+
+        with recorder.phase("idle"):
+            time.sleep(workload.idle_seconds)
+
+        with recorder.phase("load"):
+            classifier = experiment.model.load(device)
+        classes = match(classifier.labels, samples.labels)
+        pool = _pool(classifier, samples, workload, device)
+        macs = count_macs(classifier.module, pool[0][:1])
+        before = complexity(classifier.module, macs=macs)
+
+        with recorder.phase("optimize"):
+            module = experiment.tactic(classifier.module, pool[0])
+            forward = _synchronized(module, device)
+            forward(pool[0])
+        effect = experiment.tactic.effect(module)
+        after = complexity(module, macs=macs)
+
+        with recorder.phase("accuracy"):
+            batches = _batches(classifier, samples, workload.batch_size)
+            predictions = _predict(module, batches, samples, classes, classifier.offset, device)
+
+        inputs = itertools.cycle(pool)
+        with recorder.phase("warmup"):
+            warmed = warm_up(forward, inputs, workload)
+
+        for _ in range(workload.windows):
+            with recorder.window(workload.batch_size) as latencies_s:
+                latencies_s.extend(measure_window(forward, inputs, workload))
+
+        series = [one for meter in meters for one in meter.series(recorder.origin_s)]
+
+    return Result(
+        outcome="ok",
+        device=device,
+        components=["cpu", "dram", "process", *(["gpu:0"] if device == "cuda" else [])],
+        phases=recorder.phases,
+        windows=recorder.windows,
+        series=series,
+        predictions=predictions,
+        before=before,
+        after=after,
+        effect=effect,
+        provenance=classifier.provenance,
+        environment=environment(device),
+        doubts=[] if warmed.settled else ["warmup_not_settled"],
+    )
+
+
+def check_device(device: str) -> None:
+    """Checks that the device is there.
+
+    Raises:
+        BadInput: where cuda is asked for and absent.
+    """
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadInput(
+            "device=cuda is asked for and no CUDA device is there; "
+            "use device=cpu, or device=auto for whatever there is"
+        )
+
+
+def _flat(read: Sequence[Sequence[Reading]]) -> list[Reading]:
+    return [reading for readings in read for reading in readings]
+
+
+def _synchronized(module: nn.Module, device: str) -> Forward:
+    """Returns a forward pass that ends when the device has finished."""
+    import torch
+
+    if device != "cuda":
+        return module
+
+    def forward(batch: Tensor) -> None:
+        module(batch)
+        torch.cuda.synchronize()
+
+    return forward
+
+
+def _batches(classifier: Classifier, samples: Samples, size: int) -> Iterator[Batch]:
+    """Yields the whole split in batches of one shape, decoded and preprocessed as it goes."""
+    count = len(samples.targets)
+    for start in range(0, count, size):
+        group = range(start, min(start + size, count))
+        filled = list(itertools.islice(itertools.cycle(group), size))
+        images = [samples.image(index) for index in filled]
+        yield Batch(classifier.preprocess(images), count=len(group))
+
+
+def _pool(
+    classifier: Classifier, samples: Samples, workload: Workload, device: str
+) -> list[Tensor]:
+    """Returns preprocessed batches on the device for warm-up and windows to cycle through."""
+    size = workload.batch_size
+    count = max(1, min(workload.pool_images, len(samples.targets)) // size)
+    batches = _batches(classifier, samples, size)
+    return [batch.images.to(device) for batch in itertools.islice(batches, count)]
+
+
+def _predict(
+    module: nn.Module,
+    batches: Iterator[Batch],
+    samples: Samples,
+    classes: Sequence[int],
+    offset: int,
+    device: str,
+) -> Predictions:
+    """Ranks all outputs for each image of the split.
+
+    Args:
+        module: pixel values to logits.
+        batches: of the whole split, in order.
+        samples: the split.
+        classes: the model's class for each class of the data set.
+        offset: output index of class 0.
+        device: of the module.
+    """
+    ranked: list[list[int]] = []
+    for batch in batches:
+        logits = module(batch.images.to(device))
+        best = logits.topk(min(RANKED, logits.shape[-1]), dim=-1).indices
+        ranked += best[: batch.count].cpu().tolist()
+    return Predictions(
+        identifiers=list(samples.identifiers),
+        targets=[classes[target] + offset for target in samples.targets],
+        ranked=ranked,
+    )

@@ -1,0 +1,88 @@
+"""One run from its plain configuration, in its own process: build, measure, type the outcome."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import traceback
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from greenexp.config import Workload, build, typed
+from greenexp.errors import BadInput, NoEffect, Unsupported
+from greenexp.experiment import Experiment, check_device, run
+from greenexp.result import Result, to_json
+from greenexp.store.journal import write_atomically
+
+
+def measure(configuration: Mapping[str, Any], path: str) -> None:
+    """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
+    _quiet()
+    with tempfile.TemporaryDirectory(prefix="greenexp-") as cache:
+        # torch.compile's cost must be paid in full by each run, so its caches start empty.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        os.environ["TRITON_CACHE_DIR"] = str(Path(cache) / "triton")
+        result = _attempt(configuration)
+    write_atomically(Path(path), to_json(result))
+
+
+def probe_device(device: str, path: str) -> None:
+    """Writes to `path` why the device can't be used, or nothing where it can."""
+    try:
+        check_device(device)
+    except BadInput as error:
+        Path(path).write_text(str(error), encoding="utf-8")
+
+
+def experiment(configuration: Mapping[str, Any]) -> Experiment:
+    """Returns the experiment that a plain configuration describes."""
+    import torch
+
+    device = configuration["device"]
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Experiment(
+        model=build(configuration["model"], "model"),
+        tactic=build(configuration["tactic"], "tactic"),
+        dataset=build(configuration["dataset"], "dataset"),
+        workload=typed(configuration, "workload", Workload),
+        meters=[
+            build(choice, f"meters.{name}") for name, choice in configuration["meters"].items()
+        ],
+        device=device,
+    )
+
+
+def _attempt(configuration: Mapping[str, Any]) -> Result:
+    import torch
+
+    try:
+        return run(experiment(configuration))
+    except (BadInput, NoEffect) as error:
+        return Result("error", reason=str(error))
+    except Unsupported as error:
+        return Result("unsupported", reason=str(error))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return Result("oom", reason=f"out of memory: {_first_line(error)}")
+    except Exception as error:
+        return Result("error", reason=_first_line(error), traceback=traceback.format_exc())
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def _quiet() -> None:
+    """Silences progress bars and notices of the libraries: the parent shows the progress."""
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    logging.getLogger("torchao").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore", FutureWarning)

@@ -1,0 +1,1 @@
+"""The instruments, one a file, all behind `greenexp.protocols.Meter`."""

@@ -1,0 +1,108 @@
+"""The CPU's energy where no counter tells it: an estimate from utilization, marked `model`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from greenexp.device_names import names
+from greenexp.errors import check_range
+from greenexp.meters.processor import cpu_name, cpu_time
+from greenexp.meters.sampler import Sampler, Values
+from greenexp.protocols import Reading, Series
+
+
+class CpuEstimate:
+    """power = idle + utilization x (rated - idle), over all logical CPUs.
+
+    A linear model: real processors are not linear in utilization, and memory, disks and losses are
+    outside it. Its figures compare runs on one machine; they are not its meter.
+
+    Args:
+        interval_s: seconds between samples of the series.
+        idle_w_per_thread: W of one logical CPU at rest.
+        rated_w_per_thread: W of one logical CPU at full load.
+        idle_w: W of the whole CPU at rest, in place of the figure per thread; None if unknown.
+        rated_w: W of the whole CPU at full load, likewise.
+        cpu: word in the name of the CPU that `idle_w` and `rated_w` belong to; on another CPU
+            they are not used. None: they hold for any.
+    """
+
+    def __init__(
+        self,
+        interval_s: float,
+        idle_w_per_thread: float,
+        rated_w_per_thread: float,
+        idle_w: float | None = None,
+        rated_w: float | None = None,
+        cpu: str | None = None,
+    ) -> None:
+        key = "meters.cpu_estimate"
+        check_range(f"{key}.interval_s", interval_s, above=0)
+        check_range(f"{key}.idle_w_per_thread", idle_w_per_thread, at_least=0)
+        check_range(f"{key}.rated_w_per_thread", rated_w_per_thread, above=0)
+        check_range(f"{key}.idle_w", idle_w, at_least=0)
+        check_range(f"{key}.rated_w", rated_w, above=0)
+        self._interval_s = interval_s
+        if idle_w is not None and rated_w is not None and (cpu is None or names(cpu, cpu_name())):
+            self._idle_w, self._rated_w = idle_w, rated_w
+        else:
+            threads = psutil.cpu_count(logical=True) or 1
+            self._idle_w, self._rated_w = idle_w_per_thread * threads, rated_w_per_thread * threads
+        self._sampler: Sampler | None = None
+
+    def __enter__(self) -> Self:
+        last = cpu_time()
+
+        def read() -> Values:
+            nonlocal last
+            now = cpu_time()
+            utilization = now.utilization(last)
+            if utilization is None:
+                return {}
+            last = now
+            return {("power_w", "cpu"): self.power_w(utilization)}
+
+        self._sampler = Sampler(read, self._interval_s)
+        self._sampler.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def power_w(self, utilization: float) -> float:
+        """Returns W at a utilization between 0 and 1."""
+        return self._idle_w + utilization * (self._rated_w - self._idle_w)
+
+    @contextmanager
+    def window(self) -> Iterator[Sequence[Reading]]:
+        """Yields a list that holds the joules once the context has ended."""
+        readings: list[Reading] = []
+        start_s = time.perf_counter()
+        before = cpu_time()
+        try:
+            yield readings
+        finally:
+            after = cpu_time()
+            duration_s = time.perf_counter() - start_s
+        utilization = after.utilization(before)
+        if utilization is not None:
+            joules = self.power_w(utilization) * duration_s
+            readings.append(Reading("energy_j", "cpu", joules, "model", "cpu_estimate"))
+
+    def series(self, origin_s: float) -> Iterable[Series]:
+        """Returns power over time."""
+        if self._sampler is None:
+            return ()
+        return self._sampler.series("cpu_estimate", "model", origin_s)

@@ -1,0 +1,103 @@
+"""Utilization of the CPU, memory of the process, temperature: what the operating system tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from greenexp.errors import check_range
+from greenexp.meters.processor import PERCENT, cpu_time
+from greenexp.meters.sampler import Sampler, Values
+from greenexp.protocols import Reading, Series
+
+BYTES_PER_MIB = 2**20
+
+
+class Machine:
+    """Samples by psutil.
+
+    Over a window: utilization of all logical CPUs together (0 to 100), most memory resident in
+    this process, highest CPU temperature where a sensor is.
+
+    Args:
+        interval_s: seconds between samples.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        check_range("meters.machine.interval_s", interval_s, above=0)
+        self._interval_s = interval_s
+        self._sampler: Sampler | None = None
+
+    def __enter__(self) -> Self:
+        process = psutil.Process()
+        last = cpu_time()
+
+        def read() -> Values:
+            nonlocal last
+            values = {("memory_mib", "process"): process.memory_info().rss / BYTES_PER_MIB}
+            now = cpu_time()
+            utilization = now.utilization(last)
+            if utilization is not None:
+                values["utilization_pct", "cpu"] = utilization * PERCENT
+                last = now
+            temperature_c = _temperature_c()
+            if temperature_c is not None:
+                values["temperature_c", "cpu"] = temperature_c
+            return values
+
+        self._sampler = Sampler(read, self._interval_s)
+        self._sampler.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    @contextmanager
+    def window(self) -> Iterator[Sequence[Reading]]:
+        """Yields a list that holds the readings once the context has ended."""
+        if self._sampler is None:
+            raise RuntimeError("the meter is used outside its context")
+        readings: list[Reading] = []
+        start = self._sampler.now()
+        before = cpu_time()
+        try:
+            yield readings
+        finally:
+            after = cpu_time()
+            end = self._sampler.now()
+        utilization = after.utilization(before)
+        if utilization is not None:
+            readings.append(_reading("utilization_pct", "cpu", utilization * PERCENT))
+        samples = self._sampler.between(start.t_s, end.t_s)
+        for key in (("memory_mib", "process"), ("temperature_c", "cpu")):
+            values = [sample.values[key] for sample in samples if key in sample.values]
+            if values:
+                readings.append(_reading(*key, max(values)))
+
+    def series(self, origin_s: float) -> Iterable[Series]:
+        """Returns utilization, memory and temperature over time."""
+        if self._sampler is None:
+            return ()
+        return self._sampler.series("machine", "sampled", origin_s)
+
+
+def _reading(quantity: str, component: str, value: float) -> Reading:
+    return Reading(quantity, component, value, "sampled", "machine")
+
+
+def _temperature_c() -> float | None:
+    """Returns the hottest CPU sensor's reading; None where no sensor is (virtual machines)."""
+    read = getattr(psutil, "sensors_temperatures", None)
+    sensors = read() if read is not None else {}
+    cpu = [entry.current for name in ("coretemp", "k10temp") for entry in sensors.get(name, ())]
+    return max(cpu, default=None)

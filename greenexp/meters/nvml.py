@@ -1,0 +1,136 @@
+"""What NVIDIA's management library says of the GPUs: utilization, power, temperature, memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from greenexp.errors import check_range
+from greenexp.meters.sampler import Sample, Sampler, Values
+from greenexp.protocols import Reading, Series
+
+BYTES_PER_MIB = 2**20
+W_PER_MW = 1e-3
+
+
+class Nvml:
+    """Samples each visible GPU, numbered as CUDA numbers them; reads nothing where there is none.
+
+    Over a window: mean utilization, joules integrated from power (source `sampled`), highest
+    temperature, most memory in use on the device.
+
+    Args:
+        interval_s: seconds between samples. NVML refreshes power about every 0.1 s.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        check_range("meters.nvml.interval_s", interval_s, above=0)
+        self._interval_s = interval_s
+        self._handles: list[Any] = []
+        self._sampler: Sampler | None = None
+
+    def __enter__(self) -> Self:
+        import pynvml
+
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError:  # no NVIDIA driver
+            return self
+        self._handles = _visible_handles(pynvml)
+        if self._handles:
+            self._sampler = Sampler(self._read, self._interval_s)
+            self._sampler.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    @contextmanager
+    def window(self) -> Iterator[Sequence[Reading]]:
+        """Yields a list that holds the readings once the context has ended."""
+        readings: list[Reading] = []
+        if self._sampler is None:
+            yield readings
+            return
+        start = self._sampler.now()
+        try:
+            yield readings
+        finally:
+            end = self._sampler.now()
+        readings += _summary(self._sampler.between(start.t_s, end.t_s))
+
+    def series(self, origin_s: float) -> Iterable[Series]:
+        """Returns utilization, power, temperature and memory over time."""
+        if self._sampler is None:
+            return ()
+        return self._sampler.series("nvml", "sampled", origin_s)
+
+    def _read(self) -> Values:
+        import pynvml
+
+        readers: dict[str, Callable[[Any], float]] = {
+            "utilization_pct": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
+            "power_w": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) * W_PER_MW,
+            "temperature_c": lambda handle: pynvml.nvmlDeviceGetTemperature(
+                handle, pynvml.NVML_TEMPERATURE_GPU
+            ),
+            "memory_mib": lambda handle: (
+                pynvml.nvmlDeviceGetMemoryInfo(handle).used / BYTES_PER_MIB
+            ),
+        }
+        values: dict[tuple[str, str], float] = {}
+        for index, handle in enumerate(self._handles):
+            for quantity, read in readers.items():
+                try:
+                    values[quantity, f"gpu:{index}"] = float(read(handle))
+                except pynvml.NVMLError:  # this GPU doesn't tell: absent, not zero
+                    continue
+        return values
+
+
+def _visible_handles(pynvml: Any) -> list[Any]:
+    """Returns the handles in CUDA's order, which CUDA_VISIBLE_DEVICES sets (indices or UUIDs)."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        count = pynvml.nvmlDeviceGetCount()
+        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
+    handles = []
+    for token in filter(None, (part.strip() for part in visible.split(","))):
+        by_index = token.isdigit()
+        handles.append(
+            pynvml.nvmlDeviceGetHandleByIndex(int(token))
+            if by_index
+            else pynvml.nvmlDeviceGetHandleByUUID(token)
+        )
+    return handles
+
+
+def _summary(samples: Sequence[Sample]) -> list[Reading]:
+    readings: list[Reading] = []
+    for key in dict.fromkeys(key for sample in samples for key in sample.values):
+        quantity, component = key
+        held = [sample for sample in samples if key in sample.values]
+        times = np.array([sample.t_s for sample in held])
+        values = np.array([sample.values[key] for sample in held])
+        span_s = float(times[-1] - times[0])
+        integral = float(np.trapezoid(values, times))
+        if quantity == "power_w":
+            if span_s > 0:
+                readings.append(Reading("energy_j", component, integral, "sampled", "nvml"))
+        elif quantity == "utilization_pct":
+            mean = integral / span_s if span_s > 0 else float(values.mean())
+            readings.append(Reading(quantity, component, mean, "sampled", "nvml"))
+        else:
+            readings.append(Reading(quantity, component, float(values.max()), "sampled", "nvml"))
+    return readings

@@ -1,0 +1,70 @@
+"""A thread that reads an instrument at a fixed interval."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from greenexp.protocols import Series, Source
+
+Values = Mapping[tuple[str, str], float]
+"""(quantity, component) to value; what can't be read is left out."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was read at `t_s` (time.perf_counter)."""
+
+    t_s: float
+    values: Values
+
+
+class Sampler:
+    """Calls `read` every `interval_s` in a thread, and once more whenever `now` is called."""
+
+    def __init__(self, read: Callable[[], Values], interval_s: float) -> None:
+        self._read = read
+        self._interval_s = interval_s
+        self._samples: list[Sample] = []
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="greenexp-sampler")
+
+    def start(self) -> None:
+        """Starts sampling."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends sampling and waits for the thread."""
+        self._stopped.set()
+        self._thread.join()
+
+    def now(self) -> Sample:
+        """Takes a sample at once and returns it."""
+        sample = Sample(time.perf_counter(), self._read())
+        self._samples.append(sample)
+        return sample
+
+    def between(self, start_s: float, end_s: float) -> list[Sample]:
+        """Returns the samples taken from `start_s` to `end_s`, both ends included, in order."""
+        within = [sample for sample in list(self._samples) if start_s <= sample.t_s <= end_s]
+        return sorted(within, key=lambda sample: sample.t_s)
+
+    def series(self, meter: str, source: Source, origin_s: float) -> Iterator[Series]:
+        """Yields every quantity sampled so far over time, counted from `origin_s`."""
+        samples = self.between(float("-inf"), float("inf"))
+        for key in dict.fromkeys(key for sample in samples for key in sample.values):
+            held = [sample for sample in samples if key in sample.values]
+            yield Series(
+                quantity=key[0],
+                component=key[1],
+                source=source,
+                meter=meter,
+                t_s=[sample.t_s - origin_s for sample in held],
+                values=[sample.values[key] for sample in held],
+            )
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._interval_s):
+            self.now()

@@ -1,0 +1,149 @@
+"""Reading a Hugging Face image classifier, from a folder or from the hub.
+
+Every source goes through here, so a check that holds for one holds for all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from greenexp.errors import BadInput
+from greenexp.protocols import Classifier, LabelSpace, Scalar
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is read, and how far it is trusted.
+
+    Attributes:
+        location: a folder, or `org/name` on the hub.
+        revision: branch, tag or commit on the hub; None for a folder.
+        labels: name of its label space; None where unknown.
+        offset: output index of class 0.
+        allow_pickle: read pickled weights, which can run any code.
+        trust_remote_code: run the code that comes with the checkpoint.
+    """
+
+    location: str
+    revision: str | None
+    labels: str | None
+    offset: int
+    allow_pickle: bool
+    trust_remote_code: bool
+
+    def check(self, config_json: Path) -> LabelSpace:
+        """Returns the classes named in `config.json`.
+
+        Raises:
+            BadInput: where it is no image classifier or asks for code of its own.
+        """
+        try:
+            config = json.loads(config_json.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadInput(
+                f"{self.location}: config.json can't be read ({error}); give a model folder "
+                "as save_pretrained writes it"
+            ) from None
+        architectures = config.get("architectures") or []
+        if not any(name.endswith("ForImageClassification") for name in architectures):
+            raise BadInput(
+                f"{self.location} is no image classifier: its config.json names "
+                f"{', '.join(architectures) or 'no architecture'}; allowed: an architecture that "
+                "ends in ForImageClassification"
+            )
+        if "auto_map" in config and not self.trust_remote_code:
+            raise BadInput(
+                f"{self.location} brings code of its own (auto_map in config.json); "
+                "read it, then allow it with model.trust_remote_code=true"
+            )
+        names = config.get("id2label") or {}
+        ordered = [names[key] for key in sorted(names, key=int)]
+        if self.offset:
+            ordered = ordered[self.offset :]
+        return LabelSpace(self.labels, ordered)
+
+    def load(self, device: str) -> Classifier:
+        """Returns the classifier in float32 and evaluation mode on `device`."""
+        import torch
+        from transformers import AutoImageProcessor, AutoModelForImageClassification
+
+        from greenexp.models.logits import Logits
+
+        os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # else a thread calls a service
+        options: dict[str, Any] = {"trust_remote_code": self.trust_remote_code}
+        if self.revision is not None:
+            options["revision"] = self.revision
+        try:
+            model, loading = AutoModelForImageClassification.from_pretrained(
+                self.location,
+                dtype=torch.float32,
+                use_safetensors=None if self.allow_pickle else True,
+                output_loading_info=True,
+                **options,
+            )
+            processor = AutoImageProcessor.from_pretrained(self.location, **options)
+        except OSError as error:
+            raise BadInput(f"{self.location}: {_first_line(error)}") from None
+        absent = sorted(loading["missing_keys"])
+        if absent:
+            raise BadInput(
+                f"{self.location} holds no weights for {len(absent)} parameters of the classifier "
+                f"({', '.join(absent[:3])}); give a checkpoint that was trained to classify"
+            )
+        model = model.to(device).eval().requires_grad_(False)
+
+        def preprocess(images: Sequence[Image]) -> Tensor:
+            pixels = processor(images=list(images), return_tensors="pt")
+            return cast("Tensor", pixels[model.main_input_name])
+
+        names = model.config.id2label
+        outputs = [str(names[index]) for index in sorted(names)]
+        provenance: dict[str, Scalar] = {
+            "checkpoint": self.location,
+            "architecture": type(model).__name__,
+            "image_processor": type(processor).__name__,
+        }
+        commit = getattr(model.config, "_commit_hash", None)
+        if commit:
+            provenance["commit"] = commit
+        return Classifier(
+            module=Logits(model, model.main_input_name),
+            preprocess=preprocess,
+            labels=LabelSpace(self.labels, outputs[self.offset :]),
+            offset=self.offset,
+            provenance=provenance,
+        )
+
+
+def check_weights(location: str, files: Sequence[str], *, allow_pickle: bool) -> None:
+    """Checks that a list of file names holds weights that may be read.
+
+    Raises:
+        BadInput: where there are none, or only pickled ones and those are not allowed.
+    """
+    if any(name in SAFETENSORS for name in files):
+        return
+    pickled = [name for name in files if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
+    if pickled and allow_pickle:
+        return
+    if pickled:
+        raise BadInput(
+            f"{location} holds pickled weights only ({pickled[0]}), and a pickle can run any code; "
+            "convert them to safetensors, or allow them with model.allow_pickle=true"
+        )
+    raise BadInput(f"{location} holds no weights; expected {SAFETENSORS[0]}")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0]

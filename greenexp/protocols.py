@@ -1,0 +1,186 @@
+"""What the rooms of greenexp hand each other: four protocols and the values that pass between.
+
+Nothing here imports the rest of greenexp, so every room may depend on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
+
+Source = Literal["counter", "sampled", "model"]
+"""Where an energy comes from: a hardware counter, integrated power samples, or an estimate."""
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One quantity that a meter read over one phase or window.
+
+    Attributes:
+        quantity: name with its unit, e.g. `energy_j`, `utilization_pct`, `memory_mib`.
+        component: `gpu:0`, `cpu`, `cpu:0` (a package), `dram:0`, `process`.
+        value: in the unit of the name. A quantity that could not be read has no Reading.
+        source: how the meter came by it.
+        meter: the instrument.
+    """
+
+    quantity: str
+    component: str
+    value: float
+    source: Source
+    meter: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """A quantity over time: `values[i]` at `t_s[i]` seconds after the run began."""
+
+    quantity: str
+    component: str
+    source: Source
+    meter: str
+    t_s: Sequence[float]
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Preprocessed images, float32 (batch, channels, height, width); `count` of them are real.
+
+    A last batch is filled up to the batch size with repeats, so that every forward pass has the
+    same shape; only the first `count` rows are scored.
+    """
+
+    images: Tensor
+    count: int
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The classes of a model or a data set.
+
+    Attributes:
+        space: name of a shared label space such as `imagenet_1k`; None where unknown.
+        names: class index to name.
+    """
+
+    space: str | None
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A loaded image classifier.
+
+    Attributes:
+        module: float32 pixel values (batch, channels, height, width) to logits (batch, outputs).
+        preprocess: images to pixel values.
+        labels: the model's classes, one for each output.
+        offset: output index of class 0 (1 where output 0 is a background class).
+        provenance: checkpoint, resolved revision, architecture, as far as known.
+    """
+
+    module: nn.Module
+    preprocess: Callable[[Sequence[Image]], Tensor]
+    labels: LabelSpace
+    offset: int
+    provenance: Mapping[str, Scalar]
+
+
+class Samples(Protocol):
+    """Labelled images of an evaluation split, decoded when asked for."""
+
+    labels: LabelSpace
+    targets: Sequence[int]  # class index of each image
+    identifiers: Sequence[str]  # a name for each image, unique
+
+    def image(self, index: int) -> Image:
+        """Returns image `index` in RGB."""
+        ...
+
+
+class ModelSource(Protocol):
+    """Where a classifier comes from. `labels` names its label space, None where unknown."""
+
+    labels: str | None
+
+    @property
+    def title(self) -> str | None:
+        """A name to show where the choice's own (`local`, `hub`) says too little, else None."""
+        ...
+
+    def check(self) -> LabelSpace:
+        """Reads the configuration only and returns the classes; raises BadInput if unfit."""
+        ...
+
+    def load(self, device: str) -> Classifier:
+        """Returns the classifier on `device` in evaluation mode."""
+        ...
+
+
+class Dataset(Protocol):
+    """Where labelled images come from. `labels` names their label space, None where unknown."""
+
+    labels: str | None
+
+    def check(self) -> LabelSpace:
+        """Looks at every image once and returns the classes; raises BadInput if unfit."""
+        ...
+
+    def load(self) -> Samples:
+        """Returns the evaluation split."""
+        ...
+
+
+class Tactic(Protocol):
+    """An optimization: a frozen dataclass that validates its options when it is made."""
+
+    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
+        """Returns the optimized module, on the device of `module`.
+
+        Args:
+            module: the classifier's module; it may be changed in place.
+            sample: pixel values of one batch of the workload, on the module's device.
+
+        Raises:
+            Unsupported: where it can't run.
+        """
+        ...
+
+    def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
+        """Returns the proof of what was changed, read off the module after its first forward.
+
+        Raises:
+            NoEffect: where nothing was changed.
+        """
+        ...
+
+
+class Meter(Protocol):
+    """An instrument. Inside its context it is on; `window` reads it over a stretch of time."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def window(self) -> AbstractContextManager[Sequence[Reading]]:
+        """Returns a context whose value holds the readings once the context has ended."""
+        ...
+
+    def series(self, origin_s: float) -> Iterable[Series]:
+        """Returns what was sampled so far; times count from `origin_s` (time.perf_counter)."""
+        ...

@@ -1,0 +1,142 @@
+"""The view of the MLflow UI that answers "which tactic makes my model greener and cheaper".
+
+MLflow keeps a saved view as a tag of the experiment and lists it in the "Views" menu of the page.
+One view serves the table of runs and the charts: the address chooses between them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from typing import Any, Literal
+
+# The format of the view is undocumented: read from the UI of MLflow 3.17.2 and guarded by a test
+# in a real browser, tests/test_saved_view.py. A UI that can't read it shows its own default view.
+
+VIEW_KEY = "greenexp"
+VIEW_NAME = "greenexp: greener and cheaper"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
+SECTION = "greenexp"
+RUN_COLOR_TAG = "mlflow.runColor"
+# A browser that never chose otherwise shows the menus for language models, runs hidden in them.
+WORKFLOW = "workflowType=machine_learning"
+
+Mode = Literal["TABLE", "CHART"]
+
+# Columns from left to right with their widths in pixels: what decides stands first, and each width
+# holds its header, which the UI's own 100 px cut after about 14 characters.
+COLUMN_WIDTHS_PX = {
+    "attributes.`Run Name`": 250,
+    "runDateAndNestInfo": 126,
+    "metrics.`accuracy/top1`": 105,
+    "metrics.`energy/per_image_j`": 162,
+    "metrics.`latency/p50_ms`": 115,
+    "metrics.`cost/usd_per_million_images`": 193,
+    "metrics.`carbon/g_per_million_images`": 194,
+    "metrics.`optimization/time_s`": 150,
+    "metrics.`throughput/images_per_s`": 175,
+    "metrics.`utilization/cpu_pct`": 140,
+    "metrics.`utilization/gpu_pct`": 140,
+    "tags.`greenexp.outcome`": 150,
+    "tags.`greenexp.validity`": 150,
+    "tags.`greenexp.energy_source`": 180,
+    "params.`model`": 150,
+    "params.`tactic`": 170,
+    "duration": 85,
+}
+# The UI shows these whether selected or not; it can only move and resize them.
+PERMANENT_COLUMNS = ("attributes.`Run Name`", "runDateAndNestInfo", "duration")
+
+# Without this tag the UI colours runs at random; with it a colour is a tactic on every chart.
+TACTIC_COLORS = {
+    "baseline": "#6b7280",
+    "dynamic_quantization": "#e69f00",
+    "torch_compile": "#0072b2",
+    "local_pruning": "#cc79a7",
+    "global_pruning": "#d55e00",
+}
+OTHER_COLORS = ("#009e73", "#56b4e9", "#7a5195", "#8c6d31", "#b8b000", "#1b1f3b")
+
+
+def view_tag(created_ms: int) -> tuple[str, str]:
+    """Key and value of the experiment's tag; `created_ms` counts from the epoch."""
+    state = json.dumps(view_state(), separators=(",", ":")).encode()
+    envelope = {
+        "name": VIEW_NAME,
+        "createdAt": created_ms,
+        "updatedAt": created_ms,
+        "state": "deflate;" + base64.b64encode(zlib.compress(state, level=9)).decode(),
+    }
+    return VIEW_TAG, json.dumps(envelope)
+
+
+def run_color_tag(tactic: str) -> tuple[str, str]:
+    """Key and value of a run's tag: one colour a tactic, the same in every experiment."""
+    other = OTHER_COLORS[zlib.crc32(tactic.encode()) % len(OTHER_COLORS)]
+    return RUN_COLOR_TAG, TACTIC_COLORS.get(tactic, other)
+
+
+def view_fragment(experiment_id: str, mode: Mode = "TABLE") -> str:
+    """The address of the view behind the server's root, from `#` on."""
+    query = f"viewStateShareKey={VIEW_KEY}&compareRunsMode={mode}&{WORKFLOW}"
+    return f"#/experiments/{experiment_id}/runs?{query}"
+
+
+def view_url(base_url: str, experiment_id: str, mode: Mode = "TABLE") -> str:
+    """The address of the view on the server at `base_url`."""
+    return f"{base_url.rstrip('/')}/{view_fragment(experiment_id, mode)}"
+
+
+def run_url(base_url: str, experiment_id: str, run_id: str) -> str:
+    """The address of one run on the server at `base_url`."""
+    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?{WORKFLOW}"
+
+
+def view_state() -> dict[str, Any]:
+    """The state of the page: columns, sorting and charts. Runs with the least energy come first."""
+    return {
+        "orderByKey": "metrics.`energy/per_image_j`",
+        "orderByAsc": True,
+        "selectedColumns": [name for name in COLUMN_WIDTHS_PX if name not in PERMANENT_COLUMNS],
+        "columnOrder": list(COLUMN_WIDTHS_PX),
+        "columnWidths": COLUMN_WIDTHS_PX,
+        "runsHiddenMode": "SHOW_ALL",  # the default draws the first 10 runs only
+        "compareRunCharts": _charts(),
+        "compareRunSections": [
+            {"uuid": SECTION, "name": SECTION, "display": True, "columns": 2, "cardHeight": 330}
+        ],
+        "isAccordionReordered": True,  # keeps the section above those the UI adds by itself
+    }
+
+
+def _charts() -> list[dict[str, Any]]:
+    accuracy, energy = "accuracy/top1", "energy/per_image_j"
+    latency, cost = "latency/p50_ms", "cost/usd_per_million_images"
+    return [
+        _chart("SCATTER", "accuracy-energy", xaxis=_axis(energy), yaxis=_axis(accuracy)),
+        _chart("BAR", "energy", metricKey=energy),
+        _chart("BAR", "latency", metricKey=latency),
+        _chart("BAR", "cost", metricKey=cost),
+        _chart(
+            "PARALLEL",
+            "all",
+            selectedParams=["tactic"],
+            selectedMetrics=[accuracy, latency, cost, energy],  # the last one colours the lines
+        ),
+    ]
+
+
+def _axis(metric: str) -> dict[str, str]:
+    return {"key": metric, "type": "METRIC"}
+
+
+def _chart(kind: str, name: str, **settings: object) -> dict[str, Any]:
+    return {
+        "type": kind,
+        "uuid": f"{SECTION}-{name}",
+        "metricSectionId": SECTION,
+        "deleted": False,
+        "isGenerated": False,
+        **settings,
+    }

@@ -1,0 +1,268 @@
+"""MLflow as a view of the journal. The one module that imports mlflow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlparse
+
+from filelock import FileLock
+
+from greenexp import metrics
+from greenexp.config import Hardware, Tracking, typed
+from greenexp.errors import NotTracked
+from greenexp.store.journal import Record, record_json
+from greenexp.store.saved_view import run_color_tag, view_tag, view_url
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+T = TypeVar("T")
+
+ID_TAG = "greenexp.id"
+UI_ADDRESS = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
+PARAMETER_LENGTH = 500  # characters; servers before MLflow 2.8 refuse more
+PARAMETERS_PER_CALL = 100
+METRICS_PER_CALL = 1000
+MS_PER_S = 1000
+SERIES = ("power_w", "utilization_pct", "temperature_c")
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """An open tracking store and the experiment that runs go to."""
+
+    client: MlflowClient
+    experiment_id: str
+
+    def log(self, record: Record) -> str:
+        """Sends a record, unless it is there already, and returns its MLflow run id."""
+        found = self.client.search_runs(
+            [self.experiment_id], f"tags.`{ID_TAG}` = '{record.id}'", max_results=1
+        )
+        if found and found[0].info.status != "RUNNING":
+            return str(found[0].info.run_id)
+        for half_sent in found:
+            self.client.delete_run(half_sent.info.run_id)
+        return self._send(record)
+
+    def _send(self, record: Record) -> str:
+        from mlflow.entities import Param, RunTag
+
+        started_ms = _epoch_ms(record.started)
+        run = self.client.create_run(
+            self.experiment_id,
+            start_time=started_ms,
+            run_name=record.title,
+            tags=tags(record),
+        )
+        run_id = str(run.info.run_id)
+        parameters = [Param(key, value) for key, value in parameters_of(record).items()]
+        for some in _chunks(parameters, PARAMETERS_PER_CALL):
+            self.client.log_batch(run_id, params=some)
+        for points in _chunks(_metrics(record, started_ms), METRICS_PER_CALL):
+            self.client.log_batch(run_id, metrics=points)
+        with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
+            for name, text in artifacts(record).items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            self.client.log_artifacts(run_id, folder)
+        status = "FINISHED" if record.result.outcome == "ok" else "FAILED"
+        self.client.log_batch(run_id, tags=[RunTag("greenexp.outcome", record.result.outcome)])
+        self.client.set_terminated(run_id, status, end_time=_epoch_ms(record.ended))
+        return run_id
+
+
+def send(record: Record, path: Path) -> str:
+    """Sends a journalled record to the tracker that its configuration names.
+
+    Raises:
+        NotTracked: where the tracker fails; the record stays in the journal.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return connect(typed(record.configuration, "tracking", Tracking)).log(record)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise NotTracked(
+            f"{record.title} is measured and kept in {path}, but MLflow did not take it: {reason}; "
+            f"send it again with python -m greenexp.store {path.parent}"
+        ) from error
+
+
+def connect(settings: Tracking) -> Tracker:
+    """Opens the store, creating database, experiment and saved view where they are missing."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    from mlflow import MlflowClient
+
+    folder = local_folder(settings.uri)
+    if folder is None:
+        client = MlflowClient(tracking_uri=settings.uri)
+        return Tracker(client, _experiment(client, settings.experiment, None))
+    folder.mkdir(parents=True, exist_ok=True)
+    # Several processes that open a new SQLite store at once break its migration.
+    with FileLock(folder / ".greenexp.lock"):
+        client = MlflowClient(tracking_uri=settings.uri)
+        location = (folder.resolve() / "artifacts").as_uri()
+        return Tracker(client, _experiment(client, settings.experiment, location))
+
+
+def how_to_open(settings: Tracking, tracker: Tracker) -> str:
+    """Returns how the user opens the saved view of the runs."""
+    if local_folder(settings.uri) is None:
+        return f"Runs in MLflow: {view_url(settings.uri, tracker.experiment_id)}"
+    return (
+        f"Runs in MLflow: start `mlflow ui --backend-store-uri {settings.uri}` and open\n"
+        f"  table   {view_url(UI_ADDRESS, tracker.experiment_id)}\n"
+        f"  charts  {view_url(UI_ADDRESS, tracker.experiment_id, 'CHART')}"
+    )
+
+
+def local_folder(uri: str) -> Path | None:
+    """Returns the folder of a SQLite store, None for a server or another database."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(urlparse(uri).path.removeprefix("/") or ".").parent
+
+
+def tags(record: Record) -> dict[str, str]:
+    """Returns the run's tags."""
+    hardware = typed(record.configuration, "hardware", Hardware)
+    doubts = metrics.validity(record.result, hardware)
+    named = {
+        ID_TAG: record.id,
+        "greenexp.cell": record.cell,
+        "greenexp.sweep": record.sweep,
+        "greenexp.energy_source": metrics.energy_source(record.result),
+        "greenexp.cost_holds": metrics.cost_holds(record.result, hardware),
+        "greenexp.validity": ", ".join(doubts) or "valid",
+        "greenexp.outcome": record.result.outcome,
+        "greenexp.reason": record.result.reason,
+        "mlflow.source.name": "greenexp",
+        "mlflow.source.git.commit": record.result.environment.get("git_commit"),
+    }
+    if record.result.reason is not None:
+        named["mlflow.note.content"] = record.result.reason
+    color_key, color = run_color_tag(record.choices["tactic"])
+    named[color_key] = color
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def parameters_of(record: Record) -> dict[str, str]:
+    """Returns the choices and the flattened configuration; None has no entry."""
+    flat = dict(record.choices)
+    for key, value in _flatten(record.configuration):
+        if value is not None and key not in flat:
+            flat[key] = value
+    for key, value in record.result.effect.items():
+        flat[f"effect.{key}"] = str(value)
+    for key, value in record.result.provenance.items():
+        flat[f"provenance.{key}"] = str(value)
+    return {key: str(value)[:PARAMETER_LENGTH] for key, value in flat.items()}
+
+
+def artifacts(record: Record) -> dict[str, str]:
+    """Returns the run's artifacts: file name to text."""
+    from omegaconf import OmegaConf
+
+    files = {
+        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(record.configuration))),
+        "environment.json": json.dumps(record.result.environment, indent=2),
+        "record.json": record_json(record),
+    }
+    if record.result.windows:
+        files["latencies.csv"] = _csv(
+            ("window", "batch", "latency_s"),
+            (
+                (number, batch, latency_s)
+                for number, window in enumerate(record.result.windows)
+                for batch, latency_s in enumerate(window.latencies_s)
+            ),
+        )
+    predictions = record.result.predictions
+    if predictions is not None:
+        files["predictions.csv"] = _csv(
+            ("image", "target", "predicted", "correct"),
+            (
+                (identifier, target, ranked[0], int(ranked[0] == target))
+                for identifier, target, ranked in zip(
+                    predictions.identifiers, predictions.targets, predictions.ranked, strict=True
+                )
+            ),
+        )
+    if record.result.traceback is not None:
+        files["traceback.txt"] = record.result.traceback
+    return files
+
+
+def _experiment(client: MlflowClient, name: str, location: str | None) -> str:
+    experiment = client.get_experiment_by_name(name)
+    experiment_id = (
+        experiment.experiment_id
+        if experiment is not None
+        else client.create_experiment(name, artifact_location=location)
+    )
+    key, value = view_tag(int(time.time() * MS_PER_S))
+    if experiment is None or key not in experiment.tags:
+        client.set_experiment_tag(experiment_id, key, value)
+    return str(experiment_id)
+
+
+def _metrics(record: Record, started_ms: int) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    hardware = typed(record.configuration, "hardware", Hardware)
+    ended_ms = _epoch_ms(record.ended)
+    values = metrics.evaluate(record.result, hardware)
+    points = [Metric(name, value, ended_ms, 0) for name, value in values.items()]
+    for series in record.result.series:
+        if series.quantity not in SERIES:
+            continue
+        name = f"series/{series.meter}/{series.component.replace(':', '_')}_{series.quantity}"
+        points += [
+            Metric(name, value, started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
+            for t_s, value in zip(series.t_s, series.values, strict=True)
+        ]
+    return points
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _epoch_ms(iso: str) -> int:
+    from datetime import datetime
+
+    return int(datetime.fromisoformat(iso).timestamp() * MS_PER_S)

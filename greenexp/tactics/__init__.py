@@ -1,0 +1,1 @@
+"""The optimization tactics, one family a file."""

@@ -1,0 +1,59 @@
+"""Compilation by torch.compile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from greenexp.errors import NoEffect, Unsupported
+from greenexp.protocols import Scalar
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TorchCompile:
+    """torch.compile with the inductor backend.
+
+    Attributes:
+        mode: what the compiler optimizes for, as torch names it.
+        dynamic: compile for varying shapes (True), for the shapes seen (False), or let torch
+            decide (None).
+        fullgraph: fail on a graph break in place of splitting the model.
+    """
+
+    mode: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = (
+        "default"
+    )
+    dynamic: bool | None = None
+    fullgraph: bool = False
+
+    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
+        """Returns the compiled module; the compiler itself runs at the first forward pass."""
+        import shutil
+
+        import torch
+
+        if sample.device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
+            raise Unsupported(
+                "torch.compile needs a C++ compiler on the CPU and none is installed; install g++"
+            )
+        compiled = torch.compile(
+            module, mode=self.mode, dynamic=self.dynamic, fullgraph=self.fullgraph
+        )
+        return cast("nn.Module", compiled)
+
+    def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
+        """Returns the numbers of graphs compiled and of graph breaks."""
+        from torch._dynamo.utils import counters
+
+        graphs = int(counters["stats"]["unique_graphs"])
+        if graphs == 0:
+            raise NoEffect("torch.compile compiled no graph")
+        breaks = counters["graph_break"]
+        effect: dict[str, Scalar] = {"graphs": graphs, "graph_breaks": sum(breaks.values())}
+        if breaks:
+            effect["first_graph_break"] = next(iter(breaks))
+        return effect

@@ -1,0 +1,1 @@
+"""How inference is driven: warm-up to a steady state, then windows."""

@@ -1,0 +1,1 @@
+"""Hydra finds sweepers only in packages of the namespace `hydra_plugins`."""
