@@ -1,15 +1,17 @@
 """What the fork server imports once, so that no run has to. No accelerator may be touched here."""
 
-import datasets  # noqa: F401 - imported for its effect on the children's start
-import PIL.Image  # noqa: F401 - as above
-import torch._dynamo
-import torch._inductor.compile_fx  # noqa: F401 - as above
-import torchao.quantization  # noqa: F401 - as above
-import zeus.monitor  # noqa: F401 - as above
-from transformers import (  # noqa: F401 - as above
-    AutoImageProcessor,
-    AutoModelForImageClassification,
-    PreTrainedModel,
+import logging
+
+for chatty in ("torchao", "torch.utils._pytree"):  # they speak of GPU kernels and deprecations
+    logging.getLogger(chatty).setLevel(logging.ERROR)
+
+import datasets  # noqa: E402, F401 - imported for its effect on the children's start
+import torchao.quantization  # noqa: E402, F401 - as above
+import zeus.monitor  # noqa: E402, F401 - as above
+from transformers import (  # noqa: E402 - as above
+    AutoImageProcessor,  # noqa: F401 - as above
+    AutoModelForImageClassification,  # noqa: F401 - as above
+    PreTrainedModel,  # noqa: F401 - as above
 )
 
-import greenexp.measure  # noqa: F401 - as above
+import greenexp.measure  # noqa: E402, F401 - as above

@@ -324,6 +324,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             model, processor = train(recipe, digits_split.training_indices())
             training_s = time.perf_counter() - start_s
             model.save_pretrained(folder)
+            # safetensors makes the file for its owner alone; installed packages have other readers.
+            (folder / "model.safetensors").chmod(0o644)
             processor.save_pretrained(folder)
             top1_pct = 100 * evaluate_folder(folder)
         parameters = sum(parameter.numel() for parameter in model.parameters())

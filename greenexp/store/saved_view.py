@@ -27,8 +27,8 @@ Mode = Literal["TABLE", "CHART"]
 # Columns from left to right with their widths in pixels: what decides stands first, and each width
 # holds its header, which the UI's own 100 px cut after about 14 characters.
 COLUMN_WIDTHS_PX = {
-    "attributes.`Run Name`": 250,
-    "runDateAndNestInfo": 126,
+    "attributes.`Run Name`": 288,
+    "runDateAndNestInfo": 86,
     "metrics.`accuracy/top1`": 105,
     "metrics.`energy/per_image_j`": 162,
     "metrics.`latency/p50_ms`": 115,
@@ -48,7 +48,7 @@ COLUMN_WIDTHS_PX = {
 # The UI shows these whether selected or not; it can only move and resize them.
 PERMANENT_COLUMNS = ("attributes.`Run Name`", "runDateAndNestInfo", "duration")
 
-# Without this tag the UI colours runs at random; with it a colour is a tactic on every chart.
+# Without this tag the UI colors runs at random; with it a color is a tactic on every chart.
 TACTIC_COLORS = {
     "baseline": "#6b7280",
     "dynamic_quantization": "#e69f00",
@@ -72,7 +72,7 @@ def view_tag(created_ms: int) -> tuple[str, str]:
 
 
 def run_color_tag(tactic: str) -> tuple[str, str]:
-    """Key and value of a run's tag: one colour a tactic, the same in every experiment."""
+    """Key and value of a run's tag: one color a tactic, the same in every experiment."""
     other = OTHER_COLORS[zlib.crc32(tactic.encode()) % len(OTHER_COLORS)]
     return RUN_COLOR_TAG, TACTIC_COLORS.get(tactic, other)
 
@@ -122,7 +122,7 @@ def _charts() -> list[dict[str, Any]]:
             "PARALLEL",
             "all",
             selectedParams=["tactic"],
-            selectedMetrics=[accuracy, latency, cost, energy],  # the last one colours the lines
+            selectedMetrics=[accuracy, latency, cost, energy],  # the last one colors the lines
         ),
     ]
 

@@ -228,16 +228,21 @@ def _metrics(record: Record, started_ms: int) -> list[Metric]:
     hardware = typed(record.configuration, "hardware", Hardware)
     ended_ms = _epoch_ms(record.ended)
     values = metrics.evaluate(record.result, hardware)
-    points = [Metric(name, value, ended_ms, 0) for name, value in values.items()]
+    points = [Metric(name, _rounded(value), ended_ms, 0) for name, value in values.items()]
     for series in record.result.series:
         if series.quantity not in SERIES:
             continue
         name = f"series/{series.meter}/{series.component.replace(':', '_')}_{series.quantity}"
         points += [
-            Metric(name, value, started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
+            Metric(name, _rounded(value), started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
             for t_s, value in zip(series.t_s, series.values, strict=True)
         ]
     return points
+
+
+def _rounded(value: float) -> float:
+    """Returns the value as the UI's table can show it; the journal keeps every digit."""
+    return float(f"{value:.6g}")
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

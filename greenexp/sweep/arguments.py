@@ -39,7 +39,7 @@ class Arguments:
 
 
 def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
-    """Returns the command line with every `group=all` expanded.
+    """Returns the command line, flags first, with every `group=all` expanded.
 
     A sweep (`-m`) is switched on for it. With `--help` the choice is dropped, so that the help of
     the defaults shows; with `--cfg` and `--info` the first option stands for all.
@@ -47,7 +47,10 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     Raises:
         BadInput: where no option of a group fits `all`.
     """
-    parsed = get_args_parser().parse_args(list(arguments))
+    parsed = get_args_parser().parse_intermixed_args(list(arguments))
+    # Hydra's own parser refuses overrides that stand both before and after a flag.
+    flags = [token for token in arguments if token not in parsed.overrides]
+    arguments = [*flags, *parsed.overrides]
     overrides = {token: _override(token) for token in parsed.overrides}
     wanted = {
         token: override
@@ -93,7 +96,7 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     result = [new for token in arguments for new in rewritten.get(token, [token])]
     shows_only = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info
     if rewritten and not shows_only and not parsed.multirun:
-        result.append("--multirun")
+        result.insert(0, "--multirun")
     return Arguments(result, [] if parsed.help else notes)
 
 
