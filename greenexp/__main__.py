@@ -67,7 +67,7 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 def _measure(cfg: DictConfig) -> str:
     from greenexp import console
-    from greenexp.config import Hardware, Tracking, settings, typed
+    from greenexp.config import Hardware, Tracking, build, settings, typed
     from greenexp.cost import stale_quote
     from greenexp.report.table import row
     from greenexp.runner import Naming, conduct
@@ -78,8 +78,13 @@ def _measure(cfg: DictConfig) -> str:
     context = HydraConfig.get()
     configuration = settings(cfg)
     choices = {group: str(context.runtime.choices[group]) for group in GROUPS}
-    model_title = Preflight().check(configuration)
     alone = context.mode is RunMode.RUN
+    checked = not alone and context.sweeper._target_ == SWEEPER
+    model_title = (
+        build(configuration["model"], "model").title
+        if checked
+        else Preflight().check(configuration)
+    )
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
     naming = Naming(title(choices, model_title, context.overrides.task), sweep, choices)
     if alone:
@@ -92,7 +97,7 @@ def _measure(cfg: DictConfig) -> str:
         console.show_table([row(record)])
         where = typed(configuration, "tracking", Tracking)
         console.note(tracking.how_to_open(where, tracking.connect(where)))
-    if record.result.outcome != "ok" and (alone or context.sweeper._target_ != SWEEPER):
+    if record.result.outcome != "ok" and not checked:  # our sweeper reads the journal instead
         raise RunsFailed(f"{naming.title}: {record.result.outcome}: {record.result.reason}")
     return str(path)
 

@@ -47,8 +47,9 @@ def stored_bytes(module: nn.Module) -> int:
     """Returns the size in bytes of the module's state dict as torch serializes it."""
     import torch
 
+    loaded = getattr(module, "_orig_mod", module)  # torch.compile's wrapper renames every weight
     buffer = io.BytesIO()
-    torch.save(module.state_dict(), buffer)
+    torch.save(loaded.state_dict(), buffer)
     return buffer.tell()
 
 

@@ -99,6 +99,7 @@ def run(experiment: Experiment) -> Result:
     check_device(device)
     if workload.threads is not None:
         torch.set_num_threads(workload.threads)
+    surroundings = environment(device)
     samples = experiment.dataset.load()
 
     with torch.inference_mode(), ExitStack() as stack:
@@ -148,7 +149,7 @@ def run(experiment: Experiment) -> Result:
         after=after,
         effect=effect,
         provenance=classifier.provenance,
-        environment=environment(device),
+        environment=surroundings,
         doubts=[] if warmed.settled else ["warmup_not_settled"],
     )
 

@@ -105,9 +105,10 @@ def send(record: Record, path: Path) -> str:
 def connect(settings: Tracking) -> Tracker:
     """Opens the store, creating database, experiment and saved view where they are missing."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     from mlflow import MlflowClient
+
+    for chatty in ("alembic", "mlflow"):  # they narrate the making of the database
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
     folder = local_folder(settings.uri)
     if folder is None:
@@ -164,12 +165,15 @@ def tags(record: Record) -> dict[str, str]:
 
 def parameters_of(record: Record) -> dict[str, str]:
     """Returns the choices and the flattened configuration; None has no entry."""
-    flat = dict(record.choices)
+    flat: dict[str, Any] = dict(record.choices)
     for key, value in _flatten(record.configuration):
         if value is not None and key not in flat:
             flat[key] = value
     for key, value in record.result.effect.items():
         flat[f"effect.{key}"] = str(value)
+    for when, complexity in (("before", record.result.before), ("after", record.result.after)):
+        if complexity is not None:
+            flat[f"effect.weights_mib_{when}"] = complexity.weights_mib
     for key, value in record.result.provenance.items():
         flat[f"provenance.{key}"] = str(value)
     return {key: str(value)[:PARAMETER_LENGTH] for key, value in flat.items()}

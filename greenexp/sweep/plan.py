@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 NOT_MEASURED = ("tracking", "isolation")  # sections that don't change what is measured
-SHOWN_SECTIONS = ("tactic", "workload", "device")  # whose overrides belong in a run's title
+SHOWN_KEYS = (
+    "workload.batch_size",
+    "workload.threads",
+    "device",
+)  # in a run's title, with tactic.*
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def product(choices: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def title(choices: Mapping[str, str], model_title: str | None, overrides: Iterable[str]) -> str:
-    """Returns `model · tactic`, with the options that were set on the command line.
+    """Returns `model · tactic`, with those options of the command line that tell runs apart.
 
     Args:
         choices: the options chosen, by group.
@@ -46,9 +50,8 @@ def title(choices: Mapping[str, str], model_title: str | None, overrides: Iterab
     options = []
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        section, _, name = key.partition(".")
-        if section in SHOWN_SECTIONS and (name or section == "device"):
-            options.append(f"{name or section}={value}")
+        if key.startswith("tactic.") or key in SHOWN_KEYS:
+            options.append(f"{key.rpartition('.')[2]}={value}")
     parts = [model_title or choices["model"], " ".join([choices["tactic"], *options])]
     return " · ".join(parts)
 

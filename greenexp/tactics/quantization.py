@@ -60,6 +60,7 @@ def _quantize_eager(module: nn.Module) -> nn.Module:
     with warnings.catch_warnings():
         # Deprecated in favour of torchao, whose int8 is slower on CPUs; the study used this one.
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", message="torch.quantize_per_tensor")
         converted: nn.Module = torch.ao.quantization.quantize_dynamic(
             module, {torch.nn.Linear}, dtype=torch.qint8, inplace=True
         )

@@ -1,0 +1,85 @@
+"""Small records for tests: plain values, every one overridable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from greenexp.config import Carbon, Hardware, Price
+from greenexp.protocols import Reading, Source
+from greenexp.report.table import Row
+from greenexp.result import Phase, Result, Window
+from greenexp.store.journal import Record
+
+ANY_MACHINE = Hardware(any_device=True)
+
+
+def energy(component: str, joules: float, source: Source = "counter", meter: str = "m") -> Reading:
+    return Reading("energy_j", component, joules, source, meter)
+
+
+def level(quantity: str, component: str, value: float) -> Reading:
+    return Reading(quantity, component, value, "sampled", "m")
+
+
+def phase(name: str, duration_s: float, *readings: Reading) -> Phase:
+    return Phase(name, 0.0, duration_s, list(readings))
+
+
+def window(
+    *readings: Reading,
+    duration_s: float = 1.0,
+    images: int = 10,
+    latencies_s: Sequence[float] = (0.1,),
+) -> Window:
+    return Window(0.0, duration_s, images, list(latencies_s), list(readings))
+
+
+def cpu_run(*windows: Window, **fields: Any) -> Result:
+    given: dict[str, Any] = {
+        "outcome": "ok",
+        "device": "cpu",
+        "components": ["cpu", "dram", "process"],
+        "windows": list(windows),
+    }
+    return Result(**(given | fields))
+
+
+def cuda_run(*windows: Window, **fields: Any) -> Result:
+    components = ["cpu", "dram", "process", "gpu:0"]
+    return cpu_run(*windows, **({"device": "cuda", "components": components} | fields))
+
+
+def hardware(
+    *, g_per_kwh: float | None = None, price: Mapping[str, Any] | None = None, **fields: Any
+) -> Hardware:
+    given = {"any_device": True} | fields
+    return Hardware(price=Price(**(price or {})), carbon=Carbon(g_per_kwh=g_per_kwh), **given)
+
+
+def record(
+    result: Result, *, title: str, configuration: Mapping[str, Any] | None = None, **fields: Any
+) -> Record:
+    given: dict[str, Any] = {
+        "id": "0",
+        "cell": "0",
+        "sweep": None,
+        "choices": {"model": "digits_vit", "tactic": "baseline"},
+        "started": "2026-01-01T00:00:00+00:00",
+        "ended": "2026-01-01T00:01:00+00:00",
+    }
+    plain = {"hardware": {"any_device": True}, **(configuration or {})}
+    return Record(title=title, configuration=plain, result=result, **(given | fields))
+
+
+def row(model: str = "vit", tactic: str = "baseline", **fields: Any) -> Row:
+    given: dict[str, Any] = {
+        "outcome": "ok",
+        "reason": None,
+        "metrics": {},
+        "energy_source": None,
+        "cost_holds": "nothing",
+        "doubts": [],
+        "compared_with": model,
+    }
+    return Row(model=model, tactic=tactic, **(given | fields))

@@ -1,0 +1,222 @@
+"""Imports run one way: the column "must not import" of the design, held against the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import greenexp
+
+PACKAGE = Path(greenexp.__file__).parent
+INPUT_OUTPUT = ("os", "io", "pathlib", "shutil", "tempfile", "subprocess", "socket", "urllib")
+
+# Room (a file, or a folder and all below it): what it must not import.
+MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
+    "__main__.py": ("torch",),
+    "config.py": ("torch", "mlflow"),
+    "protocols.py": ("greenexp",),
+    "experiment.py": ("hydra", "mlflow", "zeus", "transformers"),
+    "result.py": ("torch", "hydra", "mlflow"),
+    "models/": ("greenexp.tactics", "greenexp.meters"),
+    "datasets/": ("greenexp.tactics", "greenexp.meters"),
+    "tactics/": ("greenexp.config", "greenexp.meters", "mlflow"),
+    "workload/": ("greenexp.tactics", "greenexp.meters"),
+    "meters/": ("greenexp.models", "greenexp.cost"),
+    "metrics.py": ("torch", *INPUT_OUTPUT),
+    "cost.py": ("torch", *INPUT_OUTPUT),
+    "stats.py": ("torch", *INPUT_OUTPUT),
+    "sweep/plan.py": ("torch", "mlflow"),
+    "isolation.py": (
+        "greenexp.experiment",
+        "greenexp.measure",
+        "greenexp.result",
+        "greenexp.config",
+    ),
+    "store/": ("torch",),
+    "report/": ("torch",),
+}
+PURE = ("metrics.py", "cost.py", "stats.py")
+TRACKER = "store/tracking.py"
+HEAVY = ("torch", "transformers", "mlflow", "datasets")
+WITHOUT_TORCH = (
+    "greenexp.config",
+    "greenexp.metrics",
+    "greenexp.report.table",
+    "greenexp.sweep.arguments",
+    "greenexp.sweep.plan",
+    "greenexp.store.journal",
+    "greenexp.isolation",
+)
+
+
+def is_type_checking(test: ast.expr) -> bool:
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
+    return name == "TYPE_CHECKING"
+
+
+def nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yields every node that exists at run time, so nothing under `if TYPE_CHECKING`."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and is_type_checking(child.test):
+            for other in child.orelse:
+                yield other
+                yield from nodes(other)
+        else:
+            yield child
+            yield from nodes(child)
+
+
+def imported(tree: ast.AST, package: str) -> list[str]:
+    """Returns the modules that a module of `package` imports, at any depth of nesting.
+
+    `from a import b` counts as `a` and `a.b`, since b may be a module.
+    """
+    found = []
+    for node in nodes(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*(parts if node.level else []), *filter(None, [node.module])])
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "attr", getattr(node.func, "id", None))
+            if called in ("import_module", "__import__"):
+                found.append(str(node.args[0].value))
+    return found
+
+
+def modules(root: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Yields each module's path below the package, and its syntax tree."""
+    for path in sorted(root.rglob("*.py")):
+        yield path.relative_to(root).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def package_of(module: str) -> str:
+    return ".".join([PACKAGE.name, *Path(module).parent.parts])
+
+
+def within(name: str, forbidden: str) -> bool:
+    return name == forbidden or name.startswith(f"{forbidden}.")
+
+
+def violations(root: Path, room: str, forbidden: tuple[str, ...]) -> list[str]:
+    """Returns `module imports name` for each import that the room must not have."""
+    return [
+        f"{module} imports {name}"
+        for module, tree in modules(root)
+        if module == room or (room.endswith("/") and module.startswith(room))
+        for name in imported(tree, package_of(module))
+        if any(within(name, banned) for banned in forbidden)
+    ]
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Returns the top-level modules that a fresh interpreter holds after the statement."""
+    command = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    ended = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    )
+    return set(ended.stdout.split())
+
+
+@pytest.mark.parametrize("room", MUST_NOT_IMPORT)
+def test_room_exists(room: str) -> None:
+    assert (PACKAGE / room).exists()
+
+
+@pytest.mark.parametrize(("room", "forbidden"), MUST_NOT_IMPORT.items(), ids=MUST_NOT_IMPORT)
+def test_room_imports_nothing_forbidden(room: str, forbidden: tuple[str, ...]) -> None:
+    assert violations(PACKAGE, room, forbidden) == []
+
+
+def test_only_the_tracker_imports_mlflow() -> None:
+    importing = {
+        module
+        for module, tree in modules(PACKAGE)
+        if any(within(name, "mlflow") for name in imported(tree, package_of(module)))
+    }
+    assert importing == {TRACKER}
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_arithmetic_opens_no_file(module: str) -> None:
+    tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+    called = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert called.isdisjoint({"open", "print", "input", "exec", "eval"})
+
+
+def test_command_starts_without_heavy_libraries() -> None:
+    loaded = loaded_after("import greenexp.__main__")
+    assert "hydra" in loaded
+    assert loaded.isdisjoint(HEAVY)
+
+
+def test_pure_rooms_load_no_torch() -> None:
+    loaded = loaded_after(f"import {', '.join(WITHOUT_TORCH)}")
+    assert "greenexp" in loaded
+    assert loaded.isdisjoint({"torch", "mlflow", "transformers"})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("import torch", id="plain"),
+        pytest.param("import torch.nn as nn", id="submodule"),
+        pytest.param("from torch import nn", id="from"),
+        pytest.param("def f():\n    import torch", id="inside a function"),
+        pytest.param(
+            "try:\n    import torch\nexcept ImportError:\n    torch = None", id="in a try"
+        ),
+        pytest.param("import importlib\nimportlib.import_module('torch.nn')", id="by its name"),
+        pytest.param(
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\nelse:\n    import torch",
+            id="in the else of TYPE_CHECKING",
+        ),
+    ],
+)
+def test_checker_catches_an_import(tmp_path: Path, source: str) -> None:
+    (tmp_path / "planted.py").write_text(source, encoding="utf-8")
+    assert violations(tmp_path, "planted.py", ("torch",))
+
+
+@pytest.mark.parametrize(
+    ("source", "forbidden"),
+    [
+        pytest.param("from greenexp import cost", "greenexp.cost", id="from the package"),
+        pytest.param("from greenexp.cost import share", "greenexp.cost", id="from the module"),
+        pytest.param("from .. import cost", "greenexp.cost", id="relative, two levels"),
+        pytest.param("from ..cost import share", "greenexp.cost", id="relative module"),
+        pytest.param("from . import nvml", "greenexp.room.nvml", id="relative, one level"),
+    ],
+)
+def test_checker_sees_every_spelling(tmp_path: Path, source: str, forbidden: str) -> None:
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room" / "planted.py").write_text(source, encoding="utf-8")
+    assert violations(tmp_path, "room/", (forbidden,))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("import torchvision", id="another library that begins alike"),
+        pytest.param(
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch",
+            id="for types only",
+        ),
+        pytest.param("import typing\nif typing.TYPE_CHECKING:\n    import torch", id="dotted"),
+        pytest.param("'import torch'", id="in a string"),
+    ],
+)
+def test_checker_lets_pass(tmp_path: Path, source: str) -> None:
+    (tmp_path / "planted.py").write_text(source, encoding="utf-8")
+    assert violations(tmp_path, "planted.py", ("torch",)) == []

@@ -1,0 +1,368 @@
+"""Every YAML under conf/ composes, builds and explains itself; what can't be used is refused."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import inspect
+import math
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+
+from greenexp.config import (
+    Carbon,
+    Config,
+    Hardware,
+    Isolation,
+    Power,
+    Price,
+    Tracking,
+    Workload,
+    build,
+    config_dir,
+    register,
+    settings,
+    typed,
+)
+from greenexp.errors import BadInput
+
+CONF = config_dir()
+FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
+OPTIONS = [name.removesuffix(".yaml") for name in FILES if "/" in name]
+CHOICES = [
+    option for option in OPTIONS if "_target_" in (CONF / f"{option}.yaml").read_text("utf-8")
+]
+PRESETS = [option for option in OPTIONS if option.startswith("hardware/")]
+SECTIONS = {
+    "hardware": Hardware,
+    "workload": Workload,
+    "isolation": Isolation,
+    "tracking": Tracking,
+}
+# What templates leave open with `???`, by the name of the key.
+FILLED_IN = {"checkpoint": "org/name", "id": "org/name", "path": "some/folder"}
+
+SELF_EXPLAINING = re.compile(
+    r"""\s*(
+        - \s (_self_ | override \s .*)          # entries of the defaults list that choose nothing
+      | [\w/]+: (\s+\#.*)?                      # a section
+      | _target_: .*                            # the class, whose docstring explains it
+      | (electricity_)?source: \s " .* "        # a source is itself the explanation
+    )""",
+    re.VERBOSE,
+)
+
+
+def key_in(option: str) -> str:
+    """Returns where a composed configuration holds an option of a group."""
+    group = option.partition("/")[0]
+    return "meters.tested" if group == "meter" else group
+
+
+def loaded(option: str) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((CONF / f"{option}.yaml").read_text("utf-8"))
+    return values
+
+
+@functools.cache
+def composed(option: str | None = None, *overrides: str) -> DictConfig:
+    """Returns the configuration with an option chosen and its `???` filled in."""
+    register()
+    chosen: list[str] = []
+    if option is not None:
+        group, _, name = option.partition("/")
+        chosen.append(f"+meter@meters.tested={name}" if group == "meter" else f"{group}={name}")
+        missing = [key for key, value in loaded(option).items() if value == "???"]
+        chosen += [f"{key_in(option)}.{key}={FILLED_IN[key]}" for key in missing]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", overrides=[*chosen, *overrides])
+
+
+def plain(option: str | None = None, *overrides: str) -> dict[str, Any]:
+    return settings(composed(option, *overrides))
+
+
+def uncommented(text: str) -> list[str]:
+    """Returns the lines of a YAML text that set something and don't say what it is.
+
+    Each value has a comment on its line. Exempt are sections, `_target_`, sources in quotes,
+    entries of the defaults list that choose nothing, and Hydra's own section.
+    """
+    bare = []
+    section = ""
+    for line in text.splitlines():
+        if re.match(r"\w", line):
+            section = line.partition(":")[0]
+        without_strings = re.sub(r'"[^"]*"', '""', line)
+        if (
+            line.strip()
+            and section != "hydra"
+            and not re.search(r"(^|\s)# *\S", without_strings)
+            and not SELF_EXPLAINING.fullmatch(line)
+        ):
+            bare.append(line)
+    return bare
+
+
+def leaves(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {
+        name: leaf
+        for key, inner in value.items()
+        for name, leaf in leaves(inner, f"{prefix}.{key}" if prefix else str(key)).items()
+    }
+
+
+def test_conf_is_where_the_package_looks() -> None:
+    assert "config.yaml" in FILES
+    assert {option.partition("/")[0] for option in OPTIONS} == {
+        "model",
+        "tactic",
+        "dataset",
+        "hardware",
+        "workload",
+        "meter",
+    }
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_explains_itself(name: str) -> None:
+    text = (CONF / name).read_text("utf-8")
+    assert text.startswith("# ")
+    assert uncommented(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        pytest.param("amount: 0.3  # fraction", [], id="commented"),
+        pytest.param("amount: 0.3", ["amount: 0.3"], id="bare number"),
+        pytest.param("price:\n  pue: 1.0", ["  pue: 1.0"], id="bare, indented"),
+        pytest.param('region: "a # b"', ['region: "a # b"'], id="hash inside a string"),
+        pytest.param("amount: 0.3  #", ["amount: 0.3  #"], id="empty comment"),
+        pytest.param("source: null", ["source: null"], id="no source and no word why"),
+        pytest.param("  - model: vit", ["  - model: vit"], id="bare choice in the defaults"),
+        pytest.param("hydra:\n  job:\n    name: a", [], id="Hydra's own section"),
+        pytest.param("hydra:\n  a: 1\nb: 2", ["b: 2"], id="after Hydra's own section"),
+    ],
+)
+def test_comment_rule(text: str, bare: list[str]) -> None:
+    assert uncommented(text) == bare
+
+
+def test_every_target_is_a_class_of_greenexp() -> None:
+    targets = {
+        name: value
+        for option in OPTIONS
+        for name, value in leaves(loaded(option), option).items()
+        if name.endswith("_target_")
+    }
+    assert targets
+    assert {name for name, value in targets.items() if not value.startswith("greenexp.")} == set()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option_composes(option: str) -> None:
+    configuration = plain(option)
+    assert set(configuration) == {field.name for field in fields(Config)}
+    held = OmegaConf.select(composed(option), key_in(option))
+    assert set(loaded(option)) <= set(held)
+
+
+@pytest.mark.parametrize("option", CHOICES)
+def test_choice_builds(option: str) -> None:
+    key = key_in(option)
+    choice = OmegaConf.to_container(OmegaConf.select(composed(option), key), resolve=True)
+    assert isinstance(choice, dict)
+    assert type(build(choice, key)) is get_class(loaded(option)["_target_"])
+
+
+@pytest.mark.parametrize("option", CHOICES)
+def test_choice_states_every_argument(option: str) -> None:
+    cls = get_class(loaded(option)["_target_"])
+    assert set(loaded(option)) - {"_target_"} == set(inspect.signature(cls).parameters)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_section_is_typed(option: str, section: str) -> None:
+    cls = SECTIONS[section]
+    assert type(typed(plain(option), section, cls)) is cls
+
+
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o not in CHOICES])
+def test_settings_file_states_every_field(option: str) -> None:
+    whole = leaves(settings(OmegaConf.structured(Hardware)))
+    allowed = {
+        "hardware": whole,
+        "workload": {field.name: None for field in fields(Workload)},
+    }[option.partition("/")[0]]
+    assert set(leaves(loaded(option))) == set(allowed)
+
+
+def test_default_meters_all_build() -> None:
+    meters = plain()["meters"]
+    assert meters
+    for name, choice in meters.items():
+        assert type(build(choice, f"meters.{name}")) is get_class(choice["_target_"])
+
+
+@pytest.mark.parametrize("option", PRESETS)
+def test_preset_price_has_its_origin(option: str) -> None:
+    preset = typed(plain(option), "hardware", Hardware)
+    price = preset.price
+    known = [price.usd_per_hour is not None, price.purchase_usd is not None]
+    assert sum(known) <= 1, "rent or purchase, not both"
+    if any(known):
+        assert price.region
+        assert price.source
+        assert price.date is not None
+        datetime.date.fromisoformat(price.date)
+    if price.usd_per_kwh is not None or price.pue > 1:
+        assert price.electricity_source
+    assert price.electricity_included == (price.usd_per_hour is not None)
+
+
+@pytest.mark.parametrize("option", PRESETS)
+def test_preset_carbon_and_power_have_their_origin(option: str) -> None:
+    preset = typed(plain(option), "hardware", Hardware)
+    if preset.carbon.g_per_kwh is not None:
+        assert preset.carbon.region
+        assert preset.carbon.source
+        assert preset.carbon.date is not None
+        datetime.date.fromisoformat(preset.carbon.date)
+    assert (preset.power.cpu_idle_w is None) == (preset.power.source is None)
+    assert preset.any_device == (option == "hardware/local")
+
+
+def test_estimate_takes_the_power_of_the_preset() -> None:
+    preset = plain("hardware/aws_c7i_2xlarge")
+    estimate = preset["meters"]["cpu_estimate"]
+    assert estimate["idle_w"] == preset["hardware"]["power"]["cpu_idle_w"]
+    assert estimate["rated_w"] == preset["hardware"]["power"]["cpu_rated_w"]
+    assert estimate["cpu"] == preset["hardware"]["cpu"]
+
+
+PRUNING = {"_target_": "greenexp.tactics.pruning.LocalPruning", "amount": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({"_target_": "os.system"}, ["tactic._target_", "os.system"], id="foreign"),
+        pytest.param({"_target_": "greenexpand.Tactic"}, ["greenexpand"], id="begins alike"),
+        pytest.param({"_target_": ""}, ["tactic._target_", "missing"], id="no target"),
+        pytest.param({"amont": 0.2}, ["tactic.amont", "Did you mean amount?"], id="unknown field"),
+        pytest.param({"amount": "much"}, ["tactic.amount", "much"], id="wrong type"),
+        pytest.param({"amount": None}, ["tactic.amount", "None"], id="none where a number is due"),
+        pytest.param({"amount": "???"}, ["tactic.amount", "missing"], id="left open"),
+        pytest.param({"amount": 1.0}, ["tactic.amount", "< 1"], id="too much"),
+        pytest.param({"amount": math.nan}, ["tactic.amount", "nan"], id="not a number"),
+    ],
+)
+def test_build_refuses(changes: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(BadInput) as refused:
+        build(PRUNING | changes, "tactic")
+    message = str(refused.value)
+    assert [word for word in words if word not in message] == []
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("greenexp.tactics.pruning.LocalPrunning", id="no such class"),
+        pytest.param("greenexp.tactics.prunning.LocalPruning", id="no such module"),
+        pytest.param("greenexp.tactics.pruning.prunable", id="a function"),
+        pytest.param("greenexp.environment.subprocess.Popen", id="a class behind an import"),
+    ],
+)
+def test_build_refuses_what_is_no_class_of_greenexp(target: str) -> None:
+    with pytest.raises(BadInput, match="_target_"):
+        build({"_target_": target, "args": ["true"]}, "tactic")
+
+
+def test_build_reports_a_field_not_given() -> None:
+    with pytest.raises(BadInput, match=r"^model\.path"):
+        build({"_target_": "greenexp.models.local.Local"}, "model")
+
+
+def test_build_lists_the_words_allowed() -> None:
+    choice = {"_target_": "greenexp.tactics.quantization.DynamicQuantization", "backend": "egaer"}
+    with pytest.raises(BadInput, match=r"tactic\.backend='egaer'.*'eager'"):
+        build(choice, "tactic")
+
+
+@pytest.mark.parametrize("value", ["-1", "-0.001", "nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "hardware.price.usd_per_hour",
+        "hardware.price.usd_per_kwh",
+        "hardware.price.purchase_usd",
+        "hardware.price.lifetime_years",
+        "hardware.price.pue",
+        "hardware.price.utilization",
+        "hardware.carbon.g_per_kwh",
+        "hardware.power.cpu_idle_w",
+        "hardware.power.cpu_rated_w",
+    ],
+)
+def test_prices_out_of_range_are_refused(key: str, value: str) -> None:
+    configuration = settings(OmegaConf.create({"hardware": OmegaConf.structured(Hardware)}))
+    inner = configuration
+    *path, last = key.split(".")
+    for name in path:
+        inner = inner[name]
+    inner[last] = float(value)
+    with pytest.raises(BadInput, match=re.escape(f"{key}={float(value)} ")):
+        typed(configuration, "hardware", Hardware)
+
+
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_override_of_a_price_is_checked(value: str) -> None:
+    configuration = plain(None, f"hardware.price.usd_per_hour={value}")
+    with pytest.raises(BadInput, match=r"hardware\.price\.usd_per_hour"):
+        typed(configuration, "hardware", Hardware)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(lambda: Price(utilization=0.0), "price.utilization", id="never used"),
+        pytest.param(lambda: Price(utilization=1.01), "price.utilization", id="over used"),
+        pytest.param(lambda: Price(pue=0.99), "price.pue", id="pue below 1"),
+        pytest.param(lambda: Price(purchase_usd=10.0), "lifetime_years", id="no lifetime"),
+        pytest.param(lambda: Price(date="last week"), "price.date", id="date that is none"),
+        pytest.param(lambda: Carbon(date="2025-02-30"), "carbon.date", id="day that is none"),
+        pytest.param(lambda: Power(cpu_idle_w=1.0), "go together", id="idle without rated"),
+        pytest.param(lambda: Power(cpu_rated_w=9.0), "go together", id="rated without idle"),
+        pytest.param(lambda: Hardware(gpu="T4"), "go together", id="gpu without count"),
+        pytest.param(lambda: Hardware(gpu_count=1), "go together", id="count without gpu"),
+        pytest.param(lambda: Workload(batch_size=0), "workload.batch_size", id="empty batch"),
+        pytest.param(lambda: Workload(windows=0), "workload.windows", id="no window"),
+        pytest.param(
+            lambda: Workload(warmup_min_seconds=9.0, warmup_max_seconds=8.0),
+            "workload.warmup_max_seconds",
+            id="cap below the floor",
+        ),
+        pytest.param(lambda: Isolation(timeout_s=0.0), "isolation.timeout_s", id="no time"),
+        pytest.param(lambda: Config(device="gpu"), "device=gpu", id="unknown device"),
+    ],
+)
+def test_settings_refuse(make: Any, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        make()
+
+
+def test_free_is_a_price() -> None:
+    price = Price(usd_per_hour=0.0, usd_per_kwh=0.0, purchase_usd=0.0, lifetime_years=1.0)
+    assert price.usd_per_hour == 0.0

@@ -1,0 +1,110 @@
+"""Intervals against other implementations, and against what they promise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.weightstats import DescrStatsW
+
+from greenexp.stats import CONFIDENCE, mean_interval, proportion_interval
+
+samples = st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=30)
+
+
+@st.composite
+def proportions(draw: st.DrawFn) -> tuple[int, int]:
+    trials = draw(st.integers(1, 100_000))
+    return draw(st.integers(0, trials)), trials
+
+
+@given(samples)
+def test_mean_interval_agrees_with_statsmodels(values: list[float]) -> None:
+    spread = float(np.std(values))
+    assume(spread == 0.0 or spread > 1e-6 * max(values))  # cancellation is not what is compared
+    expected = DescrStatsW(values).tconfint_mean(alpha=1 - CONFIDENCE)
+    assert mean_interval(values) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_mean_interval_known_answer() -> None:
+    # With 2 degrees of freedom Student's quantile has a closed form, 4.3027 at p = 0.975.
+    p = (1 + CONFIDENCE) / 2
+    quantile = (2 * p - 1) * math.sqrt(2 / (4 * p * (1 - p)))
+    low, high = mean_interval([1.0, 2.0, 3.0]) or (math.nan, math.nan)
+    half = quantile / math.sqrt(3)
+    assert (low, high) == pytest.approx((2 - half, 2 + half), rel=1e-12)
+
+
+@given(samples, st.floats(0.1, 10.0), st.floats(0.0, 100.0))
+def test_mean_interval_moves_with_its_samples(
+    values: list[float], factor: float, shift: float
+) -> None:
+    interval = mean_interval(values)
+    moved = mean_interval([factor * value + shift for value in values])
+    assert interval is not None
+    assert moved == pytest.approx(
+        [factor * bound + shift for bound in interval], rel=1e-6, abs=1e-6 * max(values)
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "interval"),
+    [
+        pytest.param([], None, id="no sample"),
+        pytest.param([1.5], None, id="one sample"),
+        pytest.param([1.5, 1.5], (1.5, 1.5), id="two alike"),
+        pytest.param([0.0, 0.0, 0.0], (0.0, 0.0), id="zeros"),
+    ],
+)
+def test_mean_interval_edges(values: list[float], interval: tuple[float, float] | None) -> None:
+    assert mean_interval(values) == interval
+
+
+@pytest.mark.parametrize("count", [3, 10])
+def test_mean_interval_covers_the_mean(count: int) -> None:
+    generator = np.random.default_rng(20_260_101)
+    trials = generator.normal(loc=5.0, scale=2.0, size=(1_500, count))
+    intervals = [mean_interval(list(trial)) or (math.nan, math.nan) for trial in trials]
+    covered = sum(low <= 5.0 <= high for low, high in intervals)
+    assert 0.93 <= covered / len(trials) <= 0.97
+
+
+@given(proportions())
+@example((0, 1))
+@example((1, 1))
+@example((0, 360))
+@example((360, 360))
+def test_proportion_interval_agrees_with_scipy(counts: tuple[int, int]) -> None:
+    expected = binomtest(*counts).proportion_ci(CONFIDENCE, method="wilson")
+    assert proportion_interval(*counts) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(proportions())
+@example((0, 7))
+@example((7, 7))
+def test_proportion_interval_stays_between_0_and_1(counts: tuple[int, int]) -> None:
+    low, high = proportion_interval(*counts) or (math.nan, math.nan)
+    assert 0.0 <= low <= counts[0] / counts[1] <= high <= 1.0
+
+
+def test_proportion_interval_known_answer() -> None:
+    # Newcombe 1998 (Statistics in Medicine 17:857), table I: Wilson for 81 of 263.
+    low, high = proportion_interval(81, 263) or (math.nan, math.nan)
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+
+
+def test_proportion_interval_narrows_with_trials() -> None:
+    widths = [
+        high - low
+        for trials in (10, 100, 1_000, 10_000)
+        for low, high in [proportion_interval(trials // 2, trials) or (math.nan, math.nan)]
+    ]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_proportion_interval_without_trials() -> None:
+    assert proportion_interval(0, 0) is None
