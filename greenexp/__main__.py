@@ -67,7 +67,7 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 def _measure(cfg: DictConfig) -> str:
     from greenexp import console
-    from greenexp.config import Hardware, Tracking, build, settings, typed
+    from greenexp.config import Hardware, Tracking, settings, typed
     from greenexp.cost import stale_quote
     from greenexp.report.table import row
     from greenexp.runner import Naming, conduct
@@ -80,13 +80,10 @@ def _measure(cfg: DictConfig) -> str:
     choices = {group: str(context.runtime.choices[group]) for group in GROUPS}
     alone = context.mode is RunMode.RUN
     checked = not alone and context.sweeper._target_ == SWEEPER
-    model_title = (
-        build(configuration["model"], "model").title
-        if checked
-        else Preflight().check(configuration)
-    )
+    model_title = None if checked else Preflight().check(configuration)
+    name = configuration["title"] or title(choices, model_title, context.overrides.task)
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
-    naming = Naming(title(choices, model_title, context.overrides.task), sweep, choices)
+    naming = Naming(name, sweep, choices)
     if alone:
         stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
         for line in filter(None, [stale, f"measuring {naming.title}"]):

@@ -31,10 +31,16 @@ def complexity(module: nn.Module, *, macs: int | None) -> Complexity:
 
 
 def weights(module: nn.Module) -> Iterator[Tensor]:
-    """Yields every weight and bias, those packed inside quantized modules included."""
-    import torch
+    """Yields every weight and bias, those packed inside quantized modules included.
 
-    yield from module.parameters()
+    Weights that torchao quantized come dequantized: int8 zeros stay zeros.
+    """
+    import torch
+    from torchao.utils import TorchAOBaseTensor
+
+    for parameter in module.parameters():
+        held = parameter.data
+        yield held.dequantize() if isinstance(held, TorchAOBaseTensor) else held
     for child in module.modules():
         if isinstance(child, torch.ao.nn.quantized.dynamic.Linear):
             weight, bias = child._packed_params._weight_bias()
@@ -60,9 +66,11 @@ def count_macs(module: nn.Module, image: Tensor) -> int:
     a multiply-accumulate; what is element-wise is not counted.
     """
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     counter: Any = FlopCounterMode(display=False)
-    with torch.no_grad(), counter:
+    # The counter doesn't know the CPU's fused attention; as plain products it counts them.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         module(image)
     return int(counter.get_total_flops()) // 2

@@ -8,6 +8,9 @@ against that class.
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+import importlib
 import inspect
 import sys
 from collections.abc import Mapping
@@ -17,7 +20,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
 from hydra.core.config_store import ConfigStore
-from hydra.utils import get_class
 from omegaconf import MISSING, DictConfig, OmegaConf
 from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
 
@@ -26,6 +28,12 @@ from greenexp.errors import BadInput, check_choice, check_range, nearest
 T = TypeVar("T")
 
 GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
+ROOMS = {  # where the classes of each kind of choice are made
+    "model": "greenexp.models",
+    "dataset": "greenexp.datasets",
+    "tactic": "greenexp.tactics",
+    "meters": "greenexp.meters",
+}
 SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
 
 
@@ -56,6 +64,12 @@ class Price:
         check_range("hardware.price.lifetime_years", self.lifetime_years, above=0)
         check_range("hardware.price.usd_per_kwh", self.usd_per_kwh, at_least=0)
         check_range("hardware.price.pue", self.pue, at_least=1)
+        _check_date("hardware.price.date", self.date)
+        if self.electricity_included and self.usd_per_hour is None:
+            raise BadInput(
+                "hardware.price.electricity_included=true says that a rent pays the electricity, "
+                "and no rent is given; give hardware.price.usd_per_hour=…"
+            )
         if self.purchase_usd is not None and self.lifetime_years is None:
             raise BadInput(
                 "hardware.price.purchase_usd is given without hardware.price.lifetime_years; "
@@ -74,6 +88,7 @@ class Carbon:
 
     def __post_init__(self) -> None:
         check_range("hardware.carbon.g_per_kwh", self.g_per_kwh, at_least=0)
+        _check_date("hardware.carbon.date", self.date)
 
 
 @dataclass
@@ -177,10 +192,18 @@ class Config:
     meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
     isolation: Isolation = field(default_factory=Isolation)
     tracking: Tracking = field(default_factory=Tracking)
+    title: str | None = None  # name of the run; None: made from the choices
     device: str = "auto"  # auto: cuda where there is one, else cpu
 
     def __post_init__(self) -> None:
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+def _check_date(key: str, value: str | None) -> None:
+    try:
+        datetime.date.fromisoformat(value or "2000-01-01")
+    except ValueError:
+        raise BadInput(f"{key}={value} is no date; allowed: YYYY-MM-DD") from None
 
 
 def register() -> None:
@@ -210,12 +233,7 @@ def build(choice: Mapping[str, Any], key: str) -> Any:
     """
     values = dict(choice)
     target = str(values.pop("_target_", ""))
-    if not target.startswith("greenexp."):
-        raise BadInput(
-            f"{key}._target_={target or 'missing'}; allowed: a class of greenexp, "
-            "so that no configuration can call anything else"
-        )
-    cls = get_class(target)
+    cls = _class(target, key)
     arguments = _arguments(cls)
     fields = list(arguments.model_fields)
     for name, value in values.items():
@@ -231,8 +249,26 @@ def build(choice: Mapping[str, Any], key: str) -> Any:
     except ValidationError as invalid:
         first = invalid.errors()[0]
         where = ".".join([key, *map(str, first["loc"])])
+        if first["type"] == "missing":
+            raise BadInput(f"{where} is missing; give {where}=…") from None
         raise BadInput(f"{where}={first['input']!r}: {first['msg']}") from None
     return cls(**{name: getattr(checked, name) for name in fields})
+
+
+def _class(target: str, key: str) -> type:
+    """Returns the class named, which must be made in greenexp's room for such choices.
+
+    So no configuration can call anything else: not a function, not what a module imports.
+    """
+    room = ROOMS[key.partition(".")[0]]
+    module_name, _, name = target.rpartition(".")
+    found: object = None
+    if target.startswith(f"{room}."):
+        with contextlib.suppress(ImportError):
+            found = getattr(importlib.import_module(module_name), name, None)
+    if not isinstance(found, type) or not found.__module__.startswith(f"{room}."):
+        raise BadInput(f"{key}._target_={target or 'missing'}; allowed: a class made in {room}")
+    return found
 
 
 @cache

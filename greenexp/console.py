@@ -61,7 +61,7 @@ class SweepProgress:
             MofNCompleteColumn(),
             BarColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
         )
         with Progress(*columns, console=out) as self._bar:
             self._bar.add_task("", total=self.total)

@@ -34,10 +34,10 @@ class Cost:
         return sum(known) if known else None
 
     @property
-    def holds(self) -> str:
-        """Which parts the total holds: `machine+electricity`, one of them, or `nothing`."""
+    def holds(self) -> str | None:
+        """Which parts the total holds: `machine+electricity`, one of them, or None for none."""
         parts = {"machine": self.machine_usd, "electricity": self.electricity_usd}
-        return "+".join(name for name, usd in parts.items() if usd is not None) or "nothing"
+        return "+".join(name for name, usd in parts.items() if usd is not None) or None
 
 
 def hourly_usd(price: Price) -> float | None:

@@ -25,6 +25,13 @@ PACKAGES = (
     "mlflow",
     "numpy",
 )
+VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OMP_WAIT_POLICY",
+    "TORCHINDUCTOR_CACHE_DIR",  # empty at the start of each run, so that compiling is paid in full
+)
 BYTES_PER_MIB = 2**20
 
 
@@ -39,6 +46,7 @@ def environment(device: str) -> dict[str, Any]:
         "cpu_threads": psutil.cpu_count(logical=True),
         "memory_mib": psutil.virtual_memory().total / BYTES_PER_MIB,
         "torch_threads": torch.get_num_threads(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "packages": {name: _version(name) for name in PACKAGES if _version(name)},
         "load_average_1min": os.getloadavg()[0],
         **_commit(),

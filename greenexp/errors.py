@@ -46,6 +46,12 @@ class RunsFailed(GreenexpError):
     """Some runs did not end well; they and the others are recorded."""
 
 
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message, or its type where it has none."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 def nearest(given: str, allowed: Iterable[str]) -> str:
     """Returns a ` Did you mean …?` hint for the closest allowed word, or an empty string."""
     matches = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from greenexp.config import Workload, build, typed
-from greenexp.errors import BadInput, NoEffect, Unsupported
+from greenexp.errors import BadInput, NoEffect, Unsupported, first_line
 from greenexp.experiment import Experiment, check_device, run
 from greenexp.result import Result, to_json
 from greenexp.store.journal import write_atomically
@@ -26,7 +26,11 @@ def measure(configuration: Mapping[str, Any], path: str) -> None:
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         os.environ["TRITON_CACHE_DIR"] = str(Path(cache) / "triton")
         result = _attempt(configuration)
-    write_atomically(Path(path), to_json(result))
+    try:
+        text = to_json(result)
+    except ValueError:
+        text = to_json(Result("error", reason="a measured value is NaN or infinite"))
+    write_atomically(Path(path), text)
 
 
 def probe_device(device: str, path: str) -> None:
@@ -58,6 +62,7 @@ def experiment(configuration: Mapping[str, Any]) -> Experiment:
 
 def _attempt(configuration: Mapping[str, Any]) -> Result:
     import torch
+    from torch._dynamo.exc import Unsupported as NotCompilable
 
     try:
         return run(experiment(configuration))
@@ -65,15 +70,19 @@ def _attempt(configuration: Mapping[str, Any]) -> Result:
         return Result("error", reason=str(error))
     except Unsupported as error:
         return Result("unsupported", reason=str(error))
+    except NotCompilable as error:
+        return Result("unsupported", reason=f"torch.compile can't: {_named(error)}")
     except (MemoryError, torch.OutOfMemoryError) as error:
-        return Result("oom", reason=f"out of memory: {_first_line(error)}")
+        return Result("oom", reason=f"out of memory: {_named(error)}")
     except Exception as error:
-        return Result("error", reason=_first_line(error), traceback=traceback.format_exc())
+        if "DefaultCPUAllocator" in str(error):  # torch has no type for memory the CPU lacks
+            return Result("oom", reason=f"out of memory: {_named(error)}")
+        return Result("error", reason=_named(error), traceback=traceback.format_exc())
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+def _named(error: BaseException) -> str:
+    kind, line = type(error).__name__, first_line(error)
+    return kind if line == kind else f"{kind}: {line}"
 
 
 def _quiet() -> None:

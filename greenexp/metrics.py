@@ -6,7 +6,7 @@ most direct one counts: counter before sampled before model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,33 +15,68 @@ from greenexp import cost as money
 from greenexp.config import Hardware
 from greenexp.protocols import Reading, Source
 from greenexp.result import Phase, Predictions, Result, Window
-from greenexp.stats import mean_interval, proportion_interval
+from greenexp.stats import mean_interval, proportion_interval, ratio_interval
 
 PREFERENCE: tuple[Source, ...] = ("counter", "sampled", "model")
 MILLION = 1e6
 MS_PER_S = 1e3
 
 
-def energy_by_component(readings: Iterable[Reading]) -> dict[str, tuple[float, Source]]:
-    """Returns joules and their source for each kind of component (`gpu`, `cpu`, `dram`).
+def energy_holds(stretches: Sequence[Phase | Window]) -> dict[str, Source]:
+    """Returns which components' energy was read in every stretch, and from which source.
 
-    Devices of one kind are added (`gpu:0`, `gpu:1`), taking the best source present.
+    Of several sources of one component the most direct counts. A reading of the whole kind (`cpu`)
+    counts only where its parts (`cpu:0`) were not all read throughout.
     """
-    energies = [reading for reading in readings if reading.quantity == "energy_j"]
-    totals: dict[str, tuple[float, Source]] = {}
-    for kind in dict.fromkeys(_kind(reading) for reading in energies):
-        of_kind = [reading for reading in energies if _kind(reading) == kind]
-        best = min((reading.source for reading in of_kind), key=PREFERENCE.index)
-        joules = sum(reading.value for reading in of_kind if reading.source == best)
-        totals[kind] = (joules, best)
-    return totals
+    read = [
+        {(r.component, r.source) for r in stretch.readings if r.quantity == "energy_j"}
+        for stretch in stretches
+    ]
+    if not read:
+        return {}
+    always = set.intersection(*read)
+    best = {
+        component: min((s for c, s in always if c == component), key=PREFERENCE.index)
+        for component, _ in sorted(always)
+    }
+    holds: dict[str, Source] = {}
+    for kind in dict.fromkeys(_kind(component) for component in best):
+        parts = {
+            component
+            for component, _ in set.union(*read)
+            if _kind(component) == kind and component != kind
+        }
+        chosen = parts if parts and parts <= set(best) else {kind} & set(best)
+        holds |= {component: best[component] for component in sorted(chosen)}
+    return holds
+
+
+def energy_by_kind(stretch: Phase | Window, holds: Mapping[str, Source]) -> dict[str, float] | None:
+    """Returns joules by kind of component (`gpu`, `cpu`, `dram`) from just the sources in `holds`.
+
+    None where `holds` is empty or the stretch lacks one of its readings. Where two meters read one
+    component from one kind of source, the first counts.
+    """
+    joules: dict[str, float] = {}
+    for component, source in holds.items():
+        read = [
+            r.value
+            for r in stretch.readings
+            if (r.quantity, r.component, r.source) == ("energy_j", component, source)
+        ]
+        if not read:
+            return None
+        joules[_kind(component)] = joules.get(_kind(component), 0.0) + read[0]
+    return joules or None
 
 
 def in_use(result: Result) -> Result:
     """Returns the result without the readings of GPUs that stood idle beside the run."""
 
     def used(readings: Sequence[Reading]) -> list[Reading]:
-        return [r for r in readings if _kind(r) != "gpu" or r.component in result.components]
+        return [
+            r for r in readings if _kind(r.component) != "gpu" or r.component in result.components
+        ]
 
     return replace(
         result,
@@ -52,16 +87,9 @@ def in_use(result: Result) -> Result:
 
 def energy_source(result: Result) -> str | None:
     """Returns the sources of the energy by component, e.g. `cpu:counter+gpu:counter`."""
-    if not result.windows:
-        return None
-    totals = energy_by_component(in_use(result).windows[0].readings)
-    return "+".join(f"{kind}:{source}" for kind, (_, source) in sorted(totals.items())) or None
-
-
-def energy_j(phase: Phase | Window) -> float | None:
-    """Returns the gross joules of a phase or window, None where nothing was measured."""
-    totals = energy_by_component(phase.readings)
-    return sum(joules for joules, _ in totals.values()) if totals else None
+    holds = energy_holds(in_use(result).windows)
+    named = dict.fromkeys(f"{_kind(component)}:{source}" for component, source in holds.items())
+    return "+".join(sorted(named)) or None
 
 
 def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
@@ -85,8 +113,8 @@ def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
     return metrics
 
 
-def _kind(reading: Reading) -> str:
-    return reading.component.partition(":")[0]
+def _kind(component: str) -> str:
+    return component.partition(":")[0]
 
 
 def _with_interval(
@@ -113,63 +141,67 @@ def _accuracy(predictions: Predictions) -> dict[str, float]:
 
 def _speed(windows: Sequence[Window]) -> dict[str, float]:
     latencies_ms = np.concatenate([window.latencies_s for window in windows]) * MS_PER_S
-    mean_ms_by_window = [float(np.mean(window.latencies_s)) * MS_PER_S for window in windows]
-    median_ms_by_window = [float(np.median(window.latencies_s)) * MS_PER_S for window in windows]
-    rates = [window.images / window.duration_s for window in windows]
-    total_rate = sum(w.images for w in windows) / sum(w.duration_s for w in windows)
-    p50, p90, p99 = np.percentile(latencies_ms, [50, 90, 99])
+    p50, p90, p99 = (float(value) for value in np.percentile(latencies_ms, [50, 90, 99]))
+    total_ms = [float(np.sum(window.latencies_s)) * MS_PER_S for window in windows]
+    batches = [len(window.latencies_s) for window in windows]
+    images = [window.images for window in windows]
+    seconds = [window.duration_s for window in windows]
+    medians_ms = [float(np.median(window.latencies_s)) * MS_PER_S for window in windows]
     return {
-        **_with_interval(
-            "latency/mean_ms", float(np.mean(latencies_ms)), mean_interval(mean_ms_by_window)
-        ),
-        **_with_interval("latency/p50_ms", float(p50), mean_interval(median_ms_by_window)),
-        "latency/p90_ms": float(p90),
-        "latency/p99_ms": float(p99),
-        **_with_interval("throughput/images_per_s", total_rate, mean_interval(rates)),
+        **_ratio("latency/mean_ms", total_ms, batches),
+        **_with_interval("latency/p50_ms", p50, _centred(p50, mean_interval(medians_ms))),
+        "latency/p90_ms": p90,
+        "latency/p99_ms": p99,
+        **_ratio("throughput/images_per_s", images, seconds),
     }
 
 
+def _ratio(
+    name: str, numerators: Sequence[float], denominators: Sequence[float]
+) -> dict[str, float]:
+    """Returns total by total, with its interval over the windows."""
+    ratio = sum(numerators) / sum(denominators)
+    return _with_interval(name, ratio, ratio_interval(numerators, denominators))
+
+
+def _centred(figure: float, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Returns an interval of the same width about a figure over all windows."""
+    if interval is None:
+        return None
+    half_width = (interval[1] - interval[0]) / 2
+    return figure - half_width, figure + half_width
+
+
 def _energy(result: Result) -> dict[str, float]:
-    per_window = [energy_by_component(window.readings) for window in result.windows]
-    kinds = set.intersection(*(set(totals) for totals in per_window))
-    if not kinds:
+    holds = energy_holds(result.windows)
+    by_window = [energy_by_kind(window, holds) or {} for window in result.windows]
+    gross_j = [sum(kinds.values()) for kinds in by_window]
+    if not holds:
         return {}
-    metrics: dict[str, float] = {}
-    images = sum(window.images for window in result.windows)
-    seconds = sum(window.duration_s for window in result.windows)
-    for kind in kinds & {"gpu", "cpu"}:
-        metrics[f"energy/{kind}_per_image_j"] = sum(t[kind][0] for t in per_window) / images
-    gross_j = [sum(totals[kind][0] for kind in kinds) for totals in per_window]
-    metrics |= _with_interval(
-        "energy/per_image_j",
-        sum(gross_j) / images,
-        mean_interval([j / w.images for j, w in zip(gross_j, result.windows, strict=True)]),
-    )
-    metrics["power/mean_w"] = sum(gross_j) / seconds
-    idle_w = _idle_w(result, per_window[0])
+    images = [window.images for window in result.windows]
+    seconds = [window.duration_s for window in result.windows]
+    metrics = {
+        f"energy/{kind}_per_image_j": sum(kinds[kind] for kinds in by_window) / sum(images)
+        for kind in ("gpu", "cpu")
+        if kind in by_window[0]
+    }
+    metrics |= _ratio("energy/per_image_j", gross_j, images)
+    metrics["power/mean_w"] = sum(gross_j) / sum(seconds)
+    idle_w = _idle_w(result, holds)
     if idle_w is not None:
-        net_j = [
-            j - idle_w * window.duration_s
-            for j, window in zip(gross_j, result.windows, strict=True)
-        ]
+        net_j = [j - idle_w * s for j, s in zip(gross_j, seconds, strict=True)]
         metrics["power/idle_w"] = idle_w
-        metrics |= _with_interval(
-            "energy/net_per_image_j",
-            sum(net_j) / images,
-            mean_interval([j / w.images for j, w in zip(net_j, result.windows, strict=True)]),
-        )
+        metrics |= _ratio("energy/net_per_image_j", net_j, images)
     return metrics
 
 
-def _idle_w(result: Result, measured: dict[str, tuple[float, Source]]) -> float | None:
+def _idle_w(result: Result, holds: Mapping[str, Source]) -> float | None:
     """Returns the idle power of just those components and sources that the windows hold."""
     idle = next((phase for phase in result.phases if phase.name == "idle"), None)
     if idle is None or idle.duration_s == 0:
         return None
-    totals = energy_by_component(idle.readings)
-    if any(totals.get(kind, (0, None))[1] != source for kind, (_, source) in measured.items()):
-        return None
-    return sum(totals[kind][0] for kind in measured) / idle.duration_s
+    joules = energy_by_kind(idle, holds)
+    return None if joules is None else sum(joules.values()) / idle.duration_s
 
 
 def _levels(windows: Sequence[Window]) -> dict[str, float]:
@@ -179,7 +211,7 @@ def _levels(windows: Sequence[Window]) -> dict[str, float]:
             (reading.value, window.duration_s)
             for window in windows
             for reading in window.readings
-            if reading.quantity == "utilization_pct" and _kind(reading) == kind
+            if reading.quantity == "utilization_pct" and _kind(reading.component) == kind
         ]
         if shares:
             values, weights = zip(*shares, strict=True)
@@ -189,7 +221,7 @@ def _levels(windows: Sequence[Window]) -> dict[str, float]:
             reading.value
             for window in windows
             for reading in window.readings
-            if reading.quantity == "memory_mib" and _kind(reading) == kind
+            if reading.quantity == "memory_mib" and _kind(reading.component) == kind
         ]
         if peaks:
             metrics["memory/peak_mib"] = max(peaks)
@@ -199,47 +231,64 @@ def _levels(windows: Sequence[Window]) -> dict[str, float]:
 
 def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
     images = sum(window.images for window in result.windows)
-    energies = [energy_j(window) for window in result.windows]
-    known = [joules for joules in energies if joules is not None]
-    joules = sum(known) / images * MILLION if len(known) == len(energies) else None
+    joules = _joules(result, result.windows)
+    joules_of_million = None if joules is None else joules / images * MILLION
     price = money.cost(
         hardware.price,
         seconds=sum(window.duration_s for window in result.windows) / images * MILLION,
-        energy_j=joules,
+        energy_j=joules_of_million,
         share=money.share(hardware, result.device or "cpu"),
     )
-    grams = money.carbon_g(hardware.carbon, pue=hardware.price.pue, energy_j=joules)
-    named = {
-        "cost/usd_per_million_images": price.total_usd,
-        "cost/machine_usd_per_million_images": price.machine_usd,
-        "cost/electricity_usd_per_million_images": price.electricity_usd,
-        "carbon/g_per_million_images": grams,
-    }
-    return {name: value for name, value in named.items() if value is not None}
+    return _known(
+        {
+            "cost/usd_per_million_images": price.total_usd,
+            "cost/machine_usd_per_million_images": price.machine_usd,
+            "cost/electricity_usd_per_million_images": price.electricity_usd,
+            "carbon/g_per_million_images": money.carbon_g(
+                hardware.carbon, pue=hardware.price.pue, energy_j=joules_of_million
+            ),
+        }
+    )
 
 
 def _optimization(result: Result, hardware: Hardware) -> dict[str, float]:
     phase = next((phase for phase in result.phases if phase.name == "optimize"), None)
     if phase is None:
         return {}
-    joules = energy_j(phase)
-    usd = money.cost(
+    joules = _joules(result, [phase])
+    price = money.cost(
         hardware.price,
         seconds=phase.duration_s,
         energy_j=joules,
         share=money.share(hardware, result.device or "cpu"),
-    ).total_usd
-    named = {
-        "optimization/time_s": phase.duration_s,
-        "optimization/energy_j": joules,
-        "optimization/cost_usd": usd,
-    }
-    return {name: value for name, value in named.items() if value is not None}
+    )
+    return _known(
+        {
+            "optimization/time_s": phase.duration_s,
+            "optimization/energy_j": joules,
+            "optimization/cost_usd": price.total_usd,
+        }
+    )
 
 
-def cost_holds(result: Result, hardware: Hardware) -> str:
-    """Returns which parts `cost/usd_per_million_images` holds, see `Cost.holds`."""
-    joules = energy_j(result.windows[0]) if result.windows else None
+def _joules(result: Result, stretches: Sequence[Phase | Window]) -> float | None:
+    """Returns the gross joules of some stretches, of the same sources as the windows'."""
+    holds = energy_holds(result.windows or stretches)
+    by_stretch = [energy_by_kind(stretch, holds) for stretch in stretches]
+    read = [sum(joules.values()) for joules in by_stretch if joules is not None]
+    return sum(read) if len(read) == len(stretches) else None
+
+
+def _known(figures: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def cost_holds(result: Result, hardware: Hardware) -> str | None:
+    """Returns which parts `cost/usd_per_million_images` holds, see `Cost`; None without one."""
+    if not result.windows:
+        return None
+    result = in_use(result)
+    joules = _joules(result, result.windows)
     return money.cost(hardware.price, seconds=0.0, energy_j=joules, share=1.0).holds
 
 

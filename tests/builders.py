@@ -78,8 +78,9 @@ def row(model: str = "vit", tactic: str = "baseline", **fields: Any) -> Row:
         "reason": None,
         "metrics": {},
         "energy_source": None,
-        "cost_holds": "nothing",
+        "cost_holds": None,
         "doubts": [],
         "compared_with": model,
+        "is_baseline": tactic == "baseline",
     }
     return Row(model=model, tactic=tactic, **(given | fields))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -215,7 +216,8 @@ class HubServer:
 
     def answer(self, path: str, status: int, code: str = "", body: bytes = b"{}") -> None:
         """Sets the answer to GET and HEAD of a path; `code` is the hub's own for errors."""
-        headers = {"X-Error-Code": code} if code else {"ETag": '"e"', "X-Repo-Commit": COMMIT}
+        etag = hashlib.sha256(body).hexdigest()
+        headers = {"X-Error-Code": code} if code else {"ETag": etag, "X-Repo-Commit": COMMIT}
         self.answers[path] = (status, headers, body)
 
 
@@ -228,9 +230,8 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
             path = self.path.partition("?")[0]
             if path != "/api/agent-harnesses":
                 server.requests.append(f"{self.command} {path}")
-            status, headers, body = server.answers.get(
-                path, (404, {"X-Error-Code": "RepoNotFound"}, b"{}")
-            )
+            absent = "EntryNotFound" if "/resolve/" in path else "RepoNotFound"
+            status, headers, body = server.answers.get(path, (404, {"X-Error-Code": absent}, b"{}"))
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)

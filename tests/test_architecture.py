@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,10 +92,14 @@ def imported(tree: ast.AST, package: str) -> list[str]:
     return found
 
 
-def modules(root: Path) -> Iterator[tuple[str, ast.AST]]:
-    """Yields each module's path below the package, and its syntax tree."""
+@functools.cache
+def modules(root: Path) -> dict[str, list[str]]:
+    """Returns the imports of each module, by its path below the package."""
+    found = {}
     for path in sorted(root.rglob("*.py")):
-        yield path.relative_to(root).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        module = path.relative_to(root).as_posix()
+        found[module] = imported(ast.parse(path.read_text("utf-8")), package_of(module))
+    return found
 
 
 def package_of(module: str) -> str:
@@ -109,9 +114,9 @@ def violations(root: Path, room: str, forbidden: tuple[str, ...]) -> list[str]:
     """Returns `module imports name` for each import that the room must not have."""
     return [
         f"{module} imports {name}"
-        for module, tree in modules(root)
+        for module, names in modules(root).items()
         if module == room or (room.endswith("/") and module.startswith(room))
-        for name in imported(tree, package_of(module))
+        for name in names
         if any(within(name, banned) for banned in forbidden)
     ]
 
@@ -138,8 +143,8 @@ def test_room_imports_nothing_forbidden(room: str, forbidden: tuple[str, ...]) -
 def test_only_the_tracker_imports_mlflow() -> None:
     importing = {
         module
-        for module, tree in modules(PACKAGE)
-        if any(within(name, "mlflow") for name in imported(tree, package_of(module)))
+        for module, names in modules(PACKAGE).items()
+        if any(within(name, "mlflow") for name in names)
     }
     assert importing == {TRACKER}
 
@@ -179,7 +184,7 @@ def test_pure_rooms_load_no_torch() -> None:
         ),
         pytest.param("import importlib\nimportlib.import_module('torch.nn')", id="by its name"),
         pytest.param(
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    pass\nelse:\n    import torch",
+            "import typing\nif typing.TYPE_CHECKING:\n    pass\nelse:\n    import torch",
             id="in the else of TYPE_CHECKING",
         ),
     ],

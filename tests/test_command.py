@@ -257,8 +257,12 @@ def test_cuda_asked_for_and_absent(tmp_path) -> None:
 def test_the_wheel_works_from_any_directory(tmp_path) -> None:
     """Built and unpacked beside the environment's libraries; the checkout is out of sight."""
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--wheel-dir", str(tmp_path), str(ROOT)],
+        [
+            *f"{sys.executable} -m pip wheel --quiet --no-deps --no-build-isolation".split(),
+            "--wheel-dir",
+            str(tmp_path),
+            str(ROOT),
+        ],
         check=True,
     )
     (wheel,) = tmp_path.glob("*.whl")

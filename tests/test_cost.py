@@ -80,10 +80,10 @@ def test_absent_stays_none(price: Price, energy_j: float | None, expected: Cost)
         pytest.param(Cost(1.0, None), 1.0, "machine", id="machine"),
         pytest.param(Cost(None, 0.5), 0.5, "electricity", id="electricity"),
         pytest.param(Cost(0.0, None), 0.0, "machine", id="free machine"),
-        pytest.param(Cost(None, None), None, "nothing", id="nothing"),
+        pytest.param(Cost(None, None), None, None, id="nothing"),
     ],
 )
-def test_total_says_what_it_holds(parts: Cost, usd: float | None, holds: str) -> None:
+def test_total_says_what_it_holds(parts: Cost, usd: float | None, holds: str | None) -> None:
     assert parts.total_usd == usd
     assert parts.holds == holds
 

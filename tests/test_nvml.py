@@ -1,5 +1,7 @@
 """The GPUs as NVML tells them, replayed by a fake of its Python binding."""
 
+# ruff: noqa: N802 - the fake has NVML's names
+
 from __future__ import annotations
 
 import sys

@@ -7,10 +7,19 @@ import math
 from typing import Any
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.sweep.plan import Exclusion, cell_hash, exclusion_lines, product, title
+from greenexp.sweep.plan import (
+    Exclusion,
+    cell_hash,
+    exclusion_lines,
+    product,
+    title,
+    title_override,
+    varying_keys,
+)
 
 CHOICES = {"model": "digits_vit", "tactic": "local_pruning", "workload": "quick"}
 
@@ -23,17 +32,6 @@ CHOICES = {"model": "digits_vit", "tactic": "local_pruning", "workload": "quick"
             ["tactic.amount=0.5"],
             "digits_vit · local_pruning amount=0.5",
             id="option of the tactic",
-        ),
-        pytest.param(
-            ["workload.batch_size=8"],
-            "digits_vit · local_pruning batch_size=8",
-            id="option of the workload",
-        ),
-        pytest.param(["device=cuda"], "digits_vit · local_pruning device=cuda", id="device"),
-        pytest.param(
-            ["workload.windows=2", "tactic.amount=0.5"],
-            "digits_vit · local_pruning windows=2 amount=0.5",
-            id="two, as given",
         ),
         pytest.param(
             ["+tactic.amount=0.5"], "digits_vit · local_pruning amount=0.5", id="added with +"
@@ -62,10 +60,33 @@ def test_title_of_a_model_with_a_name_of_its_own() -> None:
     assert title(choices, "vit-base", ["model.checkpoint=a/vit-base"]) == "vit-base · local_pruning"
 
 
-def test_titles_of_swept_workloads_differ() -> None:
-    quick = title(CHOICES, None, ["workload=quick"])
-    steady = title(CHOICES | {"workload": "steady"}, None, ["workload=steady"])
-    assert quick != steady
+@pytest.mark.parametrize(
+    ("cells", "titles"),
+    [
+        pytest.param(
+            [["workload=quick"], ["workload=steady"]],
+            [
+                "digits_vit · local_pruning workload=quick",
+                "digits_vit · local_pruning workload=steady",
+            ],
+            id="workloads",
+        ),
+        pytest.param(
+            [["workload.batch_size=1", "device=cpu"], ["workload.batch_size=8", "device=cpu"]],
+            ["digits_vit · local_pruning batch_size=1", "digits_vit · local_pruning batch_size=8"],
+            id="what is constant is not shown",
+        ),
+    ],
+)
+def test_title_shows_what_a_sweep_varies(cells: list[list[str]], titles: list[str]) -> None:
+    varying = varying_keys(cells)
+    assert [title(CHOICES, None, overrides, varying) for overrides in cells] == titles
+
+
+@pytest.mark.parametrize("name", ["vit · local_pruning amount=0.5", "it's {odd}, [and] \\ back"])
+def test_title_override_says_the_title(name: str) -> None:
+    override = OverridesParser.create().parse_override(title_override(name))
+    assert override.value() == name
 
 
 def test_product_varies_the_first_slowest() -> None:

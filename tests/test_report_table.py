@@ -146,7 +146,7 @@ def of(tactic: str, *readings: Reading, overrides: Sequence[str] = (), **configu
     result = cpu_run(window(*readings, latencies_s=LATENCIES_S), predictions=PREDICTIONS)
     choices = {"model": "digits_vit", "tactic": tactic}
     named = title(choices, None, overrides)
-    return row_of(record(result, title=named, configuration=given | configuration))
+    return row_of(record(result, title=named, choices=choices, configuration=given | configuration))
 
 
 def test_row_of_a_record() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.weightstats import DescrStatsW
 
-from greenexp.stats import CONFIDENCE, mean_interval, proportion_interval
+from greenexp.stats import CONFIDENCE, mean_interval, proportion_interval, ratio_interval
 
 samples = st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=30)
 
@@ -104,6 +104,29 @@ def test_proportion_interval_narrows_with_trials() -> None:
         for low, high in [proportion_interval(trials // 2, trials) or (math.nan, math.nan)]
     ]
     assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_ratio_interval_of_equal_shares_is_that_of_the_mean(count: int) -> None:
+    samples = [float(number**2) for number in range(count)]
+    expected = mean_interval([sample / 4 for sample in samples])
+    assert ratio_interval(samples, [4.0] * count) == pytest.approx(expected, rel=1e-9)
+
+
+def test_ratio_interval_covers_the_ratio() -> None:
+    """Windows of unequal length, 3 J an image with noise: about 95 of 100 intervals hold 3."""
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(2000):
+        images = rng.integers(80, 120, size=10).astype(float)
+        joules = 3.0 * images + rng.normal(0.0, 5.0, size=10)
+        low, high = ratio_interval(joules.tolist(), images.tolist()) or (math.nan, math.nan)
+        covered += low <= 3.0 <= high
+    assert 0.93 <= covered / 2000 <= 0.97
+
+
+def test_ratio_interval_of_one_pair_is_absent() -> None:
+    assert ratio_interval([1.0], [2.0]) is None
 
 
 def test_proportion_interval_without_trials() -> None:

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from PIL import Image
 
 from greenexp.errors import BadInput
 from greenexp.protocols import LabelSpace
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 EXAMPLES = 3
-UNREADABLE = (OSError, SyntaxError, ValueError)  # what PIL raises for broken files
+# What PIL raises for broken files.
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -47,10 +46,13 @@ class Folder:
                 f"dataset.path={self.path} is no folder; give a folder with one sub-folder a class"
             )
         by_class = {
-            entry.name: sorted(_images(entry)) for entry in sorted(root.iterdir()) if entry.is_dir()
+            entry.name: sorted(_images(entry))
+            for entry in sorted(root.iterdir())
+            if entry.is_dir() and not entry.name.startswith(".")
         }
-        by_class = {name: paths for name, paths in by_class.items() if paths}
-        if not by_class:
+        if self.labels is None:  # in a label space an empty class keeps its index
+            by_class = {name: paths for name, paths in by_class.items() if paths}
+        if not any(by_class.values()):
             raise BadInput(
                 f"dataset.path={self.path} holds no images; expected <class name>/<image> with "
                 f"{', '.join(SUFFIXES)}"
@@ -73,7 +75,7 @@ class FolderSamples:
     identifiers: Sequence[str]
     paths: Sequence[Path]
 
-    def image(self, index: int) -> Image:
+    def image(self, index: int) -> Image.Image:
         """Returns image `index` in RGB; raises BadInput where it can't be read."""
         path = self.paths[index]
         try:
@@ -86,9 +88,7 @@ def _images(folder: Path) -> Iterable[Path]:
     return (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
 
 
-def _decode(path: Path) -> Image:
-    from PIL import Image
-
+def _decode(path: Path) -> Image.Image:
     with Image.open(path) as image:
         return image.convert("RGB")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from greenexp.errors import BadInput, nearest
+from greenexp.errors import BadInput, first_line, nearest
 from greenexp.hub import describe
 from greenexp.protocols import LabelSpace
 
@@ -45,66 +47,100 @@ class Hub:
             raise BadInput(f"dataset.limit={self.limit} is out of range; allowed: 1 or more")
 
     def check(self) -> LabelSpace:
-        """Downloads the split where it is not cached, and returns its classes."""
-        return self.load().labels
+        """Downloads the split where it is not cached, decodes it once, returns its classes."""
+        samples = self.load()
+        for index, identifier in enumerate(samples.identifiers):
+            try:
+                samples.image(index)
+            except (OSError, SyntaxError, ValueError) as error:
+                raise BadInput(
+                    f"dataset.id={self.id}: image {identifier} can't be read ({first_line(error)})"
+                ) from None
+        return samples.labels
 
     def load(self) -> HubSamples:
         """Returns the split."""
+        table = self._table()
+        self._check_columns(table)
+        if self.limit is not None:
+            table = table.select(range(min(self.limit, len(table))))
+        targets = table[self.label_column][:]
+        if not targets:
+            raise BadInput(f"dataset.id={self.id} has no images in split {self.split}")
+        if any(target is None or target < 0 for target in targets):
+            raise BadInput(
+                f"dataset.id={self.id} has no labels in split {self.split}; give another "
+                "dataset.split"
+            )
+        return HubSamples(
+            labels=LabelSpace(self.labels, list(table.features[self.label_column].names)),
+            targets=[int(target) for target in targets],
+            identifiers=[f"{self.split}-{index:06d}" for index in range(len(targets))],
+            table=table,
+            column=self.image_column,
+        )
+
+    def _table(self) -> Any:
+        """Reads the split: a folder's, the hub's, or without the hub the cache's."""
+        if Path(self.id).is_dir():
+            return self._read()
+        try:
+            describe(self.id, self.revision, kind="dataset", key="dataset.id")
+        except BadInput as unreachable:
+            with _offline(), contextlib.suppress(BadInput):
+                return self._read()
+            raise unreachable from None
+        return self._read()
+
+    def _read(self) -> Any:
         import datasets
 
-        given = f"dataset.id={self.id}"
-        download = datasets.DownloadConfig(local_files_only=True)
         try:
-            table = self._load(download_config=download)
-        except (OSError, ValueError):
-            describe(self.id, self.revision, kind="dataset", key="dataset.id")
-            try:
-                table = self._load()
-            except (OSError, ValueError, RuntimeError) as error:
-                reason = str(error).strip().splitlines()[0]
-                raise BadInput(f"{given} can't be read: {reason}") from None
+            return datasets.load_dataset(
+                self.id,
+                self.config,
+                split=self.split,
+                data_dir=self.data_dir,
+                revision=self.revision,
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = first_line(error)
+            raise BadInput(f"dataset.id={self.id} can't be read: {reason}") from None
+
+    def _check_columns(self, table: Any) -> None:
+        import datasets
+
         for key, column in (("image", self.image_column), ("label", self.label_column)):
             if column not in table.column_names:
                 raise BadInput(
                     f"dataset.{key}_column={column} is not in {self.id}; it has "
                     f"{', '.join(table.column_names)}.{nearest(column, table.column_names)}"
                 )
-        feature = table.features[self.label_column]
-        names = getattr(feature, "names", None)
-        if names is None:
+        image, label = table.features[self.image_column], table.features[self.label_column]
+        if not isinstance(image, datasets.Image):
+            raise BadInput(
+                f"dataset.image_column={self.image_column} of {self.id} holds no images "
+                f"but {image}; give the column whose type is Image"
+            )
+        if not isinstance(label, datasets.ClassLabel):
             raise BadInput(
                 f"dataset.label_column={self.label_column} of {self.id} holds no class labels "
-                f"but {feature}; give the column whose type is ClassLabel"
+                f"but {label}; give the column whose type is ClassLabel"
             )
-        if self.limit is not None:
-            table = table.select(range(min(self.limit, len(table))))
-        targets = [int(target) for target in table[self.label_column]]
-        if not targets:
-            raise BadInput(f"{given} has no images in split {self.split}")
-        if min(targets) < 0:
-            raise BadInput(
-                f"{given} has no labels in split {self.split} (class -1); give another "
-                "dataset.split"
-            )
-        return HubSamples(
-            labels=LabelSpace(self.labels, list(names)),
-            targets=targets,
-            identifiers=[f"{self.split}-{index:06d}" for index in range(len(targets))],
-            table=table,
-            column=self.image_column,
-        )
 
-    def _load(self, **options: Any) -> Any:
-        import datasets
 
-        return datasets.load_dataset(
-            self.id,
-            self.config,
-            split=self.split,
-            data_dir=self.data_dir,
-            revision=self.revision,
-            **options,
-        )
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Keeps the libraries from asking the hub, and from retrying, inside the context."""
+    import datasets
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
 
 
 @dataclass(frozen=True)

@@ -100,19 +100,24 @@ class Nvml:
 
 
 def _visible_handles(pynvml: Any) -> list[Any]:
-    """Returns the handles in CUDA's order, which CUDA_VISIBLE_DEVICES sets (indices or UUIDs)."""
+    """Returns the handles as CUDA numbers them, which CUDA_VISIBLE_DEVICES sets.
+
+    It lists indices or UUIDs; as for CUDA, a name that is not there ends the list.
+    """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         count = pynvml.nvmlDeviceGetCount()
         return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
     handles = []
-    for token in filter(None, (part.strip() for part in visible.split(","))):
-        by_index = token.isdigit()
-        handles.append(
-            pynvml.nvmlDeviceGetHandleByIndex(int(token))
-            if by_index
-            else pynvml.nvmlDeviceGetHandleByUUID(token)
-        )
+    for token in (part.strip() for part in visible.split(",")):
+        try:
+            handles.append(
+                pynvml.nvmlDeviceGetHandleByIndex(int(token))
+                if token.isdigit()
+                else pynvml.nvmlDeviceGetHandleByUUID(token)
+            )
+        except pynvml.NVMLError:
+            break
     return handles
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from greenexp.errors import BadInput
+from greenexp.errors import BadInput, first_line
 from greenexp.protocols import Classifier, LabelSpace, Scalar
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,13 @@ class Checkpoint:
         """
         try:
             config = json.loads(config_json.read_text(encoding="utf-8"))
+            if not isinstance(config, dict):
+                raise ValueError("it holds no object")
+            names = _class_names(config)
         except (OSError, ValueError) as error:
             raise BadInput(
-                f"{self.location}: config.json can't be read ({error}); give a model folder "
-                "as save_pretrained writes it"
+                f"{self.location}: config.json can't be read ({first_line(error)}); "
+                "give a model folder as save_pretrained writes it"
             ) from None
         architectures = config.get("architectures") or []
         if not any(name.endswith("ForImageClassification") for name in architectures):
@@ -67,15 +71,17 @@ class Checkpoint:
                 f"{self.location} brings code of its own (auto_map in config.json); "
                 "read it, then allow it with model.trust_remote_code=true"
             )
-        names = config.get("id2label") or {}
-        ordered = [names[key] for key in sorted(names, key=int)]
-        if self.offset:
-            ordered = ordered[self.offset :]
-        return LabelSpace(self.labels, ordered)
+        if not 0 <= self.offset < len(names):
+            raise BadInput(
+                f"model.offset={self.offset} leaves no class of {self.location}; allowed: 0 to "
+                f"{len(names) - 1}, the output index of class 0"
+            )
+        return LabelSpace(self.labels, names[self.offset :])
 
     def load(self, device: str) -> Classifier:
         """Returns the classifier in float32 and evaluation mode on `device`."""
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoImageProcessor, AutoModelForImageClassification
 
         from greenexp.models.logits import Logits
@@ -93,8 +99,15 @@ class Checkpoint:
                 **options,
             )
             processor = AutoImageProcessor.from_pretrained(self.location, **options)
-        except OSError as error:
-            raise BadInput(f"{self.location}: {_first_line(error)}") from None
+        except (OSError, SafetensorError) as error:
+            raise BadInput(f"{self.location} can't be read: {first_line(error)}") from None
+        except RuntimeError as error:
+            if "mismatch" not in str(error):
+                raise
+            raise BadInput(
+                f"{self.location}: the weights don't fit config.json; give the configuration that "
+                "the weights were saved with"
+            ) from None
         absent = sorted(loading["missing_keys"])
         if absent:
             raise BadInput(
@@ -114,16 +127,18 @@ class Checkpoint:
             "architecture": type(model).__name__,
             "image_processor": type(processor).__name__,
         }
-        commit = getattr(model.config, "_commit_hash", None)
-        if commit:
-            provenance["commit"] = commit
         return Classifier(
-            module=Logits(model, model.main_input_name),
+            module=Logits(model, model.main_input_name).eval(),
             preprocess=preprocess,
             labels=LabelSpace(self.labels, outputs[self.offset :]),
             offset=self.offset,
             provenance=provenance,
         )
+
+
+def has_weights(files: Sequence[str]) -> bool:
+    """Tells whether a list of file names holds weights of any kind."""
+    return any(name in SAFETENSORS or name.endswith(PICKLED) for name in files)
 
 
 def check_weights(location: str, files: Sequence[str], *, allow_pickle: bool) -> None:
@@ -134,7 +149,7 @@ def check_weights(location: str, files: Sequence[str], *, allow_pickle: bool) ->
     """
     if any(name in SAFETENSORS for name in files):
         return
-    pickled = [name for name in files if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
+    pickled = [name for name in files if name.endswith(PICKLED)]
     if pickled and allow_pickle:
         return
     if pickled:
@@ -145,5 +160,12 @@ def check_weights(location: str, files: Sequence[str], *, allow_pickle: bool) ->
     raise BadInput(f"{location} holds no weights; expected {SAFETENSORS[0]}")
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0]
+def _class_names(config: Mapping[str, Any]) -> list[str]:
+    """Returns the names of all outputs in order; without any, those transformers makes up."""
+    names = config.get("id2label")
+    if not names:
+        return [f"LABEL_{index}" for index in range(int(config.get("num_labels", 2)))]
+    try:
+        return [str(names[key]) for key in sorted(names, key=int)]
+    except (TypeError, ValueError):
+        raise ValueError("id2label must map output indices to names") from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from greenexp.errors import BadInput
-from greenexp.hub import describe
-from greenexp.models.checkpoint import Checkpoint, check_weights
+from greenexp.hub import asking, describe
+from greenexp.models.checkpoint import Checkpoint, check_weights, has_weights
 from greenexp.protocols import Classifier, LabelSpace
 
 
@@ -23,8 +23,16 @@ class Hub:
     trust_remote_code: bool = False
 
     def __post_init__(self) -> None:
-        parts = self.checkpoint.split("/")
-        if len(parts) != 2 or not all(parts) or any(part.strip() != part for part in parts):
+        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.utils import validate_repo_id
+
+        try:
+            validate_repo_id(self.checkpoint)
+        except HFValidationError:
+            valid = False
+        else:
+            valid = self.checkpoint.count("/") == 1
+        if not valid:
             raise BadInput(
                 f"model.checkpoint={self.checkpoint} is no hub id; allowed: org/name. "
                 "For a folder use model=local model.path=…"
@@ -37,27 +45,49 @@ class Hub:
 
     def check(self) -> LabelSpace:
         """Fetches config.json, or finds it in the cache, and returns the classes."""
-        from huggingface_hub import hf_hub_download, try_to_load_from_cache
-
-        cached = try_to_load_from_cache(self.checkpoint, "config.json", revision=self.revision)
-        if isinstance(cached, str):
-            folder = Path(cached).parent
-            files = [entry.name for entry in folder.iterdir()]
-        else:
+        snapshot = self._cached()
+        if snapshot is None:
             repository = describe(
                 self.checkpoint, self.revision, kind="model", key="model.checkpoint"
             )
-            files = list(repository.files)
-            folder = Path(
-                hf_hub_download(self.checkpoint, "config.json", revision=self.revision)
-            ).parent
-        classes = self._checkpoint().check(folder / "config.json")
-        check_weights(self.checkpoint, files, allow_pickle=self.allow_pickle)
-        return classes
+            check_weights(self.checkpoint, repository.files, allow_pickle=self.allow_pickle)
+            snapshot = self._fetch()
+        return self._checkpoint().check(snapshot / "config.json")
 
     def load(self, device: str) -> Classifier:
         """Returns the classifier on `device`, downloading it where it is not cached."""
-        return self._checkpoint().load(device)
+        snapshot = self._cached()
+        checkpoint = self._checkpoint()
+        if snapshot is not None:  # read as a folder, so that nothing waits for the network
+            classifier = replace(checkpoint, location=str(snapshot), revision=None).load(device)
+        else:
+            with asking(self.checkpoint, self.revision, kind="model", key="model.checkpoint"):
+                classifier = checkpoint.load(device)
+            snapshot = self._fetch()
+        named = {"checkpoint": self.checkpoint, "commit": snapshot.name}
+        return replace(classifier, provenance={**classifier.provenance, **named})
+
+    def _cached(self) -> Path | None:
+        """Returns the cache's folder of the revision where all that is needed lies in it."""
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(self.checkpoint, "config.json", revision=self.revision)
+        if not isinstance(config, str):
+            return None
+        snapshot = Path(config).parent
+        files = [entry.name for entry in snapshot.iterdir()]
+        if "preprocessor_config.json" not in files or not has_weights(files):
+            return None
+        check_weights(self.checkpoint, files, allow_pickle=self.allow_pickle)
+        return snapshot
+
+    def _fetch(self) -> Path:
+        """Returns the cache's folder of the revision, config.json at least being in it."""
+        from huggingface_hub import hf_hub_download
+
+        with asking(self.checkpoint, self.revision, kind="model", key="model.checkpoint"):
+            config = hf_hub_download(self.checkpoint, "config.json", revision=self.revision)
+        return Path(config).parent
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(

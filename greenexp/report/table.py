@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
+from rich.text import Text
 
 from greenexp import metrics
 from greenexp.config import Hardware, typed
@@ -26,8 +27,9 @@ class Row:
     reason: str | None
     metrics: Mapping[str, float]
     energy_source: str | None
-    cost_holds: str
+    cost_holds: str | None
     doubts: Sequence[str]
+    is_baseline: bool
     compared_with: str  # equal for runs that differ in their tactic alone
 
 
@@ -35,7 +37,9 @@ def row(record: Record) -> Row:
     """Returns the row of a run, priced by its own hardware preset."""
     hardware = typed(record.configuration, "hardware", Hardware)
     model, _, tactic = record.title.partition(" · ")
-    rest = {key: value for key, value in record.configuration.items() if key != "tactic"}
+    rest = {
+        key: value for key, value in record.configuration.items() if key not in ("tactic", "title")
+    }
     return Row(
         model=model,
         tactic=tactic,
@@ -45,13 +49,14 @@ def row(record: Record) -> Row:
         energy_source=metrics.energy_source(record.result),
         cost_holds=metrics.cost_holds(record.result, hardware),
         doubts=metrics.validity(record.result, hardware),
+        is_baseline=record.choices["tactic"] == BASELINE,
         compared_with=json.dumps(rest, sort_keys=True),
     )
 
 
 def table(rows: Sequence[Row]) -> Table:
     """Returns the table; a figure is followed by its change against the baseline."""
-    baselines = {row.compared_with: row for row in rows if row.tactic == BASELINE}
+    baselines = {row.compared_with: row for row in rows if row.is_baseline}
     result = Table(title="Runs; in brackets against the baseline of the same model and data")
     for name in ("model", "tactic"):
         result.add_column(name, no_wrap=True)
@@ -65,7 +70,7 @@ def table(rows: Sequence[Row]) -> Table:
         previous = row.model
         baseline = baselines.get(row.compared_with)
         base = baseline.metrics if baseline is not None and baseline is not row else {}
-        result.add_row(
+        cells = (
             row.model,
             row.tactic,
             _difference(row.metrics, base, "accuracy/top1"),
@@ -74,6 +79,7 @@ def table(rows: Sequence[Row]) -> Table:
             _ratio(row.metrics, base, "cost/usd_per_million_images"),
             _remarks(row),
         )
+        result.add_row(*map(Text, cells))  # Text: a path in brackets is no markup
     return result
 
 
@@ -94,7 +100,7 @@ def footnotes(rows: Sequence[Row]) -> list[str]:
         )
     elif any(row.outcome == "ok" for row in rows):
         notes.append("Energy: not measured on this machine, so it is absent.")
-    holds = {row.cost_holds for row in rows if row.outcome == "ok"}
+    holds = {row.cost_holds for row in rows if row.outcome == "ok" and row.cost_holds}
     if holds == {"electricity"}:
         notes.append(
             "Dollars hold electricity only: the hardware has no price; "

@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from greenexp import metrics
 from greenexp.config import Hardware, Tracking, typed
-from greenexp.errors import NotTracked
+from greenexp.errors import NotTracked, first_line
 from greenexp.store.journal import Record, record_json
 from greenexp.store.saved_view import run_color_tag, view_tag, view_url
 
@@ -95,10 +95,9 @@ def send(record: Record, path: Path) -> str:
     try:
         return connect(typed(record.configuration, "tracking", Tracking)).log(record)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise NotTracked(
-            f"{record.title} is measured and kept in {path}, but MLflow did not take it: {reason}; "
-            f"send it again with python -m greenexp.store {path.parent}"
+            f"{record.title} is measured and kept in {path}, but MLflow did not take it: "
+            f"{first_line(error)}; send it again with python -m greenexp.store {path.parent}"
         ) from error
 
 

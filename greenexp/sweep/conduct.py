@@ -20,7 +20,15 @@ from greenexp.cost import stale_quote
 from greenexp.errors import BadInput, RunsFailed, Unfit
 from greenexp.report.table import row
 from greenexp.store import journal, tracking
-from greenexp.sweep.plan import Cell, Exclusion, exclusion_lines, product, title
+from greenexp.sweep.plan import (
+    Cell,
+    Exclusion,
+    exclusion_lines,
+    product,
+    title,
+    title_override,
+    varying_keys,
+)
 from greenexp.sweep.preflight import Preflight
 
 
@@ -83,6 +91,7 @@ def _plan(
 ) -> list[Cell]:
     """Composes and checks every cell, and returns those that fit."""
     preflight = Preflight()
+    varying = varying_keys(products)
     cells: list[Cell] = []
     exclusions: list[Exclusion] = []
     warnings: dict[str, None] = {}
@@ -94,7 +103,8 @@ def _plan(
             pair = f"{cell.choices['model']} with {cell.choices['dataset']}"
             exclusions.append(Exclusion(pair, str(unfit)))
             continue
-        cells.append(Cell(tuple(overrides), title(cell.choices, model_title, overrides)))
+        name = cell.configuration["title"] or title(cell.choices, model_title, overrides, varying)
+        cells.append(Cell((*overrides, title_override(name)), name))
         price = typed(cell.configuration, "hardware", Hardware).price
         stale = stale_quote(price, datetime.date.today())
         if stale is not None:

@@ -19,7 +19,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from greenexp.errors import GreenexpError, nearest
+from greenexp.errors import GreenexpError, first_line, nearest
 
 
 def one_line(error: BaseException) -> str | None:
@@ -27,9 +27,8 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, GreenexpError):
         return str(error)
     if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override} is no override: {_first(error)}; write key=value, quoted as needed"
-        )
+        reason = first_line(error)
+        return f"{error.override} is no override: {reason}; write key=value, quoted as needed"
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
     if not isinstance(error, HydraException | OmegaConfBaseException):
@@ -38,7 +37,7 @@ def one_line(error: BaseException) -> str | None:
         if isinstance(cause, ConfigAttributeError | ConfigKeyError):
             return _unknown_key(cause)
         if isinstance(cause, ValidationError):
-            reason = _first(cause).rstrip(".")
+            reason = first_line(cause).rstrip(".")
             return f"{cause.full_key or _overridden(error)}: {reason}; give a value of that type"
         if isinstance(cause, MissingMandatoryValue):
             return f"{cause.full_key} is missing; give {cause.full_key}=…"
@@ -49,7 +48,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
     group, _, choice = (error.missing_cfg_file or "").rpartition("/")
     options = list(error.options or [])
     if not group or not options:
-        return _first(error)
+        return first_line(error)
     allowed = ", ".join([*options, "all"])
     return f"{group}={choice} is unknown; allowed: {allowed}.{nearest(choice, options)}"
 
@@ -74,8 +73,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while current is not None:
         yield current
         current = current.__cause__ or current.__context__
-
-
-def _first(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NOT_MEASURED = ("tracking", "isolation")  # sections that don't change what is measured
-SHOWN_KEYS = (
-    "workload.batch_size",
-    "workload.threads",
-    "device",
-)  # in a run's title, with tactic.*
+NOT_MEASURED = ("tracking", "isolation", "title")  # what doesn't change the measurement
 
 
 @dataclass(frozen=True)
@@ -39,21 +35,47 @@ def product(choices: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     return list(itertools.product(*choices))
 
 
-def title(choices: Mapping[str, str], model_title: str | None, overrides: Iterable[str]) -> str:
-    """Returns `model · tactic`, with those options of the command line that tell runs apart.
+def title(
+    choices: Mapping[str, str],
+    model_title: str | None,
+    overrides: Iterable[str],
+    varying: Collection[str] = (),
+) -> str:
+    """Returns `model · tactic`, the tactic's options, and whatever else tells a sweep's runs apart.
 
     Args:
         choices: the options chosen, by group.
         model_title: a name to show in place of the model's choice.
         overrides: of the command line, as `key=value`.
+        varying: the keys that differ within the sweep.
     """
     options = []
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key.startswith("tactic.") or key in SHOWN_KEYS:
-            options.append(f"{key.rpartition('.')[2]}={value}")
-    parts = [model_title or choices["model"], " ".join([choices["tactic"], *options])]
-    return " · ".join(parts)
+        said_by_the_model = model_title is not None and key in ("model.path", "model.checkpoint")
+        if key.startswith("tactic."):
+            options.append(f"{key.removeprefix('tactic.')}={value}")
+        elif key in varying and key not in ("model", "tactic") and not said_by_the_model:
+            options.append(f"{key.removeprefix('workload.')}={value}")
+    return " · ".join([model_title or choices["model"], " ".join([choices["tactic"], *options])])
+
+
+def varying_keys(products: Sequence[Sequence[str]]) -> set[str]:
+    """Returns the keys whose value differs within the cells of a sweep."""
+    values: dict[str, set[str]] = defaultdict(set)
+    for overrides in products:
+        for override in overrides:
+            key, _, value = override.lstrip("+").partition("=")
+            values[key].add(value)
+    return {key for key, found in values.items() if len(found) > 1}
+
+
+def title_override(name: str) -> str:
+    """Returns the override that gives a cell its title, quoted for Hydra."""
+    # In Hydra's grammar a backslash is itself, but for those right before a quote.
+    escaped = re.sub(r"(\\*)'", r"\1\1\'", name)
+    escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
+    return f"title='{escaped}'"
 
 
 def cell_hash(configuration: Mapping[str, Any]) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from greenexp.errors import NoEffect, Unsupported
+from greenexp.errors import NoEffect, Unsupported, check_choice
 from greenexp.protocols import Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+Mode = Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,12 @@ class TorchCompile:
         fullgraph: fail on a graph break in place of splitting the model.
     """
 
-    mode: Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = (
-        "default"
-    )
+    mode: Mode = "default"
     dynamic: bool | None = None
     fullgraph: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("tactic.mode", self.mode, get_args(Mode))
 
     def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
         """Returns the compiled module; the compiler itself runs at the first forward pass."""
@@ -55,5 +59,5 @@ class TorchCompile:
         breaks = counters["graph_break"]
         effect: dict[str, Scalar] = {"graphs": graphs, "graph_breaks": sum(breaks.values())}
         if breaks:
-            effect["first_graph_break"] = next(iter(breaks))
+            effect["first_graph_break"] = str(next(iter(breaks))).splitlines()[0]
         return effect

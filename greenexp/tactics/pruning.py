@@ -15,8 +15,6 @@ from greenexp.protocols import Scalar
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-TOLERANCE = 0.01  # torch rounds the number of weights in each layer
-
 
 @dataclass(frozen=True)
 class LocalPruning:
@@ -38,7 +36,8 @@ class LocalPruning:
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns the layers pruned and the sparsity reached in them."""
-        return _proof(module, self.amount)
+        # torch rounds the number of weights in each layer
+        return _proof(module, sum(round(self.amount * size) for size in _sizes(module)))
 
 
 @dataclass(frozen=True)
@@ -67,30 +66,33 @@ class GlobalPruning:
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns the layers pruned and the sparsity reached over them."""
-        return _proof(module, self.amount)
+        return _proof(module, round(self.amount * sum(_sizes(module))))
 
 
-def prunable(module: nn.Module) -> list[nn.Module]:
+def prunable(module: nn.Module) -> list[nn.Linear | nn.Conv2d]:
     """Returns the layers whose weights pruning may zero."""
     from torch import nn
 
     return [child for child in module.modules() if isinstance(child, nn.Linear | nn.Conv2d)]
 
 
-def _proof(module: nn.Module, amount: float) -> Mapping[str, Scalar]:
-    import torch
+def _sizes(module: nn.Module) -> list[int]:
+    return [layer.weight.numel() for layer in prunable(module)]
 
-    weights = [layer.weight for layer in prunable(module) if isinstance(layer.weight, torch.Tensor)]
-    total = sum(weight.numel() for weight in weights)
-    zeros = sum(int((weight == 0).sum()) for weight in weights)
+
+def _proof(module: nn.Module, due: int) -> Mapping[str, Scalar]:
+    """Returns the proof that at least the weights due are zero."""
+    layers = prunable(module)
+    total = sum(_sizes(module))
+    zeros = sum(int((layer.weight == 0).sum()) for layer in layers)
     if total == 0:
         raise NoEffect("the model has no Linear or Conv2d layer to prune")
-    if zeros / total < amount - TOLERANCE:
-        raise NoEffect(
-            f"pruning reached a sparsity of {zeros / total:.3f} where {amount} was asked for"
-        )
+    if due == 0:
+        raise NoEffect(f"the amount is less than one of {total} weights; raise tactic.amount")
+    if zeros < due:
+        raise NoEffect(f"pruning left {zeros} of {total} weights zero where {due} were due")
     return {
-        "layers_pruned": len(weights),
+        "layers_pruned": len(layers),
         "sparsity_of_pruned_layers": zeros / total,
         "compute_saved": False,
     }

@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from greenexp.errors import NoEffect
+from greenexp.errors import NoEffect, Unsupported, check_choice
 from greenexp.protocols import Scalar
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+Backend = Literal["auto", "eager", "torchao"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,20 @@ class DynamicQuantization:
             elsewhere. Which one ran is in the effect.
     """
 
-    backend: Literal["auto", "eager", "torchao"] = "auto"
+    backend: Backend = "auto"
+
+    def __post_init__(self) -> None:
+        check_choice("tactic.backend", self.backend, get_args(Backend))
 
     def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
         """Returns the module with its Linear layers converted in place."""
-        eager = self.backend == "eager" or (self.backend == "auto" and sample.device.type == "cpu")
+        on_cpu = sample.device.type == "cpu"
+        if self.backend == "eager" and not on_cpu:
+            raise Unsupported(
+                "eager dynamic quantization has kernels for CPUs only; "
+                "use tactic.backend=torchao, or auto"
+            )
+        eager = self.backend == "eager" or (self.backend == "auto" and on_cpu)
         return _quantize_eager(module) if eager else _quantize_torchao(module)
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:

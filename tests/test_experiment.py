@@ -1,0 +1,467 @@
+"""One run: its phases in order, every image once, meters closed whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from greenexp.config import Workload
+from greenexp.errors import BadInput, NoEffect, Unfit, Unsupported
+from greenexp.experiment import Experiment, run
+from greenexp.protocols import Classifier, LabelSpace, Reading, Series
+from greenexp.result import from_json, to_json
+from greenexp.tactics.baseline import Baseline
+
+COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
+IMAGES = ["blue", "green", "red", "red", "blue", "green", "green"]
+CLASSES = ["blue", "green", "red"]  # of the data set; the model has them the other way round
+PHASES = ["idle", "load", "optimize", "accuracy", "warmup"]
+QUICK = Workload(
+    batch_size=3,
+    pool_images=6,
+    idle_seconds=0.0,
+    warmup_min_seconds=0.0,
+    warmup_max_seconds=60.0,
+    steady_batches=2,
+    steady_tolerance=1e9,  # anything is steady
+    min_seconds=1e-9,
+    min_batches=4,
+    windows=2,
+)
+
+
+class MeanColor(nn.Module):
+    """Says the color that an image has most of; remembers the shapes it was given."""
+
+    def __init__(self, background: bool = False) -> None:
+        super().__init__()
+        self.background = background
+        self.scale = nn.Parameter(torch.ones(1))
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(pixels.shape))
+        logits = pixels.mean(dim=(2, 3)) * self.scale
+        nothing = logits.new_full((len(logits), 1), -1.0)
+        return torch.cat([nothing, logits], dim=1) if self.background else logits
+
+
+def preprocess(images: Sequence[Image.Image]) -> torch.Tensor:
+    rows = np.stack([np.asarray(image.resize((2, 2)), dtype=np.float32) for image in images])
+    return torch.from_numpy(rows).permute(0, 3, 1, 2) / 255
+
+
+@dataclass
+class FakeModel:
+    """A source of MeanColor, which tells red, green and blue apart."""
+
+    log: list[str] = field(default_factory=list)
+    labels: str | None = None
+    names: Sequence[str] = tuple(COLORS)
+    offset: int = 0
+    title: str | None = None
+    module: nn.Module | None = None
+
+    def check(self) -> LabelSpace:
+        return LabelSpace(self.labels, self.names)
+
+    def load(self, device: str) -> Classifier:
+        self.log.append(f"load on {device}")
+        module = self.module or MeanColor(background=self.offset == 1)
+        source = {"checkpoint": "fake"}
+        return Classifier(module.eval(), preprocess, self.check(), self.offset, source)
+
+
+@dataclass
+class FakeImages:
+    """One image of each color in IMAGES; data set and samples at once."""
+
+    log: list[str] = field(default_factory=list)
+    names: Sequence[str] = tuple(CLASSES)
+    labels: Any = None  # the name of the label space until loaded, then the LabelSpace
+    colors: Sequence[str] = tuple(IMAGES)
+    targets: Sequence[int] = ()
+    identifiers: Sequence[str] = ()
+
+    def check(self) -> LabelSpace:
+        return LabelSpace(self.labels, self.names)
+
+    def load(self) -> FakeImages:
+        targets = [CLASSES.index(color) for color in self.colors]
+        identifiers = [f"{index}-{color}" for index, color in enumerate(self.colors)]
+        return replace(self, labels=self.check(), targets=targets, identifiers=identifiers)
+
+    def image(self, index: int) -> Image.Image:
+        self.log.append(f"image {index}")
+        return Image.new("RGB", (4, 4), COLORS[self.colors[index]])
+
+
+@dataclass
+class FakeMeter:
+    """Counts its windows: the reading of the first is 1, of the second 2, …"""
+
+    name: str = "meter"
+    log: list[str] = field(default_factory=list)
+    opened: int = 0
+
+    def __enter__(self) -> Self:
+        self.log.append(f"{self.name} on")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.log.append(f"{self.name} off")
+
+    @contextmanager
+    def window(self) -> Iterator[Sequence[Reading]]:
+        readings: list[Reading] = []
+        self.opened += 1
+        value = float(self.opened)
+        self.log.append(f"{self.name} open")
+        try:
+            yield readings
+        finally:
+            self.log.append(f"{self.name} close")
+        readings.append(Reading("energy_j", "cpu", value, "counter", self.name))
+
+    def series(self, origin_s: float) -> list[Series]:
+        return [Series("power_w", "cpu", "sampled", self.name, [origin_s * 0], [1.0])]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """The module as it is; its call, its forward passes and its effect are logged."""
+
+    log: list[str]
+
+    def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+        self.log.append("tactic")
+        module.register_forward_hook(lambda *_: self.log.append("forward"))
+        return module
+
+    def effect(self, module: nn.Module) -> Mapping[str, str]:
+        self.log.append("effect")
+        return {"proof": "seen"}
+
+
+@dataclass(frozen=True)
+class Raising:
+    """Raises where it is told to."""
+
+    error: BaseException
+    when: str  # call, forward or effect
+
+    def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+        if self.when == "call":
+            raise self.error
+        if self.when == "forward":
+            module.register_forward_hook(self._raise)
+        return module
+
+    def effect(self, module: nn.Module) -> Mapping[str, str]:
+        if self.when == "effect":
+            raise self.error
+        return {}
+
+    def _raise(self, *_: object) -> None:
+        raise self.error
+
+
+def experiment(**parts: Any) -> Experiment:
+    whole = {
+        "model": FakeModel(),
+        "tactic": Baseline(),
+        "dataset": FakeImages(),
+        "workload": QUICK,
+        "meters": [],
+        "device": "cpu",
+    }
+    return Experiment(**{**whole, **parts})
+
+
+def collapsed(log: Sequence[str]) -> list[str]:
+    """The log with repetitions left out."""
+    return [entry for index, entry in enumerate(log) if index == 0 or entry != log[index - 1]]
+
+
+def test_phases_come_in_order_and_each_is_metered() -> None:
+    log: list[str] = []
+    result = run(experiment(model=FakeModel(log), tactic=Logged(log), meters=[FakeMeter(log=log)]))
+    window = ["meter open", "forward", "meter close"]
+    assert collapsed(log) == [
+        "meter on",
+        *("meter open", "meter close"),  # idle
+        *("meter open", "load on cpu", "meter close"),
+        *("meter open", "tactic", "forward", "meter close"),  # optimize
+        "effect",
+        *window,  # accuracy
+        *window,  # warm-up
+        *(QUICK.windows * window),
+        "meter off",
+    ]
+    assert [phase.name for phase in result.phases] == PHASES
+    readings = [part.readings for part in (*result.phases, *result.windows)]
+    assert [[reading.value for reading in one] for one in readings] == [
+        [float(index)] for index in range(1, len(PHASES) + QUICK.windows + 1)
+    ]
+
+
+def test_stretches_of_time_follow_one_another() -> None:
+    result = run(experiment(workload=replace(QUICK, idle_seconds=0.01)))
+    stretches = [*result.phases, *result.windows]
+    ends = [part.start_s + part.duration_s for part in stretches]
+    assert all(part.duration_s > 0 for part in stretches)
+    assert all(later.start_s >= end for later, end in zip(stretches[1:], ends, strict=False))
+    assert stretches[0].start_s >= 0
+    assert result.phases[0].duration_s >= 0.01
+
+
+def test_images_are_decoded_before_the_windows() -> None:
+    log: list[str] = []
+    run(experiment(dataset=FakeImages(log), tactic=Logged(log), meters=[FakeMeter(log=log)]))
+    steady = log[log.index("effect") :]
+    opened = [index for index, entry in enumerate(steady) if entry == "meter open"]
+    after_accuracy = steady[opened[1] :]
+    assert not any(entry.startswith("image") for entry in after_accuracy)
+    # the pool of 6, then the whole split, its last batch filled up by repeats of image 6
+    decoded = [int(entry.removeprefix("image ")) for entry in log if entry.startswith("image")]
+    assert decoded == [*range(6), *range(7), 6, 6]
+
+
+@pytest.mark.parametrize(
+    "batch_size",
+    [
+        pytest.param(1, id="one"),
+        pytest.param(3, id="does_not_divide_the_split"),
+        pytest.param(7, id="the_split"),
+        pytest.param(16, id="more_than_the_split"),
+    ],
+)
+def test_every_image_is_predicted_once_at_one_shape(batch_size: int) -> None:
+    module = MeanColor()
+    workload = replace(QUICK, batch_size=batch_size)
+    result = run(experiment(model=FakeModel(module=module), workload=workload))
+    assert result.outcome == "ok"
+    predictions = result.predictions
+    assert predictions is not None
+    assert predictions.identifiers == [f"{index}-{name}" for index, name in enumerate(IMAGES)]
+    assert predictions.targets == [list(COLORS).index(name) for name in IMAGES]
+    assert [ranked[0] for ranked in predictions.ranked] == predictions.targets
+    assert all(sorted(ranked) == [0, 1, 2] for ranked in predictions.ranked)
+    counted, *shapes = module.shapes
+    assert counted == (1, 3, 2, 2)  # one image, for the multiply-accumulates
+    assert set(shapes) == {(batch_size, 3, 2, 2)}
+
+
+def test_tactic_is_shown_a_batch_of_the_workload() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    @dataclass(frozen=True)
+    class Looking(Baseline):
+        def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+            seen.append((*sample.shape, sample.dtype, sample.device.type))
+            return module
+
+    run(experiment(tactic=Looking()))
+    assert seen == [(3, 3, 2, 2, torch.float32, "cpu")]
+
+
+def test_at_most_five_outputs_are_kept_best_first() -> None:
+    class Counting(nn.Module):
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return torch.arange(9.0).repeat(len(pixels), 1)
+
+    names = [*COLORS, *"abcdef"]
+    result = run(experiment(model=FakeModel(module=Counting(), names=names)))
+    assert result.predictions is not None
+    assert list(result.predictions.ranked) == [[8, 7, 6, 5, 4]] * len(IMAGES)
+
+
+def test_offset_shifts_the_targets_to_the_outputs() -> None:
+    result = run(experiment(model=FakeModel(offset=1)))
+    predictions = result.predictions
+    assert predictions is not None
+    assert predictions.targets == [1 + list(COLORS).index(name) for name in IMAGES]
+    assert [ranked[0] for ranked in predictions.ranked] == predictions.targets
+
+
+def test_windows_hold_their_latencies_and_images() -> None:
+    result = run(experiment(workload=replace(QUICK, windows=3, min_batches=4)))
+    assert len(result.windows) == 3
+    for window in result.windows:
+        assert len(window.latencies_s) >= 4
+        assert all(latency_s > 0 for latency_s in window.latencies_s)
+        assert window.images == QUICK.batch_size * len(window.latencies_s)
+        assert sum(window.latencies_s) <= window.duration_s
+
+
+@pytest.mark.parametrize(
+    ("pool_images", "batches"),
+    [
+        pytest.param(1, 1, id="less_than_a_batch"),
+        pytest.param(3, 1, id="one_batch"),
+        pytest.param(6, 2, id="two_batches"),
+        pytest.param(999, 2, id="more_than_the_split"),
+    ],
+)
+def test_pool_holds_whole_batches_of_real_images(pool_images: int, batches: int) -> None:
+    log: list[str] = []
+    dataset = FakeImages(log)
+    run(experiment(dataset=dataset, workload=replace(QUICK, pool_images=pool_images)))
+    decoded = [entry for entry in log if entry.startswith("image")]
+    whole_split = 9  # 7 images and 2 repeats
+    assert len(decoded) - whole_split == batches * QUICK.batch_size
+
+
+def test_complexity_is_taken_before_and_after_the_tactic() -> None:
+    @dataclass(frozen=True)
+    class Doubling(Baseline):
+        def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+            return nn.Sequential(module, nn.Linear(3, 3))
+
+    result = run(experiment(tactic=Doubling()))
+    assert result.before is not None
+    assert result.after is not None
+    assert (result.before.parameters, result.after.parameters) == (1, 1 + 12)
+    assert result.before.weights_mib < result.after.weights_mib
+
+
+def test_record_holds_what_was_run_and_survives_json() -> None:
+    log: list[str] = []
+    meters = [FakeMeter("one"), FakeMeter("two")]
+    result = run(experiment(tactic=Logged(log), meters=meters))
+    assert result.effect == {"proof": "seen"}
+    assert result.provenance == {"checkpoint": "fake"}
+    assert (result.device, list(result.components)) == ("cpu", ["cpu", "dram", "process"])
+    assert [series.meter for series in result.series] == ["one", "two"]
+    for part in (*result.phases, *result.windows):
+        assert [reading.meter for reading in part.readings] == ["one", "two"]
+    assert result.environment["packages"]["torch"] == torch.__version__
+    assert (result.reason, result.traceback, list(result.doubts)) == (None, None, [])
+    again = from_json(to_json(result))
+    assert json.loads(to_json(again)) == json.loads(to_json(result))
+
+
+def test_threads_are_those_of_the_workload() -> None:
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            result = run(experiment(workload=replace(QUICK, threads=threads)))
+            assert result.environment["torch_threads"] == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubts"),
+    [
+        pytest.param({}, [], id="settled"),
+        pytest.param({"warmup_max_seconds": 0.0}, ["warmup_not_settled"], id="no_time_to_settle"),
+    ],
+)
+def test_warm_up_that_did_not_settle_is_a_doubt(
+    changes: dict[str, float], doubts: list[str]
+) -> None:
+    result = run(experiment(workload=replace(QUICK, **changes)))
+    assert list(result.doubts) == doubts
+    assert len(result.windows) == QUICK.windows
+
+
+@pytest.mark.parametrize(
+    ("model", "dataset", "error", "said"),
+    [
+        pytest.param(
+            FakeModel(names=["cat", "dog"]), FakeImages(), Unfit, "no counterpart", id="other_names"
+        ),
+        pytest.param(
+            FakeModel(labels="colors"),
+            FakeImages(labels="digits"),
+            Unfit,
+            "colors.*digits",
+            id="other_spaces",
+        ),
+        pytest.param(
+            FakeModel(names=["red", "RED", "green", "blue"]),
+            FakeImages(),
+            BadInput,
+            "ambiguous",
+            id="names_twice",
+        ),
+    ],
+)
+def test_labels_that_do_not_match_end_the_run(
+    model: FakeModel, dataset: FakeImages, error: type[BadInput], said: str
+) -> None:
+    log: list[str] = []
+    with pytest.raises(error, match=said) as caught:
+        run(experiment(model=model, dataset=dataset, meters=[FakeMeter(log=log)]))
+    assert caught.type is error
+    assert log[-1] == "meter off"
+
+
+@pytest.mark.parametrize("when", ["call", "forward", "effect"])
+@pytest.mark.parametrize(
+    "error",
+    [Unsupported("no kernel"), NoEffect("nothing"), RuntimeError("boom"), KeyboardInterrupt()],
+    ids=lambda error: type(error).__name__,
+)
+def test_meters_are_closed_where_the_tactic_raises(error: BaseException, when: str) -> None:
+    log: list[str] = []
+    meters = [FakeMeter("one", log), FakeMeter("two", log)]
+    with pytest.raises(type(error)) as caught:
+        run(experiment(tactic=Raising(error, when), meters=meters))
+    assert caught.value is error
+    assert log[-2:] == ["two off", "one off"]
+    for name in ("one", "two"):
+        assert log.count(f"{name} open") == log.count(f"{name} close") == 3
+
+
+def test_meters_that_are_on_are_closed_where_another_can_t_be_opened() -> None:
+    class Broken(FakeMeter):
+        def __enter__(self) -> Self:
+            raise RuntimeError("no sensor")
+
+    log: list[str] = []
+    with pytest.raises(RuntimeError, match="no sensor"):
+        run(experiment(meters=[FakeMeter("one", log), Broken("two", log)]))
+    assert log == ["one on", "one off"]
+
+
+def test_cuda_that_is_absent_is_refused_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Callable[[], object]], str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    log: list[str] = []
+    absent = experiment(model=FakeModel(log), meters=[FakeMeter(log=log)], device="cuda")
+    text = refusal(lambda: run(absent))
+    assert "device=cuda" in text
+    assert "device=cpu" in text
+    assert log == []
+
+
+def test_no_gradients_are_kept() -> None:
+    seen: list[bool] = []
+
+    @dataclass(frozen=True)
+    class Asking(Baseline):
+        def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+            module.register_forward_hook(lambda *_: seen.append(torch.is_inference_mode_enabled()))
+            return module
+
+    run(experiment(tactic=Asking()))
+    assert set(seen) == {True}
+    assert not torch.is_inference_mode_enabled()
