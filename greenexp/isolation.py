@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from typing import Literal
 
 PRELOAD = ["greenexp.preload"]
@@ -24,6 +25,12 @@ class Ended:
     detail: str = ""
 
 
+def prepare() -> None:
+    """Starts the fork server, which imports while the caller goes on with other work."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    forkserver.ensure_running()
+
+
 def call(function: Callable[..., None], *arguments: object, timeout_s: float) -> Ended:
     """Calls an importable function in a fresh process and waits for it.
 
@@ -32,8 +39,8 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
         arguments: picklable.
         timeout_s: seconds after which the process is killed.
     """
+    prepare()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
     process = context.Process(target=_child, args=(function, arguments), daemon=True)
     process.start()
     try:

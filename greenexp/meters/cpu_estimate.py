@@ -45,9 +45,9 @@ class CpuEstimate:
         key = "meters.cpu_estimate"
         check_range(f"{key}.interval_s", interval_s, above=0)
         check_range(f"{key}.idle_w_per_thread", idle_w_per_thread, at_least=0)
-        check_range(f"{key}.rated_w_per_thread", rated_w_per_thread, above=0)
+        check_range(f"{key}.rated_w_per_thread", rated_w_per_thread, above=idle_w_per_thread)
         check_range(f"{key}.idle_w", idle_w, at_least=0)
-        check_range(f"{key}.rated_w", rated_w, above=0)
+        check_range(f"{key}.rated_w", rated_w, above=idle_w or 0.0)
         self._interval_s = interval_s
         if idle_w is not None and rated_w is not None and (cpu is None or names(cpu, cpu_name())):
             self._idle_w, self._rated_w = idle_w, rated_w

@@ -14,7 +14,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
-from greenexp import console
+from greenexp import console, isolation
 from greenexp.config import GROUPS, Hardware, Tracking, settings, typed
 from greenexp.cost import stale_quote
 from greenexp.errors import BadInput, RunsFailed, Unfit
@@ -69,6 +69,7 @@ def conduct(
     """
     cells = _plan(product(swept), compose)
     settings_of_all = typed(compose(cells[0].overrides).configuration, "tracking", Tracking)
+    isolation.prepare()
     tracker = tracking.connect(settings_of_all)  # creating its database must not cost a run
     paths, failures = _launch(cells, launcher)
     records = [journal.read(path) for path in paths]
