@@ -25,7 +25,7 @@ from hydra import compose, initialize_config_dir
 from greenexp import metrics
 from greenexp.config import Hardware, config_dir, register, settings, typed
 from greenexp.experiment import Experiment, run
-from greenexp.measure import experiment
+from greenexp.measure import experiment, quiet_libraries
 
 MODELS = ("digits_vit", "digits_resnet")
 BATCH_SIZES = (1, 16)
@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each plain loop and window")
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
+    quiet_libraries()
     models = [()] if any(o.startswith("model=") for o in given.overrides) else MODELS
     figures: dict[str, float] = {}
     for batch_size in BATCH_SIZES:

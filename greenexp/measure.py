@@ -20,7 +20,7 @@ from greenexp.store.journal import write_atomically
 
 def measure(configuration: Mapping[str, Any], path: str) -> None:
     """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
-    _quiet()
+    quiet_libraries()
     with tempfile.TemporaryDirectory(prefix="greenexp-") as cache:
         # torch.compile's cost must be paid in full by each run, so its caches start empty.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
@@ -85,7 +85,7 @@ def _named(error: BaseException) -> str:
     return kind if line == kind else f"{kind}: {line}"
 
 
-def _quiet() -> None:
+def quiet_libraries() -> None:
     """Silences progress bars and notices of the libraries: the parent shows the progress."""
     import datasets
     from transformers.utils import logging as transformers_logging
