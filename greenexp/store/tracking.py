@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlparse
@@ -58,7 +59,7 @@ class Tracker:
         return self._send(record)
 
     def _send(self, record: Record) -> str:
-        from mlflow.entities import Param, RunTag
+        from mlflow.entities import Param
 
         started_ms = _epoch_ms(record.started)
         run = self.client.create_run(
@@ -78,7 +79,6 @@ class Tracker:
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
         status = "FINISHED" if record.result.outcome == "ok" else "FAILED"
-        self.client.log_batch(run_id, tags=[RunTag("greenexp.outcome", record.result.outcome)])
         self.client.set_terminated(run_id, status, end_time=_epoch_ms(record.ended))
         return run_id
 
@@ -271,6 +271,4 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def _epoch_ms(iso: str) -> int:
-    from datetime import datetime
-
     return int(datetime.fromisoformat(iso).timestamp() * MS_PER_S)

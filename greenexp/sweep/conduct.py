@@ -34,19 +34,18 @@ from greenexp.sweep.preflight import Preflight
 
 @dataclass(frozen=True)
 class Composed:
-    """A cell's configuration as plain containers, the options chosen, and its overrides."""
+    """A cell's configuration as plain containers, and the options chosen."""
 
     configuration: Mapping[str, Any]
     choices: Mapping[str, str]
-    overrides: Sequence[str]
 
     @classmethod
-    def of(cls, cell: DictConfig, overrides: Sequence[str]) -> Composed:
+    def of(cls, cell: DictConfig) -> Composed:
         """Returns a composed cell without Hydra's own section."""
         chosen = cell.hydra.runtime.choices
         with open_dict(cell):
             del cell["hydra"]
-        return cls(settings(cell), {group: str(chosen[group]) for group in GROUPS}, overrides)
+        return cls(settings(cell), {group: str(chosen[group]) for group in GROUPS})
 
 
 def conduct(

@@ -50,8 +50,7 @@ class GreenexpSweeper(Sweeper):
         OmegaConf.save(config, folder / "multirun.yaml")
 
         def compose(overrides: Sequence[str]) -> Composed:
-            cell = loader.load_sweep_config(config, list(overrides))
-            return Composed.of(cell, overrides)
+            return Composed.of(loader.load_sweep_config(config, list(overrides)))
 
         conduct(self._choices(arguments, loader), compose, self._launcher, folder)
 
