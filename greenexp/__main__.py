@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from greenexp.config import GROUPS, SWEEPER, config_dir, register
-from greenexp.errors import GreenexpError, RunsFailed
+from greenexp.errors import BadInput, GreenexpError, RunsFailed
 
 FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -67,7 +67,7 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 def _measure(cfg: DictConfig) -> str:
     from greenexp import console
-    from greenexp.config import Hardware, Tracking, settings, typed
+    from greenexp.config import Hardware, Sweep, Tracking, settings, typed
     from greenexp.cost import stale_quote
     from greenexp.report.table import row
     from greenexp.runner import Naming, conduct
@@ -81,6 +81,11 @@ def _measure(cfg: DictConfig) -> str:
     alone = context.mode is RunMode.RUN
     checked = not alone and context.sweeper._target_ == SWEEPER
     model_title = None if checked else Preflight().check(configuration)
+    if typed(configuration, "sweep", Sweep).dry_run:
+        raise BadInput(
+            "sweep.dry_run=true shows the plan of a sweep, and this is a single run; "
+            "give -m, or a choice of several options"
+        )
     name = configuration["title"] or title(choices, model_title, context.overrides.task)
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
     naming = Naming(name, sweep, choices)

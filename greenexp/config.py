@@ -34,6 +34,7 @@ ROOMS = {  # where the classes of each kind of choice are made
     "tactic": "greenexp.tactics",
     "meters": "greenexp.meters",
 }
+ON_INTERFERENCE = ("flag", "wait", "fail")
 SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
 
 
@@ -142,7 +143,10 @@ class Workload:
     steady_tolerance: float = 0.05  # relative change of the rolling median that counts as steady
     min_seconds: float = 1.0  # s a window lasts at least
     min_batches: int = 5  # batches a window holds at least
-    windows: int = 3  # windows measured
+    min_windows: int = 3  # windows measured at least
+    max_windows: int = 3  # windows measured at most; reaching it unsettled is a validity reason
+    half_width: float | None = None  # relative half-width asked of the interval; None: min_windows
+    on_interference: str = "flag"  # what a disturbed window leads to, see ON_INTERFERENCE
 
     def __post_init__(self) -> None:
         check_range("workload.batch_size", self.batch_size, at_least=1)
@@ -159,7 +163,56 @@ class Workload:
         check_range("workload.steady_tolerance", self.steady_tolerance, above=0)
         check_range("workload.min_seconds", self.min_seconds, above=0)
         check_range("workload.min_batches", self.min_batches, at_least=1)
-        check_range("workload.windows", self.windows, at_least=1)
+        check_range("workload.min_windows", self.min_windows, at_least=1)
+        check_range("workload.max_windows", self.max_windows, at_least=self.min_windows)
+        check_range("workload.half_width", self.half_width, above=0, below=1)
+        check_choice("workload.on_interference", self.on_interference, ON_INTERFERENCE)
+        if self.half_width is not None and self.min_windows < 2:
+            raise BadInput(
+                f"workload.half_width={self.half_width:g} needs a spread, which one window has "
+                "not; give workload.min_windows=2 or more (10 keeps the interval's coverage)"
+            )
+
+    @property
+    def at_least_s(self) -> float:
+        """Seconds that a run lasts by these settings alone, loading and computing apart."""
+        return self.idle_seconds + self.warmup_min_seconds + self.min_windows * self.min_seconds
+
+
+@dataclass
+class Interference:
+    """What counts as a disturbance. Each limit may be None: not judged."""
+
+    steal_pct: float | None = 3.0  # % of the CPUs' time that a hypervisor gave to others
+    other_processes_pct: float | None = 10.0  # % of one logical CPU
+    involuntary_switches_per_s: float | None = 200.0  # of this process's threads
+    clock_change_pct: float | None = 10.0  # between the mean clocks of two windows
+    energy_gap_pct: float | None = 10.0  # between an energy counter and integrated power
+    max_wait_seconds: float = 60.0  # s waited in all for quiet, with on_interference=wait
+    cool_below_c: float | None = 70.0  # °C that CPU and GPU cool down to before a run
+    max_cooldown_seconds: float = 120.0  # s of cooling down at most
+
+    def __post_init__(self) -> None:
+        check_range("interference.steal_pct", self.steal_pct, at_least=0)
+        check_range("interference.other_processes_pct", self.other_processes_pct, at_least=0)
+        check_range(
+            "interference.involuntary_switches_per_s", self.involuntary_switches_per_s, at_least=0
+        )
+        check_range("interference.clock_change_pct", self.clock_change_pct, above=0)
+        check_range("interference.energy_gap_pct", self.energy_gap_pct, above=0)
+        check_range("interference.max_wait_seconds", self.max_wait_seconds, at_least=0)
+        check_range("interference.max_cooldown_seconds", self.max_cooldown_seconds, at_least=0)
+
+
+@dataclass
+class Sweep:
+    """In which order a sweep runs, what it skips, and which of its runs this one is."""
+
+    seed: int = 0  # of the order of the cells within each block
+    rerun: bool = False  # True: cells with a finished run in the tracker are measured again
+    dry_run: bool = False  # True: the plan is shown and written, and nothing is measured
+    block: int | None = None  # set by the sweep: the complete block this run belongs to, from 1
+    replicate: int = 1  # set by the sweep: 2 for the second baseline of the A/A pair
 
 
 @dataclass
@@ -178,6 +231,7 @@ class Tracking:
 
     uri: str = "sqlite:///mlruns/mlflow.db"
     experiment: str = "greenexp"
+    journal: str = "multirun"  # folder of the journals, searched for runs that MLflow missed
 
 
 @dataclass
@@ -189,6 +243,9 @@ class Config:
     tactic: Any = MISSING
     hardware: Hardware = field(default_factory=Hardware)
     workload: Workload = field(default_factory=Workload)
+    interference: Interference = field(default_factory=Interference)
+    repetitions: int = 1  # complete blocks of a sweep
+    sweep: Sweep = field(default_factory=Sweep)
     meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
     isolation: Isolation = field(default_factory=Isolation)
     tracking: Tracking = field(default_factory=Tracking)
@@ -197,6 +254,7 @@ class Config:
 
     def __post_init__(self) -> None:
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        check_range("repetitions", self.repetitions, at_least=1)
 
 
 def _check_date(key: str, value: str | None) -> None:
@@ -289,5 +347,8 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
 
 
 def typed(container: Mapping[str, Any], section: str, cls: type[T]) -> T:
-    """Returns one section of the plain configuration as the settings class `cls`."""
-    return TypeAdapter(cls).validate_python(container[section])
+    """Returns one section of the plain configuration as the settings class `cls`.
+
+    A section that is missing, as in records of before it was there, has its defaults.
+    """
+    return TypeAdapter(cls).validate_python(container.get(section, {}))

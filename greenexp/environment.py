@@ -26,6 +26,7 @@ PACKAGES = (
     "numpy",
 )
 VARIABLES = (
+    "CUDA_DEVICE_ORDER",
     "CUDA_VISIBLE_DEVICES",
     "MKL_NUM_THREADS",
     "OMP_NUM_THREADS",

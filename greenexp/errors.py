@@ -5,6 +5,7 @@
     │   └── Unfit       model and data set don't fit each other; a sweep leaves the pair out
     ├── Unsupported     the tactic can't run on this device, library version or model
     ├── NoEffect        the tactic ran and changed nothing
+    ├── Disturbed       something else used the machine, and workload.on_interference=fail
     ├── NotTracked      MLflow did not take a run; it stays in the journal
     └── RunsFailed      runs ended otherwise than ok; each is recorded with its outcome
 
@@ -36,6 +37,10 @@ class Unsupported(GreenexpError):
 
 class NoEffect(GreenexpError):
     """The tactic ran but changed nothing, so its figures would be the baseline's."""
+
+
+class Disturbed(GreenexpError):
+    """Something else used the machine while a run was measured that must not be disturbed."""
 
 
 class NotTracked(GreenexpError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from greenexp.complexity import complexity, count_macs
-from greenexp.config import Workload
+from greenexp.config import Interference, Workload
 from greenexp.datasets.labels import match
 from greenexp.environment import environment
 from greenexp.errors import BadInput
@@ -20,17 +20,22 @@ from greenexp.protocols import (
     Dataset,
     Meter,
     ModelSource,
-    Reading,
     Samples,
+    Shortest,
     Tactic,
 )
-from greenexp.result import Phase, Predictions, Result, Window
-from greenexp.workload.loop import Forward, measure_window, warm_up
+from greenexp.recorder import Recorder
+from greenexp.result import Predictions, Result
+from greenexp.workload.loop import Forward, warm_up
+from greenexp.workload.quiet import Guard
+from greenexp.workload.windows import measure_windows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 RANKED = 5  # outputs kept per image, for top-1 and top-5
+IDLE_SLICES = 5
+SHORTEST_IDLE_S = 1.0  # s; a GPU's counter moves ten times a second
 
 
 @dataclass(frozen=True)
@@ -43,45 +48,7 @@ class Experiment:
     workload: Workload
     meters: Sequence[Meter]
     device: str
-
-
-@dataclass
-class Recorder:
-    """Times phases and windows, and reads every meter over each."""
-
-    meters: Sequence[Meter]
-    origin_s: float = field(default_factory=time.perf_counter)
-    phases: list[Phase] = field(default_factory=list)
-    windows: list[Window] = field(default_factory=list)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Records what happens inside as a phase."""
-        with ExitStack() as stack:
-            read = [stack.enter_context(meter.window()) for meter in self.meters]
-            start_s = time.perf_counter()
-            yield
-            end_s = time.perf_counter()
-        self.phases.append(Phase(name, start_s - self.origin_s, end_s - start_s, _flat(read)))
-
-    @contextmanager
-    def window(self, batch_size: int) -> Iterator[list[float]]:
-        """Records what happens inside as a window; the caller fills in the latencies."""
-        latencies_s: list[float] = []
-        with ExitStack() as stack:
-            read = [stack.enter_context(meter.window()) for meter in self.meters]
-            start_s = time.perf_counter()
-            yield latencies_s
-            end_s = time.perf_counter()
-        self.windows.append(
-            Window(
-                start_s=start_s - self.origin_s,
-                duration_s=end_s - start_s,
-                images=batch_size * len(latencies_s),
-                latencies_s=latencies_s,
-                readings=_flat(read),
-            )
-        )
+    interference: Interference = field(default_factory=Interference)
 
 
 def run(experiment: Experiment) -> Result:
@@ -91,11 +58,14 @@ def run(experiment: Experiment) -> Result:
         BadInput: where model and data don't fit each other or the machine.
         Unsupported: where the tactic can't run.
         NoEffect: where the tactic changed nothing.
+        Disturbed: where something else used the machine and the run must not be disturbed.
     """
     import torch
 
+    began_s = time.perf_counter()
     workload = experiment.workload
     device = experiment.device
+    components = ["cpu", "dram", "process", *(["gpu:0"] if device == "cuda" else [])]
     check_device(device)
     if workload.threads is not None:
         torch.set_num_threads(workload.threads)
@@ -105,9 +75,9 @@ def run(experiment: Experiment) -> Result:
     with torch.inference_mode(), ExitStack() as stack:
         meters = [stack.enter_context(meter) for meter in experiment.meters]
         recorder = Recorder(meters)
-
-        with recorder.phase("idle"):
-            time.sleep(workload.idle_seconds)
+        guard = Guard(recorder, experiment.interference, workload.on_interference, components)
+        cool = guard.cool_down()
+        _watch_idle(recorder, guard, workload.idle_seconds)
 
         with recorder.phase("load"):
             classifier = experiment.model.load(device)
@@ -131,16 +101,20 @@ def run(experiment: Experiment) -> Result:
         with recorder.phase("warmup"):
             warmed = warm_up(forward, inputs, workload)
 
-        for _ in range(workload.windows):
-            with recorder.window(workload.batch_size) as latencies_s:
-                latencies_s.extend(measure_window(forward, inputs, workload))
+        shortest = _shortest(meters, device)
+        measured = measure_windows(recorder, forward, inputs, workload, guard, shortest)
 
         series = [one for meter in meters for one in meter.series(recorder.origin_s)]
 
+    doubts = {
+        "not_cooled_down": not cool,
+        "warmup_not_settled": not warmed.settled,
+        "precision_not_reached": not measured.settled,
+    }
     return Result(
         outcome="ok",
         device=device,
-        components=["cpu", "dram", "process", *(["gpu:0"] if device == "cuda" else [])],
+        components=components,
         phases=recorder.phases,
         windows=recorder.windows,
         series=series,
@@ -150,7 +124,31 @@ def run(experiment: Experiment) -> Result:
         effect=effect,
         provenance=classifier.provenance,
         environment=surroundings,
-        doubts=[] if warmed.settled else ["warmup_not_settled"],
+        doubts=[doubt for doubt, holds in doubts.items() if holds],
+        discarded_windows=measured.discarded,
+        duration_s=time.perf_counter() - began_s,
+    )
+
+
+def _watch_idle(recorder: Recorder, guard: Guard, seconds: float) -> None:
+    """Records the machine at rest, in slices, so that idle power has a spread."""
+    slices = min(IDLE_SLICES, max(1, int(seconds / SHORTEST_IDLE_S)))
+    while True:
+        before = len(recorder.phases)
+        for _ in range(slices):
+            with recorder.phase("idle"):
+                recorder.sleep(seconds / slices)
+        if guard.accepts(recorder.phases[before:]):
+            return
+        del recorder.phases[before:]
+
+
+def _shortest(meters: Sequence[Meter], device: str) -> Shortest:
+    """Returns the shortest window that all meters can measure a run on the device over."""
+    each = [meter.shortest_window(device) for meter in meters]
+    return Shortest(
+        seconds=max((one.seconds for one in each), default=0.0),
+        batches=max((one.batches for one in each), default=1),
     )
 
 
@@ -167,10 +165,6 @@ def check_device(device: str) -> None:
             "device=cuda is asked for and no CUDA device is there; "
             "use device=cpu, or device=auto for whatever there is"
         )
-
-
-def _flat(read: Sequence[Sequence[Reading]]) -> list[Reading]:
-    return [reading for readings in read for reading in readings]
 
 
 def _synchronized(module: nn.Module, device: str) -> Forward:

@@ -2,26 +2,36 @@
 
 The process is forked from a server that has imported the heavy libraries and touched no
 accelerator, so it starts in a fraction of a second and nothing of one run reaches the next. The
-caller sleeps while it waits.
+caller sleeps while it waits. The process leads a group of its own, so that what it started dies
+with it; it dies, too, when its caller does.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Literal
 
 PRELOAD = ["greenexp.preload"]
+KERNEL_COUNTERS = Path("/proc/vmstat")
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How the process ended; `detail` says more where it did not return."""
+    """How the process ended; `detail` says more where it did not return.
 
-    kind: Literal["returned", "killed", "timeout", "crashed"]
+    `oom` is a SIGKILL while the kernel counted a process killed for want of memory.
+    """
+
+    kind: Literal["returned", "killed", "oom", "timeout", "crashed"]
     detail: str = ""
 
 
@@ -41,6 +51,7 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
     """
     prepare()
     context = multiprocessing.get_context("forkserver")
+    killed_for_memory = _killed_for_memory()
     process = context.Process(target=_child, args=(function, arguments), daemon=True)
     process.start()
     try:
@@ -48,10 +59,10 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
         if process.is_alive():
             return Ended("timeout", f"it took longer than {timeout_s:g} s")
     finally:
-        if process.is_alive():
-            process.kill()
-            process.join()
+        _kill_group(process)
     code = process.exitcode or 0
+    if code == -signal.SIGKILL and _killed_for_memory() > killed_for_memory:
+        return Ended("oom", "the kernel killed its process for want of memory")
     if code < 0:
         return Ended("killed", f"its process was killed by {signal.Signals(-code).name}")
     if code > 0:
@@ -59,6 +70,35 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
     return Ended("returned")
 
 
+def _kill_group(process: BaseProcess) -> None:
+    """Ends the process and whatever it started: compilers, workers of a pool."""
+    if process.pid is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.is_alive():  # before it led a group
+        process.kill()
+        process.join()
+
+
+def _killed_for_memory() -> int:
+    """Returns how many processes the kernel has killed for want of memory since boot."""
+    if KERNEL_COUNTERS.is_file():
+        for line in KERNEL_COUNTERS.read_text(encoding="ascii").splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 def _child(function: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_die_with_parent, daemon=True, name="greenexp-parent").start()
     function(*arguments)
+
+
+def _die_with_parent() -> None:
+    """Waits for the caller's death, asleep in the kernel, and ends this process's group then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.killpg(0, signal.SIGKILL)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from greenexp.config import Workload, build, typed
-from greenexp.errors import BadInput, NoEffect, Unsupported, first_line
+from greenexp.config import Interference, Workload, build, typed
+from greenexp.errors import BadInput, Disturbed, NoEffect, Unsupported, first_line
 from greenexp.experiment import Experiment, check_device, run
 from greenexp.result import Result, to_json
 from greenexp.store.journal import write_atomically
@@ -21,6 +21,7 @@ from greenexp.store.journal import write_atomically
 def measure(configuration: Mapping[str, Any], path: str) -> None:
     """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
     quiet_libraries()
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # number GPUs as NVML does
     with tempfile.TemporaryDirectory(prefix="greenexp-") as cache:
         # torch.compile's cost must be paid in full by each run, so its caches start empty.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
@@ -57,6 +58,7 @@ def experiment(configuration: Mapping[str, Any]) -> Experiment:
             build(choice, f"meters.{name}") for name, choice in configuration["meters"].items()
         ],
         device=device,
+        interference=typed(configuration, "interference", Interference),
     )
 
 
@@ -66,7 +68,7 @@ def _attempt(configuration: Mapping[str, Any]) -> Result:
 
     try:
         return run(experiment(configuration))
-    except (BadInput, NoEffect) as error:
+    except (BadInput, NoEffect, Disturbed) as error:
         return Result("error", reason=str(error))
     except Unsupported as error:
         return Result("unsupported", reason=str(error))

@@ -6,94 +6,40 @@ most direct one counts: counter before sampled before model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from greenexp import cost as money
 from greenexp.config import Hardware
-from greenexp.protocols import Reading, Source
+from greenexp.energy import (
+    energy_by_kind,
+    energy_holds,
+    in_use,
+    kind,
+    systematic_error,
+    total_energy_j,
+)
+from greenexp.protocols import Source
 from greenexp.result import Phase, Predictions, Result, Window
 from greenexp.stats import mean_interval, proportion_interval, ratio_interval
+from greenexp.validity import mean_level
 
-PREFERENCE: tuple[Source, ...] = ("counter", "sampled", "model")
 MILLION = 1e6
 MS_PER_S = 1e3
+PERCENTILES = (50, 90, 99)
+NEIGHBOURS = ("steal_pct", "other_processes_pct", "involuntary_switches_per_s")
 
-
-def energy_holds(stretches: Sequence[Phase | Window]) -> dict[str, Source]:
-    """Returns which components' energy was read in every stretch, and from which source.
-
-    Of several sources of one component the most direct counts. A reading of the whole kind (`cpu`)
-    counts only where its parts (`cpu:0`) were not all read throughout.
-    """
-    read = [
-        {(r.component, r.source) for r in stretch.readings if r.quantity == "energy_j"}
-        for stretch in stretches
-    ]
-    if not read:
-        return {}
-    always = set.intersection(*read)
-    best = {
-        component: min((s for c, s in always if c == component), key=PREFERENCE.index)
-        for component, _ in sorted(always)
-    }
-    holds: dict[str, Source] = {}
-    for kind in dict.fromkeys(_kind(component) for component in best):
-        parts = {
-            component
-            for component, _ in set.union(*read)
-            if _kind(component) == kind and component != kind
-        }
-        chosen = parts if parts and parts <= set(best) else {kind} & set(best)
-        holds |= {component: best[component] for component in sorted(chosen)}
-    return holds
-
-
-def energy_by_kind(stretch: Phase | Window, holds: Mapping[str, Source]) -> dict[str, float] | None:
-    """Returns joules by kind of component (`gpu`, `cpu`, `dram`) from just the sources in `holds`.
-
-    None where `holds` is empty or the stretch lacks one of its readings. Where two meters read one
-    component from one kind of source, the first counts.
-    """
-    joules: dict[str, float] = {}
-    for component, source in holds.items():
-        read = [
-            r.value
-            for r in stretch.readings
-            if (r.quantity, r.component, r.source) == ("energy_j", component, source)
-        ]
-        if not read:
-            return None
-        joules[_kind(component)] = joules.get(_kind(component), 0.0) + read[0]
-    return joules or None
-
-
-def in_use(result: Result) -> Result:
-    """Returns the result without the readings of GPUs that stood idle beside the run."""
-
-    def used(readings: Sequence[Reading]) -> list[Reading]:
-        return [
-            r for r in readings if _kind(r.component) != "gpu" or r.component in result.components
-        ]
-
-    return replace(
-        result,
-        phases=[replace(phase, readings=used(phase.readings)) for phase in result.phases],
-        windows=[replace(window, readings=used(window.readings)) for window in result.windows],
-    )
-
-
-def energy_source(result: Result) -> str | None:
-    """Returns the sources of the energy by component, e.g. `cpu:counter+gpu:counter`."""
-    holds = energy_holds(in_use(result).windows)
-    named = dict.fromkeys(f"{_kind(component)}:{source}" for component, source in holds.items())
-    return "+".join(sorted(named)) or None
+Interval = tuple[float, float]
 
 
 def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
-    """Returns every metric that the result supports, priced by the preset."""
+    """Returns every metric that the result supports, priced by the preset.
+
+    `_ci_low` and `_ci_high` hold the 95 % interval over the run's windows (over images for the
+    accuracy); `_combined_low` and `_combined_high` hold the meters' systematic error besides.
+    """
     result = in_use(result)
     metrics: dict[str, float] = {}
     if result.predictions is not None:
@@ -103,7 +49,10 @@ def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
         metrics |= _energy(result)
         metrics |= _levels(result.windows)
         metrics |= _price_of_images(result, hardware)
+        metrics["windows/measured"] = len(result.windows)
+        metrics["windows/discarded"] = result.discarded_windows
     metrics |= _optimization(result, hardware)
+    metrics |= _whole_run(result, hardware)
     if result.after is not None:
         metrics["complexity/parameters"] = result.after.parameters
         metrics["complexity/weights_mib"] = result.after.weights_mib
@@ -113,13 +62,7 @@ def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
     return metrics
 
 
-def _kind(component: str) -> str:
-    return component.partition(":")[0]
-
-
-def _with_interval(
-    name: str, value: float, interval: tuple[float, float] | None
-) -> dict[str, float]:
+def _with_interval(name: str, value: float, interval: Interval | None) -> dict[str, float]:
     if interval is None:
         return {name: value}
     return {name: value, f"{name}_ci_low": interval[0], f"{name}_ci_high": interval[1]}
@@ -140,143 +83,186 @@ def _accuracy(predictions: Predictions) -> dict[str, float]:
 
 
 def _speed(windows: Sequence[Window]) -> dict[str, float]:
-    latencies_ms = np.concatenate([window.latencies_s for window in windows]) * MS_PER_S
-    p50, p90, p99 = (float(value) for value in np.percentile(latencies_ms, [50, 90, 99]))
+    pooled_ms = np.concatenate([window.latencies_s for window in windows]) * MS_PER_S
     total_ms = [float(np.sum(window.latencies_s)) * MS_PER_S for window in windows]
     batches = [len(window.latencies_s) for window in windows]
     images = [window.images for window in windows]
     seconds = [window.duration_s for window in windows]
-    medians_ms = [float(np.median(window.latencies_s)) * MS_PER_S for window in windows]
-    return {
-        **_ratio("latency/mean_ms", total_ms, batches),
-        **_with_interval("latency/p50_ms", p50, _centred(p50, mean_interval(medians_ms))),
-        "latency/p90_ms": p90,
-        "latency/p99_ms": p99,
-        **_ratio("throughput/images_per_s", images, seconds),
-    }
+    metrics = _ratio("latency/mean_ms", total_ms, batches)
+    for percent in PERCENTILES:
+        pooled = float(np.percentile(pooled_ms, percent))
+        by_window = [
+            float(np.percentile(window.latencies_s, percent)) * MS_PER_S for window in windows
+        ]
+        half = _half_width(mean_interval(by_window))
+        metrics |= _with_interval(f"latency/p{percent}_ms", pooled, _about(pooled, half))
+    return metrics | _ratio("throughput/images_per_s", images, seconds)
 
 
 def _ratio(
-    name: str, numerators: Sequence[float], denominators: Sequence[float]
+    name: str, numerators: Sequence[float], denominators: Sequence[float], scale: float = 1.0
 ) -> dict[str, float]:
-    """Returns total by total, with its interval over the windows."""
-    ratio = sum(numerators) / sum(denominators)
-    return _with_interval(name, ratio, ratio_interval(numerators, denominators))
+    """Returns total by total, times `scale`, with its interval over the windows."""
+    interval = ratio_interval(numerators, denominators)
+    if interval is not None:
+        interval = interval[0] * scale, interval[1] * scale
+    return _with_interval(name, sum(numerators) / sum(denominators) * scale, interval)
 
 
-def _centred(figure: float, interval: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Returns an interval of the same width about a figure over all windows."""
-    if interval is None:
-        return None
-    half_width = (interval[1] - interval[0]) / 2
-    return figure - half_width, figure + half_width
+def _half_width(interval: Interval | None) -> float | None:
+    return None if interval is None else (interval[1] - interval[0]) / 2
+
+
+def _about(figure: float, half_width: float | None) -> Interval | None:
+    return None if half_width is None else (figure - half_width, figure + half_width)
 
 
 def _energy(result: Result) -> dict[str, float]:
     holds = energy_holds(result.windows)
-    by_window = [energy_by_kind(window, holds) or {} for window in result.windows]
-    gross_j = [sum(kinds.values()) for kinds in by_window]
     if not holds:
         return {}
+    by_window = [energy_by_kind(window, holds) or {} for window in result.windows]
+    gross_j = [sum(joules.values()) for joules in by_window]
     images = [window.images for window in result.windows]
     seconds = [window.duration_s for window in result.windows]
-    metrics = {
-        f"energy/{kind}_per_image_j": sum(kinds[kind] for kinds in by_window) / sum(images)
-        for kind in ("gpu", "cpu")
-        if kind in by_window[0]
-    }
+    metrics: dict[str, float] = {}
+    for of_kind in ("gpu", "cpu"):
+        if of_kind in by_window[0]:
+            joules = [kinds[of_kind] for kinds in by_window]
+            metrics |= _ratio(f"energy/{of_kind}_per_image_j", joules, images)
     metrics |= _ratio("energy/per_image_j", gross_j, images)
-    metrics["power/mean_w"] = sum(gross_j) / sum(seconds)
-    idle_w = _idle_w(result, holds)
-    if idle_w is not None:
-        net_j = [j - idle_w * s for j, s in zip(gross_j, seconds, strict=True)]
-        metrics["power/idle_w"] = idle_w
-        metrics |= _ratio("energy/net_per_image_j", net_j, images)
-    return metrics
+    metrics |= _combined(metrics, result.windows, holds)
+    metrics |= _ratio("power/mean_w", gross_j, seconds)
+    return metrics | _net(result, holds, gross_j)
 
 
-def _idle_w(result: Result, holds: Mapping[str, Source]) -> float | None:
-    """Returns the idle power of just those components and sources that the windows hold."""
-    idle = next((phase for phase in result.phases if phase.name == "idle"), None)
-    if idle is None or idle.duration_s == 0:
-        return None
-    joules = energy_by_kind(idle, holds)
-    return None if joules is None else sum(joules.values()) / idle.duration_s
+def _combined(
+    metrics: Mapping[str, float], windows: Sequence[Window], holds: Mapping[str, Source]
+) -> dict[str, float]:
+    """Returns the interval of energy per image that holds spread and systematic error together.
+
+    Independent parts add up in squares (JCGM 100:2008, 5.1.2); the bounds of the meters are taken
+    as wide as the spread's 95 % interval is.
+    """
+    name = "energy/per_image_j"
+    systematic = systematic_error(windows, holds)
+    if f"{name}_ci_low" not in metrics or systematic is None:
+        return {}
+    value = metrics[name]
+    images = sum(window.images for window in windows)
+    spread = (metrics[f"{name}_ci_high"] - metrics[f"{name}_ci_low"]) / 2
+    half = math.hypot(spread, systematic.scale_j / images, systematic.ends_j / images)
+    return {f"{name}_combined_low": value - half, f"{name}_combined_high": value + half}
+
+
+def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) -> dict[str, float]:
+    """Returns idle power, and energy less idle energy, of just what the windows hold."""
+    idle = [phase for phase in result.phases if phase.name == "idle" and phase.duration_s > 0]
+    idle_j = [joules for phase in idle if (joules := total_energy_j(phase, holds)) is not None]
+    if not idle or len(idle_j) < len(idle):
+        return {}
+    metrics = _ratio("power/idle_w", idle_j, [phase.duration_s for phase in idle])
+    idle_w = metrics["power/idle_w"]
+    images = [window.images for window in result.windows]
+    seconds = [window.duration_s for window in result.windows]
+    net_j = [joules - idle_w * s for joules, s in zip(gross_j, seconds, strict=True)]
+    net = sum(net_j) / sum(images)
+    spread = _half_width(ratio_interval(net_j, images))
+    of_idle = _half_width(ratio_interval(idle_j, [phase.duration_s for phase in idle]))
+    if spread is not None and of_idle is not None:
+        spread = math.hypot(spread, of_idle * sum(seconds) / sum(images))
+    return metrics | _with_interval("energy/net_per_image_j", net, _about(net, spread))
 
 
 def _levels(windows: Sequence[Window]) -> dict[str, float]:
     metrics: dict[str, float] = {}
-    for kind in ("gpu", "cpu"):
+    for of_kind in ("gpu", "cpu"):
         shares = [
             (reading.value, window.duration_s)
             for window in windows
             for reading in window.readings
-            if reading.quantity == "utilization_pct" and _kind(reading.component) == kind
+            if reading.quantity == "utilization_pct" and kind(reading.component) == of_kind
         ]
         if shares:
-            values, weights = zip(*shares, strict=True)
-            metrics[f"utilization/{kind}_pct"] = float(np.average(values, weights=weights))
-    for kind in ("gpu", "process"):  # the memory that holds the model
+            busy = [value * seconds for value, seconds in shares]
+            metrics |= _ratio(f"utilization/{of_kind}_pct", busy, [s for _, s in shares])
+    for of_kind in ("gpu", "process"):  # the memory that holds the model
         peaks = [
             reading.value
             for window in windows
             for reading in window.readings
-            if reading.quantity == "memory_mib" and _kind(reading.component) == kind
+            if reading.quantity == "memory_mib" and kind(reading.component) == of_kind
         ]
         if peaks:
             metrics["memory/peak_mib"] = max(peaks)
             break
-    return metrics
+    means = {f"interference/{name}": mean_level(windows, name) for name in NEIGHBOURS}
+    return metrics | _known(means)
 
 
 def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
-    images = sum(window.images for window in result.windows)
-    joules = _joules(result, result.windows)
-    joules_of_million = None if joules is None else joules / images * MILLION
-    price = money.cost(
-        hardware.price,
-        seconds=sum(window.duration_s for window in result.windows) / images * MILLION,
-        energy_j=joules_of_million,
-        share=money.share(hardware, result.device or "cpu"),
-    )
-    return _known(
-        {
-            "cost/usd_per_million_images": price.total_usd,
-            "cost/machine_usd_per_million_images": price.machine_usd,
-            "cost/electricity_usd_per_million_images": price.electricity_usd,
-            "carbon/g_per_million_images": money.carbon_g(
-                hardware.carbon, pue=hardware.price.pue, energy_j=joules_of_million
-            ),
-        }
-    )
+    images = [window.images for window in result.windows]
+    figures = _prices(result, hardware, result.windows)
+    metrics: dict[str, float] = {}
+    for name in ("usd", "machine_usd", "electricity_usd"):
+        by_window = [price[name] for price in figures if name in price]
+        if len(by_window) == len(images):
+            metrics |= _ratio(f"cost/{name}_per_million_images", by_window, images, MILLION)
+    grams = [price["carbon_g"] for price in figures if "carbon_g" in price]
+    if len(grams) == len(images):
+        metrics |= _ratio("carbon/g_per_million_images", grams, images, MILLION)
+    return metrics
 
 
 def _optimization(result: Result, hardware: Hardware) -> dict[str, float]:
-    phase = next((phase for phase in result.phases if phase.name == "optimize"), None)
-    if phase is None:
+    phases = [phase for phase in result.phases if phase.name == "optimize"]
+    if not phases:
         return {}
-    joules = _joules(result, [phase])
-    price = money.cost(
-        hardware.price,
-        seconds=phase.duration_s,
-        energy_j=joules,
-        share=money.share(hardware, result.device or "cpu"),
-    )
-    return _known(
-        {
-            "optimization/time_s": phase.duration_s,
-            "optimization/energy_j": joules,
-            "optimization/cost_usd": price.total_usd,
-        }
-    )
+    (price,) = _prices(result, hardware, phases)
+    metrics = {"optimization/time_s": phases[0].duration_s}
+    for name, key in (("energy_j", "energy_j"), ("cost_usd", "usd")):
+        if key in price:
+            metrics[f"optimization/{name}"] = price[key]
+    return metrics
 
 
-def _joules(result: Result, stretches: Sequence[Phase | Window]) -> float | None:
-    """Returns the gross joules of some stretches, of the same sources as the windows'."""
+def _whole_run(result: Result, hardware: Hardware) -> dict[str, float]:
+    """Returns what the run itself took: seconds, and joules and dollars of its timed stretches."""
+    if result.duration_s is None:
+        return {}
+    metrics = {"run/time_s": result.duration_s}
+    prices = _prices(result, hardware, [*result.phases, *result.windows])
+    if len({frozenset(price) for price in prices}) == 1:  # else the sum would mix what it holds
+        for name, key in (("energy_j", "energy_j"), ("cost_usd", "usd")):
+            if key in prices[0]:
+                metrics[f"run/{name}"] = sum(price[key] for price in prices)
+    return metrics
+
+
+def _prices(
+    result: Result, hardware: Hardware, stretches: Sequence[Phase | Window]
+) -> list[dict[str, float]]:
+    """Returns joules, dollars and grams of each stretch, as far as known.
+
+    Joules are gross and of the windows' sources, so that what is measured of one stretch is
+    measured of all.
+    """
     holds = energy_holds(result.windows or stretches)
-    by_stretch = [energy_by_kind(stretch, holds) for stretch in stretches]
-    read = [sum(joules.values()) for joules in by_stretch if joules is not None]
-    return sum(read) if len(read) == len(stretches) else None
+    share = money.share(hardware, result.device or "cpu")
+    found = []
+    for stretch in stretches:
+        joules = total_energy_j(stretch, holds)
+        price = money.cost(hardware.price, seconds=stretch.duration_s, energy_j=joules, share=share)
+        grams = money.carbon_g(hardware.carbon, pue=hardware.price.pue, energy_j=joules)
+        figures = {
+            "energy_j": joules,
+            "usd": price.total_usd,
+            "machine_usd": price.machine_usd,
+            "electricity_usd": price.electricity_usd,
+            "carbon_g": grams,
+        }
+        found.append(_known(figures))
+    return found
 
 
 def _known(figures: Mapping[str, float | None]) -> dict[str, float]:
@@ -287,20 +273,6 @@ def cost_holds(result: Result, hardware: Hardware) -> str | None:
     """Returns which parts `cost/usd_per_million_images` holds, see `Cost`; None without one."""
     if not result.windows:
         return None
-    result = in_use(result)
-    joules = _joules(result, result.windows)
+    windows = in_use(result).windows
+    joules = total_energy_j(windows[0], energy_holds(windows))
     return money.cost(hardware.price, seconds=0.0, energy_j=joules, share=1.0).holds
-
-
-def validity(result: Result, hardware: Hardware) -> list[str]:
-    """Returns the reasons against trusting the run's figures as they stand; none means valid."""
-    doubts = list(result.doubts)
-    environment = result.environment
-    if result.device is not None and not money.matches(
-        hardware,
-        device=result.device,
-        cpu=str(environment.get("cpu", "")),
-        gpus=[str(gpu) for gpu in environment.get("gpus", [])],
-    ):
-        doubts.append("hardware_mismatch")
-    return doubts

@@ -6,6 +6,7 @@ for chatty in ("torchao", "torch.utils._pytree"):  # they speak of GPU kernels a
     logging.getLogger(chatty).setLevel(logging.ERROR)
 
 import datasets  # noqa: E402, F401 - imported for its effect on the children's start
+import scipy.stats  # noqa: E402, F401 - as above
 import torchao.quantization  # noqa: E402, F401 - as above
 import zeus.monitor  # noqa: E402, F401 - as above
 from transformers import (  # noqa: E402 - as above

@@ -31,6 +31,10 @@ class Reading:
         value: in the unit of the name. A quantity that could not be read has no Reading.
         source: how the meter came by it.
         meter: the instrument.
+        relative_error: systematic bound: the truth lies within this fraction of the value, the
+            same way in every reading of the meter. None: not stated.
+        resolution: bound of the error that the ends of the stretch cause, anew in each reading, in
+            the unit of the value. None: not stated.
     """
 
     quantity: str
@@ -38,6 +42,16 @@ class Reading:
     value: float
     source: Source
     meter: str
+    relative_error: float | None = None
+    resolution: float | None = None
+
+
+@dataclass(frozen=True)
+class Shortest:
+    """The shortest window that a meter can tell something of: both must be reached."""
+
+    seconds: float = 0.0
+    batches: int = 1
 
 
 @dataclass(frozen=True)
@@ -167,6 +181,10 @@ class Tactic(Protocol):
 
 class Meter(Protocol):
     """An instrument. Inside its context it is on; `window` reads it over a stretch of time."""
+
+    def shortest_window(self, device: str) -> Shortest:
+        """Returns the shortest window it can measure a run on `device` (cpu or cuda) over."""
+        ...
 
     def __enter__(self) -> Self: ...
 

@@ -87,6 +87,8 @@ class Result:
     provenance: Mapping[str, Scalar] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     doubts: Sequence[str] = field(default_factory=list)  # reasons against its validity
+    discarded_windows: int = 0  # disturbed windows measured anew, see workload.on_interference
+    duration_s: float | None = None  # from the run's beginning to its end
 
 
 def to_json(result: Result) -> str:

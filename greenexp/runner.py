@@ -12,6 +12,7 @@ from typing import Any
 
 from greenexp import isolation
 from greenexp.config import Isolation, typed
+from greenexp.machine import fingerprint
 from greenexp.measure import measure
 from greenexp.result import Result, from_json
 from greenexp.store import journal, tracking
@@ -45,9 +46,10 @@ def conduct(configuration: Mapping[str, Any], naming: Naming, folder: Path) -> P
         started=started,
         ended=_now(),
         result=result,
+        machine=fingerprint(),
     )
     path = journal.write(record, folder)
-    tracking.send(record, path)
+    journal.mark_sent(path, tracking.send(record, path))
     return path
 
 
@@ -59,8 +61,8 @@ def isolated(configuration: Mapping[str, Any]) -> Result:
         ended = isolation.call(measure, dict(configuration), str(path), timeout_s=timeout_s)
         if ended.kind == "timeout":
             return Result("timeout", reason=f"{ended.detail}; raise isolation.timeout_s")
-        if ended.kind == "killed":
-            return Result("killed", reason=ended.detail)
+        if ended.kind in ("killed", "oom"):
+            return Result(ended.kind, reason=ended.detail)
         if not path.exists():
             return Result("error", reason=ended.detail or "its process wrote no result")
         return from_json(path.read_text(encoding="utf-8"))

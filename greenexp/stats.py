@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -41,6 +43,60 @@ def ratio_interval(
     error = float(np.std(y - ratio * x, ddof=1) / np.sqrt(count) / x.mean())
     half_width = float(stats.t.ppf((1 + CONFIDENCE) / 2, df=count - 1)) * error
     return ratio - half_width, ratio + half_width
+
+
+def relative_half_width(numerators: Sequence[float], denominators: Sequence[float]) -> float | None:
+    """Returns the half-width of `ratio_interval` as a fraction of the ratio; None without one."""
+    interval = ratio_interval(numerators, denominators)
+    if interval is None or sum(numerators) == 0:
+        return None
+    low, high = interval
+    return abs((high - low) / (high + low))
+
+
+@dataclass(frozen=True)
+class PairedRatio:
+    """How many times larger one of two paired quantities is.
+
+    Attributes:
+        ratio: geometric mean of the ratios of the pairs.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        p_value: of the paired t test that the ratio is 1.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    p_value: float
+
+
+def paired_ratio(values: Sequence[float], others: Sequence[float]) -> PairedRatio | None:
+    """Returns the ratio of positive values to others, pair by pair; None for fewer than two pairs.
+
+    Student's t on the logarithms, so that a ratio and its inverse are treated alike.
+    """
+    from scipy import stats
+
+    if len(values) < 2:
+        return None
+    logs = np.log(np.asarray(values)) - np.log(np.asarray(others))
+    mean = float(logs.mean())
+    error = float(stats.sem(logs))
+    if error == 0.0:
+        return PairedRatio(
+            math.exp(mean), math.exp(mean), math.exp(mean), 1.0 if mean == 0.0 else 0.0
+        )
+    low, high = stats.t.interval(CONFIDENCE, df=len(logs) - 1, loc=mean, scale=error)
+    p_value = float(stats.ttest_1samp(logs, 0.0).pvalue)
+    return PairedRatio(math.exp(mean), math.exp(low), math.exp(high), p_value)
+
+
+def family_wise(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> list[bool]:
+    """Tells for each p value of a family whether Holm's procedure rejects at the family's level."""
+    from statsmodels.stats.multitest import multipletests
+
+    return [bool(rejected) for rejected in multipletests(p_values, level, method="holm")[0]]
 
 
 def proportion_interval(successes: int, trials: int) -> tuple[float, float] | None:

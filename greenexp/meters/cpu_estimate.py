@@ -14,7 +14,7 @@ from greenexp.device_names import names
 from greenexp.errors import check_range
 from greenexp.meters.processor import cpu_name, cpu_time
 from greenexp.meters.sampler import Sampler, Values
-from greenexp.protocols import Reading, Series
+from greenexp.protocols import Reading, Series, Shortest
 
 
 class CpuEstimate:
@@ -31,6 +31,7 @@ class CpuEstimate:
         rated_w: W of the whole CPU at full load, likewise.
         cpu: word in the name of the CPU that `idle_w` and `rated_w` belong to; on another CPU
             they are not used. None: they hold for any.
+        relative_error: bound that is stated for the estimate, as a fraction.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class CpuEstimate:
         idle_w: float | None = None,
         rated_w: float | None = None,
         cpu: str | None = None,
+        relative_error: float | None = None,
     ) -> None:
         key = "meters.cpu_estimate"
         check_range(f"{key}.interval_s", interval_s, above=0)
@@ -48,6 +50,8 @@ class CpuEstimate:
         check_range(f"{key}.rated_w_per_thread", rated_w_per_thread, above=idle_w_per_thread)
         check_range(f"{key}.idle_w", idle_w, at_least=0)
         check_range(f"{key}.rated_w", rated_w, above=idle_w or 0.0)
+        check_range(f"{key}.relative_error", relative_error, at_least=0)
+        self._relative_error = relative_error
         self._interval_s = interval_s
         if idle_w is not None and rated_w is not None and (cpu is None or names(cpu, cpu_name())):
             self._idle_w, self._rated_w = idle_w, rated_w
@@ -85,6 +89,10 @@ class CpuEstimate:
         """Returns W at a utilization between 0 and 1."""
         return self._idle_w + utilization * (self._rated_w - self._idle_w)
 
+    def shortest_window(self, device: str) -> Shortest:
+        """Returns no bound: the system's clocks tick a hundred times a second."""
+        return Shortest()
+
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
         """Yields a list that holds the joules once the context has ended."""
@@ -99,7 +107,9 @@ class CpuEstimate:
         utilization = after.utilization(before)
         if utilization is not None:
             joules = self.power_w(utilization) * duration_s
-            readings.append(Reading("energy_j", "cpu", joules, "model", "cpu_estimate"))
+            readings.append(
+                Reading("energy_j", "cpu", joules, "model", "cpu_estimate", self._relative_error)
+            )
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns power over time."""

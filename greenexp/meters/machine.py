@@ -12,7 +12,7 @@ import psutil
 from greenexp.errors import check_range
 from greenexp.meters.processor import PERCENT, cpu_time
 from greenexp.meters.sampler import Sampler, Values
-from greenexp.protocols import Reading, Series
+from greenexp.protocols import Reading, Series, Shortest
 
 BYTES_PER_MIB = 2**20
 
@@ -61,6 +61,10 @@ class Machine:
     ) -> None:
         if self._sampler is not None:
             self._sampler.stop()
+
+    def shortest_window(self, device: str) -> Shortest:
+        """Returns no bound."""
+        return Shortest()
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,26 +13,43 @@ import numpy as np
 
 from greenexp.errors import check_range
 from greenexp.meters.sampler import Sample, Sampler, Values
-from greenexp.protocols import Reading, Series
+from greenexp.protocols import Reading, Series, Shortest
 
 BYTES_PER_MIB = 2**20
 W_PER_MW = 1e-3
+PERCENT = 100.0
+# What slows a GPU down beyond its power limit: nvmlClocksEventReasons of nvml.h, heat and brakes.
+SLOWDOWNS = (
+    "nvmlClocksThrottleReasonHwSlowdown",
+    "nvmlClocksThrottleReasonSwThermalSlowdown",
+    "nvmlClocksThrottleReasonHwThermalSlowdown",
+    "nvmlClocksThrottleReasonHwPowerBrakeSlowdown",
+)
+# Sampled power covers a quarter of the time on A100 and H100 (arXiv 2312.02741), and the counter
+# moves about every 0.1 s: short windows tell nothing.
+SHORTEST = Shortest(seconds=5.0, batches=32)
 
 
 class Nvml:
     """Samples each visible GPU, numbered as CUDA numbers them; reads nothing where there is none.
 
     Over a window: mean utilization, joules integrated from power (source `sampled`), highest
-    temperature, most memory in use on the device.
+    temperature, most memory in use on the device, mean clock of the multiprocessors, the share of
+    the time in which heat or a power brake slowed the GPU down, and the most processes besides one
+    that computed on it.
 
     Args:
         interval_s: seconds between samples. NVML refreshes power about every 0.1 s.
+        relative_error: bound of the power sensor's systematic error, as a fraction.
     """
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, relative_error: float | None = None) -> None:
         check_range("meters.nvml.interval_s", interval_s, above=0)
+        check_range("meters.nvml.relative_error", relative_error, at_least=0)
         self._interval_s = interval_s
+        self._relative_error = relative_error
         self._handles: list[Any] = []
+        self._opened = False
         self._sampler: Sampler | None = None
 
     def __enter__(self) -> Self:
@@ -41,6 +59,7 @@ class Nvml:
             pynvml.nvmlInit()
         except pynvml.NVMLError:  # no NVIDIA driver
             return self
+        self._opened = True
         self._handles = _visible_handles(pynvml)
         if self._handles:
             self._sampler = Sampler(self._read, self._interval_s)
@@ -53,8 +72,19 @@ class Nvml:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._sampler is not None:
-            self._sampler.stop()
+        try:
+            if self._sampler is not None:
+                self._sampler.stop()
+        finally:
+            if self._opened:
+                import pynvml
+
+                pynvml.nvmlShutdown()
+                self._opened = False
+
+    def shortest_window(self, device: str) -> Shortest:
+        """Returns what NVML's sensors need where the run uses a GPU."""
+        return SHORTEST if device == "cuda" and self._handles else Shortest()
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
@@ -68,7 +98,7 @@ class Nvml:
             yield readings
         finally:
             end = self._sampler.now()
-        readings += _summary(self._sampler.between(start.t_s, end.t_s))
+        readings += _summary(self._sampler.between(start.t_s, end.t_s), self._relative_error)
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns utilization, power, temperature and memory over time."""
@@ -88,6 +118,9 @@ class Nvml:
             "memory_mib": lambda handle: (
                 pynvml.nvmlDeviceGetMemoryInfo(handle).used / BYTES_PER_MIB
             ),
+            "clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
+            "throttled": lambda handle: _slowed_down(pynvml, handle),
+            "processes": lambda handle: len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle)),
         }
         values: dict[tuple[str, str], float] = {}
         for index, handle in enumerate(self._handles):
@@ -121,7 +154,12 @@ def _visible_handles(pynvml: Any) -> list[Any]:
     return handles
 
 
-def _summary(samples: Sequence[Sample]) -> list[Reading]:
+def _slowed_down(pynvml: Any, handle: Any) -> bool:
+    reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
+    return any(reasons & getattr(pynvml, name) for name in SLOWDOWNS)
+
+
+def _summary(samples: Sequence[Sample], relative_error: float | None) -> list[Reading]:
     readings: list[Reading] = []
     for key in dict.fromkeys(key for sample in samples for key in sample.values):
         quantity, component = key
@@ -130,12 +168,23 @@ def _summary(samples: Sequence[Sample]) -> list[Reading]:
         values = np.array([sample.values[key] for sample in held])
         span_s = float(times[-1] - times[0])
         integral = float(np.trapezoid(values, times))
-        if quantity == "power_w":
-            if span_s > 0:
-                readings.append(Reading("energy_j", component, integral, "sampled", "nvml"))
-        elif quantity == "utilization_pct":
-            mean = integral / span_s if span_s > 0 else float(values.mean())
-            readings.append(Reading(quantity, component, mean, "sampled", "nvml"))
-        else:
-            readings.append(Reading(quantity, component, float(values.max()), "sampled", "nvml"))
+        mean = integral / span_s if span_s > 0 else float(values.mean())
+        most = float(values.max())
+
+        def add(quantity: str, value: float, component: str = component) -> None:
+            readings.append(Reading(quantity, component, value, "sampled", "nvml"))
+
+        match quantity:
+            case "power_w":
+                if span_s > 0:
+                    joules = Reading("energy_j", component, integral, "sampled", "nvml")
+                    readings.append(replace(joules, relative_error=relative_error))
+            case "utilization_pct" | "clock_mhz":
+                add(quantity, mean)
+            case "throttled":
+                add("gpu_throttled_pct", mean * PERCENT)
+            case "processes":  # this run's own process is one of them once it has used the GPU
+                add("other_gpu_processes", max(0.0, most - 1))
+            case _:
+                add(quantity, most)
     return readings

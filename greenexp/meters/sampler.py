@@ -28,6 +28,7 @@ class Sampler:
         self._read = read
         self._interval_s = interval_s
         self._samples: list[Sample] = []
+        self._failure: Exception | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="greenexp-sampler")
 
@@ -36,9 +37,11 @@ class Sampler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends sampling and waits for the thread."""
+        """Ends sampling, waits for the thread, and raises what ended it early, if anything did."""
         self._stopped.set()
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def now(self) -> Sample:
         """Takes a sample at once and returns it."""
@@ -67,4 +70,8 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
-            self.now()
+            try:
+                self.now()
+            except Exception as failure:  # raised again by `stop`: a thread has no caller
+                self._failure = failure
+                return

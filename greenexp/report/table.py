@@ -1,20 +1,31 @@
-"""The table shown after a sweep: each run beside the baseline of the same model and data."""
+"""The table shown after a sweep: each cell beside the baseline of the same model and data."""
 
 from __future__ import annotations
 
-import json
+import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.table import Table
 from rich.text import Text
 
-from greenexp import metrics
-from greenexp.config import Hardware, typed
+from greenexp import energy, metrics
+from greenexp.config import Hardware, Interference, typed
+from greenexp.stats import paired_ratio
 from greenexp.store.journal import Record
+from greenexp.sweep.plan import BASELINE, peers_hash
+from greenexp.validity import validity
 
-BASELINE = "baseline"
 POINTS = 100.0
+TOP1 = "accuracy/top1"
+COST = "cost/usd_per_million_images"
+FIGURES = {
+    TOP1: "top-1",
+    "latency/p50_ms": "latency p50 ms",
+    "energy/per_image_j": "J / image",
+    COST: "USD / million",
+}
 
 
 @dataclass(frozen=True)
@@ -31,53 +42,68 @@ class Row:
     doubts: Sequence[str]
     is_baseline: bool
     compared_with: str  # equal for runs that differ in their tactic alone
+    block: int | None = None
+    replicate: int = 1
 
 
 def row(record: Record) -> Row:
     """Returns the row of a run, priced by its own hardware preset."""
     hardware = typed(record.configuration, "hardware", Hardware)
     model, _, tactic = record.title.partition(" · ")
-    rest = {
-        key: value for key, value in record.configuration.items() if key not in ("tactic", "title")
-    }
     return Row(
         model=model,
         tactic=tactic,
         outcome=record.result.outcome,
         reason=record.result.reason,
         metrics=metrics.evaluate(record.result, hardware),
-        energy_source=metrics.energy_source(record.result),
+        energy_source=energy.energy_source(record.result),
         cost_holds=metrics.cost_holds(record.result, hardware),
-        doubts=metrics.validity(record.result, hardware),
+        doubts=validity(
+            record.result, hardware, typed(record.configuration, "interference", Interference)
+        ),
         is_baseline=record.choices["tactic"] == BASELINE,
-        compared_with=json.dumps(rest, sort_keys=True),
+        compared_with=peers_hash(record.configuration),
+        block=record.block,
+        replicate=record.replicate,
     )
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Returns the table; a figure is followed by its change against the baseline."""
-    baselines = {row.compared_with: row for row in rows if row.is_baseline}
+    """Returns the table: one line a cell, its median over blocks, its change against the baseline.
+
+    A ratio is the geometric mean of the ratios within each block; from two blocks on with its 95 %
+    interval. The second baseline of the blocks (A/A) is compared with the first: the noise.
+    """
+    groups: dict[tuple[str, str, str, int], list[Row]] = {}
+    for row in rows:
+        key = (row.model, row.tactic, row.compared_with, row.replicate)
+        groups.setdefault(key, []).append(row)
+    baselines = {
+        key[2]: group
+        for key, group in groups.items()
+        if group[0].is_baseline and group[0].replicate == 1
+    }
+    repeated = any(len(group) > 1 for group in groups.values())
     result = Table(title="Runs; in brackets against the baseline of the same model and data")
     for name in ("model", "tactic"):
         result.add_column(name, no_wrap=True)
-    for name in ("top-1", "latency p50 ms", "J / image", "USD / million"):
+    for name in (*(["runs"] if repeated else []), *FIGURES.values()):
         result.add_column(name, justify="right")
     result.add_column("remarks", overflow="fold")
     previous = None
-    for row in rows:
-        if previous is not None and row.model != previous:
+    for group in groups.values():
+        first = group[0]
+        if previous is not None and first.model != previous:
             result.add_section()
-        previous = row.model
-        baseline = baselines.get(row.compared_with)
-        base = baseline.metrics if baseline is not None and baseline is not row else {}
+        previous = first.model
+        baseline = baselines.get(first.compared_with, [])
+        base = [] if baseline is group else baseline
         cells = (
-            row.model,
-            row.tactic,
-            _difference(row.metrics, base, "accuracy/top1"),
-            _ratio(row.metrics, base, "latency/p50_ms"),
-            _ratio(row.metrics, base, "energy/per_image_j"),
-            _ratio(row.metrics, base, "cost/usd_per_million_images"),
-            _remarks(row),
+            first.model,
+            f"{first.tactic} (A/A)" if first.replicate > 1 else first.tactic,
+            *([str(len(group))] if repeated else []),
+            *(_figure(group, base, name) for name in FIGURES),
+            _remarks(group),
         )
         result.add_row(*map(Text, cells))  # Text: a path in brackets is no markup
     return result
@@ -116,23 +142,40 @@ def footnotes(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def _remarks(row: Row) -> str:
-    if row.outcome != "ok":
-        return f"{row.outcome}: {row.reason}"
-    return ", ".join(row.doubts)
+def _remarks(group: Sequence[Row]) -> str:
+    said = Counter(
+        remark
+        for row in group
+        for remark in ([f"{row.outcome}: {row.reason}"] if row.outcome != "ok" else row.doubts)
+    )
+    return ", ".join(
+        remark if len(group) == 1 else f"{remark} ({count} of {len(group)})"
+        for remark, count in said.items()
+    )
 
 
-def _ratio(values: Mapping[str, float], base: Mapping[str, float], name: str) -> str:
-    if name not in values:
+def _figure(group: Sequence[Row], baseline: Sequence[Row], name: str) -> str:
+    """Returns a figure's median over the runs that have it, and its change within blocks."""
+    values = [row.metrics[name] for row in group if name in row.metrics]
+    if not values:
         return "–"
-    if base.get(name, 0.0) == 0.0:
-        return f"{values[name]:.4g}"
-    return f"{values[name]:.4g} (×{values[name] / base[name]:.2f})"
-
-
-def _difference(values: Mapping[str, float], base: Mapping[str, float], name: str) -> str:
-    if name not in values:
-        return "–"
-    if name not in base:
-        return f"{values[name]:.4f}"
-    return f"{values[name]:.4f} ({(values[name] - base[name]) * POINTS:+.1f} pt)"
+    value = statistics.median(values)
+    by_block = {row.block: row.metrics[name] for row in baseline if name in row.metrics}
+    pairs = [
+        (row.metrics[name], by_block[row.block])
+        for row in group
+        if name in row.metrics and row.block in by_block
+    ]
+    if name == TOP1:
+        if not pairs:
+            return f"{value:.4f}"
+        change = statistics.median(own - base for own, base in pairs)
+        return f"{value:.4f} ({change * POINTS:+.1f} pt)"
+    pairs = [(own, base) for own, base in pairs if own > 0 and base > 0]
+    if not pairs:
+        return f"{value:.4g}"
+    ratio = paired_ratio(*zip(*pairs, strict=True))
+    if ratio is None or name == COST:  # dollars follow seconds and joules: no need to say it twice
+        mean = statistics.geometric_mean(own / base for own, base in pairs)
+        return f"{value:.4g} (×{mean:.2f})"
+    return f"{value:.4g} (×{ratio.ratio:.2f}, {ratio.low:.2f} to {ratio.high:.2f})"

@@ -23,6 +23,7 @@ def main() -> int:
         record = journal.read(path)
         try:
             run_id = tracking.send(record, path)
+            journal.mark_sent(path, run_id)
         except NotTracked as error:
             sys.stderr.write(f"{error}\n")
             return 1

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from greenexp.result import Result
 
 RECORD = "record.json"
+SENT = "sent"  # beside a record that the tracker has taken; holds its MLflow run id
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Record:
         started: ISO time, UTC.
         ended: ISO time, UTC.
         result: the raw record.
+        machine: the machine that measured, see `machine.fingerprint`; None in old records.
     """
 
     id: str
@@ -43,6 +45,24 @@ class Record:
     started: str
     ended: str
     result: Result
+    machine: str | None = None
+
+    @property
+    def block(self) -> int | None:
+        """The complete block of a sweep that the run belongs to; None for a single run."""
+        found = self.configuration.get("sweep", {}).get("block")
+        return None if found is None else int(found)
+
+    @property
+    def replicate(self) -> int:
+        """2 for the second baseline of a block, else 1."""
+        return int(self.configuration.get("sweep", {}).get("replicate", 1))
+
+
+def run_name(title: str, block: int | None, replicate: int) -> str:
+    """Returns a cell's title with the place of one of its runs, e.g. `… · block 2 · A/A`."""
+    place = [f"block {block}"] if block is not None else []
+    return " · ".join([title, *place, *(["A/A"] if replicate > 1 else [])])
 
 
 def write(record: Record, folder: Path) -> Path:
@@ -64,6 +84,17 @@ def record_json(record: Record) -> str:
 def read(path: Path) -> Record:
     """Returns the record that `write` wrote."""
     return _adapter().validate_json(path.read_text(encoding="utf-8"))
+
+
+def mark_sent(path: Path, run_id: str) -> None:
+    """Notes beside a record that the tracker has it."""
+    write_atomically(path.with_name(SENT), run_id)
+
+
+def unsent(folder: Path) -> list[Path]:
+    """Returns the records under a folder that the tracker has not taken yet, oldest first."""
+    paths = [path for path in folder.rglob(RECORD) if not path.with_name(SENT).exists()]
+    return sorted(paths, key=lambda path: path.stat().st_mtime)
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -19,17 +19,23 @@ from urllib.parse import urlparse
 
 from filelock import FileLock
 
-from greenexp import metrics
-from greenexp.config import Hardware, Tracking, typed
+from greenexp import energy, metrics
+from greenexp.config import Hardware, Interference, Tracking, typed
 from greenexp.errors import NotTracked, first_line
-from greenexp.store.journal import Record, record_json
+from greenexp.store.journal import RECORD, Record, read, record_json, run_name
 from greenexp.store.saved_view import run_color_tag, view_tag, view_url
+from greenexp.validity import validity
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, Run
 
 T = TypeVar("T")
+
+CELL_TAG = "greenexp.cell"
+BLOCK_TAG = "greenexp.block"
+REPLICATE_TAG = "greenexp.replicate"
+MACHINE_TAG = "greenexp.machine"
 
 ID_TAG = "greenexp.id"
 UI_ADDRESS = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
@@ -38,6 +44,25 @@ PARAMETERS_PER_CALL = 100
 METRICS_PER_CALL = 1000
 MS_PER_S = 1000
 SERIES = ("power_w", "utilization_pct", "temperature_c")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run in the tracker.
+
+    Attributes:
+        run_id: MLflow's.
+        key: cell, block (None: a single run), replicate.
+        seconds: from its start to its journal.
+        joules: of its timed stretches; None where not measured.
+        usd: likewise.
+    """
+
+    run_id: str
+    key: tuple[str, int | None, int]
+    seconds: float
+    joules: float | None
+    usd: float | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +83,25 @@ class Tracker:
             self.client.delete_run(half_sent.info.run_id)
         return self._send(record)
 
+    def finished(self, cell: str, machine: str) -> list[Finished]:
+        """Returns the finished runs of a cell on a machine, latest first."""
+        wanted = (
+            f"attributes.status = 'FINISHED' and tags.`{CELL_TAG}` = '{cell}' "
+            f"and tags.`{MACHINE_TAG}` = '{machine}'"
+        )
+        return [_finished(run) for run in self.client.search_runs([self.experiment_id], wanted)]
+
+    def record(self, run_id: str) -> Record | None:
+        """Returns the record of a run, None where its artifact is gone."""
+        from mlflow.exceptions import MlflowException
+
+        with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
+            try:
+                path = self.client.download_artifacts(run_id, RECORD, folder)
+            except (MlflowException, OSError):
+                return None
+            return read(Path(path))
+
     def _send(self, record: Record) -> str:
         from mlflow.entities import Param
 
@@ -65,7 +109,7 @@ class Tracker:
         run = self.client.create_run(
             self.experiment_id,
             start_time=started_ms,
-            run_name=record.title,
+            run_name=run_name(record.title, record.block, record.replicate),
             tags=tags(record),
         )
         run_id = str(run.info.run_id)
@@ -104,6 +148,7 @@ def send(record: Record, path: Path) -> str:
 def connect(settings: Tracking) -> Tracker:
     """Opens the store, creating database, experiment and saved view where they are missing."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from mlflow import MlflowClient
 
     for chatty in ("alembic", "mlflow"):  # they narrate the making of the database
@@ -142,12 +187,16 @@ def local_folder(uri: str) -> Path | None:
 def tags(record: Record) -> dict[str, str]:
     """Returns the run's tags."""
     hardware = typed(record.configuration, "hardware", Hardware)
-    doubts = metrics.validity(record.result, hardware)
+    limits = typed(record.configuration, "interference", Interference)
+    doubts = validity(record.result, hardware, limits)
     named = {
         ID_TAG: record.id,
-        "greenexp.cell": record.cell,
+        CELL_TAG: record.cell,
+        BLOCK_TAG: None if record.block is None else str(record.block),
+        REPLICATE_TAG: str(record.replicate),
+        MACHINE_TAG: record.machine,
         "greenexp.sweep": record.sweep,
-        "greenexp.energy_source": metrics.energy_source(record.result),
+        "greenexp.energy_source": energy.energy_source(record.result),
         "greenexp.cost_holds": metrics.cost_holds(record.result, hardware),
         "greenexp.validity": ", ".join(doubts) or "valid",
         "greenexp.outcome": record.result.outcome,
@@ -160,6 +209,12 @@ def tags(record: Record) -> dict[str, str]:
     color_key, color = run_color_tag(record.choices["tactic"])
     named[color_key] = color
     return {key: value for key, value in named.items() if value is not None}
+
+
+def exists(settings: Tracking) -> bool:
+    """Tells whether the store is there already; a server is taken to be."""
+    folder = local_folder(settings.uri)
+    return folder is None or Path(urlparse(settings.uri).path.removeprefix("/")).is_file()
 
 
 def parameters_of(record: Record) -> dict[str, str]:
@@ -223,6 +278,18 @@ def _experiment(client: MlflowClient, name: str, location: str | None) -> str:
     if experiment is None or key not in experiment.tags:
         client.set_experiment_tag(experiment_id, key, value)
     return str(experiment_id)
+
+
+def _finished(run: Run) -> Finished:
+    block = run.data.tags.get(BLOCK_TAG)
+    replicate = int(run.data.tags.get(REPLICATE_TAG, 1))
+    return Finished(
+        run_id=str(run.info.run_id),
+        key=(run.data.tags[CELL_TAG], None if block is None else int(block), replicate),
+        seconds=(run.info.end_time - run.info.start_time) / MS_PER_S,
+        joules=run.data.metrics.get("run/energy_j"),
+        usd=run.data.metrics.get("run/cost_usd"),
+    )
 
 
 def _metrics(record: Record, started_ms: int) -> list[Metric]:

@@ -1,25 +1,86 @@
-"""The plan of a sweep: its cells, their names and identities. Pure."""
+"""The plan of a sweep: its cells, their names and identities, blocks and order. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
 import json
+import random
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NOT_MEASURED = ("tracking", "isolation", "title")  # what doesn't change the measurement
+from greenexp.store.journal import run_name
+
+# What doesn't change the measurement: outputs, and the order of runs.
+NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions")
+BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One run of a sweep: its overrides, and the name a person reads."""
+    """One configuration of a sweep.
+
+    Attributes:
+        overrides: those that compose it.
+        title: the name a person reads.
+        id: its `cell_hash`.
+        peers: equal for cells that differ in their tactic alone.
+        is_baseline: whether the others of its peers are compared with it.
+    """
 
     overrides: tuple[str, ...]
     title: str
+    id: str
+    peers: str
+    is_baseline: bool
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a sweep: a cell in a block. `replicate` is 2 for the second baseline (A/A)."""
+
+    cell: Cell
+    block: int
+    replicate: int
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What tells the run from every other of the plan, and finds it again in the tracker."""
+        return self.cell.id, self.block, self.replicate
+
+    @property
+    def name(self) -> str:
+        """The cell's title with the run's place."""
+        return run_name(self.cell.title, self.block, self.replicate)
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """The cell's overrides, with the run's place in the sweep."""
+        place = (f"sweep.block={self.block}", f"sweep.replicate={self.replicate}")
+        return (*self.cell.overrides, title_override(self.cell.title), *place)
+
+
+def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[Planned]:
+    """Returns the runs of `repetitions` complete blocks, each in a random order of its own.
+
+    In each block stands every cell, and twice the baseline of cells that are compared with one:
+    two runs of one configuration (A/A) show how far noise alone sets runs apart. A block's order
+    depends on the seed and its number only, so that more repetitions leave earlier blocks as they
+    were.
+    """
+    compared = {cell.peers for cell in cells if not cell.is_baseline}
+    runs: list[Planned] = []
+    for block in range(1, repetitions + 1):
+        of_block = [Planned(cell, block, 1) for cell in cells]
+        of_block += [
+            Planned(cell, block, 2) for cell in cells if cell.is_baseline and cell.peers in compared
+        ]
+        random.Random(f"{seed}/{block}").shuffle(of_block)
+        runs += of_block
+    return runs
 
 
 @dataclass(frozen=True)
@@ -76,6 +137,11 @@ def title_override(name: str) -> str:
     escaped = re.sub(r"(\\*)'", r"\1\1\'", name)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
     return f"title='{escaped}'"
+
+
+def peers_hash(configuration: Mapping[str, Any]) -> str:
+    """Returns what is equal for configurations that differ in their tactic alone."""
+    return cell_hash({key: value for key, value in configuration.items() if key != "tactic"})
 
 
 def cell_hash(configuration: Mapping[str, Any]) -> str:

@@ -55,7 +55,8 @@ def warm_up(
 def measure_window(
     forward: Forward,
     inputs: Iterator[Tensor],
-    workload: Workload,
+    min_seconds: float,
+    min_batches: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
     """Returns the latency in seconds of each batch of one window.
@@ -64,7 +65,7 @@ def measure_window(
     """
     latencies_s: list[float] = []
     start_s = clock()
-    while len(latencies_s) < workload.min_batches or clock() - start_s < workload.min_seconds:
+    while len(latencies_s) < min_batches or clock() - start_s < min_seconds:
         latencies_s.append(_timed(forward, next(inputs), clock))
     return latencies_s
 

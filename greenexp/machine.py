@@ -1,0 +1,34 @@
+"""Which machine this is, told without importing torch or touching an accelerator."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+import psutil
+
+from greenexp.meters.processor import cpu_name
+
+
+@cache
+def fingerprint() -> str:
+    """Returns what is equal for machines whose figures may stand side by side.
+
+    Made of the CPU's name, the number of logical CPUs and the names of all GPUs.
+    """
+    parts = [cpu_name(), str(psutil.cpu_count(logical=True)), *_gpu_names()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _gpu_names() -> list[str]:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no NVIDIA driver
+        return []
+    try:
+        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+        return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
+    finally:
+        pynvml.nvmlShutdown()

@@ -1,0 +1,124 @@
+"""What else used the machine meanwhile: the hypervisor's other guests, other processes, heat."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+from greenexp.meters.processor import PERCENT, CpuTime, cpu_time
+from greenexp.protocols import Reading, Series, Shortest
+
+THROTTLE_COUNTS = "cpu*/thermal_throttle/core_throttle_count"  # Linux on Intel processors
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Reads the system's clocks at the ends of a window; nothing runs in between.
+
+    Over a window: `steal_pct`, the share of the CPUs' time that the hypervisor gave to others;
+    `other_processes_pct`, what processes other than this one used, 100 standing for one logical
+    CPU; `involuntary_switches_per_s` of this process's threads; `cpu_throttle_events`, counted by
+    the processor; `clock_mhz`, the mean clock of the CPUs at the window's end. What the system
+    doesn't tell is left out.
+
+    Attributes:
+        cpus: where Linux keeps its CPUs.
+    """
+
+    cpus: str = "/sys/devices/system/cpu"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Holds nothing open."""
+
+    def shortest_window(self, device: str) -> Shortest:
+        """Returns no bound: the clocks tick a hundred times a second."""
+        return Shortest()
+
+    @contextmanager
+    def window(self) -> Iterator[Sequence[Reading]]:
+        """Yields a list that holds the readings once the context has ended."""
+        readings: list[Reading] = []
+        before = _Clocks.read(Path(self.cpus))
+        try:
+            yield readings
+        finally:
+            after = _Clocks.read(Path(self.cpus))
+        readings += [
+            Reading(quantity, component, value, "sampled", "neighbours")
+            for (quantity, component), value in after.since(before).items()
+        ]
+
+    def series(self, origin_s: float) -> Iterable[Series]:
+        """Returns nothing: the clocks are read at the ends of windows only."""
+        return ()
+
+
+@dataclass(frozen=True)
+class _Clocks:
+    t_s: float
+    machine: CpuTime
+    steal_s: float | None
+    own_s: float
+    switches: int
+    throttle_events: int | None
+    clock_mhz: float | None
+
+    @classmethod
+    def read(cls, cpus: Path) -> _Clocks:
+        usages = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        frequency = psutil.cpu_freq()
+        return cls(
+            t_s=time.perf_counter(),
+            machine=cpu_time(),
+            steal_s=getattr(psutil.cpu_times(), "steal", None),
+            own_s=sum(usage.ru_utime + usage.ru_stime for usage in usages),
+            switches=usages[0].ru_nivcsw,
+            throttle_events=_throttle_events(cpus),
+            clock_mhz=frequency.current if frequency and frequency.current > 0 else None,
+        )
+
+    def since(self, before: _Clocks) -> dict[tuple[str, str], float]:
+        elapsed_s = self.t_s - before.t_s
+        if elapsed_s <= 0:
+            return {}
+        busy_s = self.machine.busy_s - before.machine.busy_s
+        others_s = max(0.0, busy_s - (self.own_s - before.own_s))
+        switches = self.switches - before.switches
+        values = {
+            ("other_processes_pct", "cpu"): others_s / elapsed_s * PERCENT,
+            ("involuntary_switches_per_s", "process"): switches / elapsed_s,
+        }
+        total_s = self.machine.total_s - before.machine.total_s
+        if self.steal_s is not None and before.steal_s is not None and total_s > 0:
+            steal_s = max(0.0, self.steal_s - before.steal_s)
+            values["steal_pct", "cpu"] = steal_s / total_s * PERCENT
+        if self.throttle_events is not None and before.throttle_events is not None:
+            events = self.throttle_events - before.throttle_events
+            values["cpu_throttle_events", "cpu"] = float(max(0, events))
+        if self.clock_mhz is not None:
+            values["clock_mhz", "cpu"] = self.clock_mhz
+        return values
+
+
+def _throttle_events(cpus: Path) -> int | None:
+    """Returns how often all cores have been throttled since boot; None where it isn't counted."""
+    counts = [int(file.read_text(encoding="utf-8")) for file in cpus.glob(THROTTLE_COUNTS)]
+    return sum(counts) if counts else None
