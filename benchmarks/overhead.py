@@ -1,31 +1,36 @@
 """Does greenexp report the latency that a plain loop has?
 
-    python benchmarks/overhead.py [override …]
+    python benchmarks/overhead.py [--alternations 40] [--seconds 0.5] [override …]
 
-For each model and batch size, alternates in one process a plain loop over preprocessed images with
-a whole greenexp run (all meters on) over the same images, and compares the median latencies. Run it
-on a quiet machine. Overrides go to every composition, for example
-`model=local model.path=my_model dataset=folder dataset.path=my_images`.
-The last line is a JSON object; a ratio is greenexp's median latency by the plain loop's.
+For each model and batch size: one process, one loaded model, the same preprocessed images. A window
+as greenexp measures it (every meter on, their threads sampling) alternates with a plain loop (no
+meter, no greenexp), the order changing each time, in pieces so short that the machine's own changes
+of speed meet both alike. Run it on a quiet machine. Overrides go to every composition, for example
+`model=local model.path=my_model dataset=folder dataset.path=my_images`. The last line is a JSON
+object; a ratio is the median latency that greenexp's metrics report by the plain loop's, the median
+over all alternations and models; `_low` and `_high` are its quartiles.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import torch
-from hydra import compose, initialize_config_dir
+from cells import configuration, last_line, say
+from torch import Tensor
 
 from greenexp import metrics
-from greenexp.config import Hardware, config_dir, register, settings, typed
-from greenexp.experiment import Experiment, run
+from greenexp.config import Hardware
+from greenexp.experiment import Experiment, preprocessed
 from greenexp.measure import experiment, quiet_libraries
+from greenexp.recorder import Recorder
+from greenexp.result import Result
+from greenexp.workload.loop import measure_window
 
 MODELS = ("digits_vit", "digits_resnet")
 BATCH_SIZES = (1, 16)
@@ -35,8 +40,8 @@ MS_PER_S = 1e3
 def main() -> None:
     """Prints a line a comparison and the JSON object last."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--alternations", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each plain loop and window")
+    parser.add_argument("--alternations", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each window and plain loop")
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     quiet_libraries()
@@ -48,59 +53,63 @@ def main() -> None:
             overrides = [
                 *([f"model={model}"] if model else []),
                 f"workload.batch_size={batch_size}",
-                f"workload.min_seconds={given.seconds}",
-                "workload.windows=1",
                 *given.overrides,
             ]
-            mine = compare(overrides, given.alternations, given.seconds)
+            mine = compare(experiment(configuration(*overrides)), given.alternations, given.seconds)
             ratios += mine
-            sys.stdout.write(
-                f"{model or 'given model'}, batch {batch_size}: ratio "
-                f"{statistics.median(mine):.4f} ({min(mine):.4f} to {max(mine):.4f})\n"
+            low, middle, high = statistics.quantiles(mine, n=4)
+            say(
+                f"{model or 'given model'}, batch {batch_size}: ratio {middle:.4f}, "
+                f"quartiles {low:.4f} to {high:.4f}"
             )
-        figures[f"ratio_batch{batch_size}"] = round(statistics.median(ratios), 4)
-        figures[f"ratio_batch{batch_size}_min"] = round(min(ratios), 4)
-        figures[f"ratio_batch{batch_size}_max"] = round(max(ratios), 4)
-    sys.stdout.write(json.dumps(figures) + "\n")
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        name = f"ratio_batch{batch_size}"
+        figures |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+    last_line(figures)
 
 
-def compare(overrides: Sequence[str], alternations: int, seconds: float) -> list[float]:
+def compare(given: Experiment, alternations: int, seconds: float) -> list[float]:
     """Returns the ratio of each alternation: greenexp's median latency by the plain loop's."""
-    register()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        configuration = settings(compose("config", overrides=list(overrides)))
-    hardware = typed(configuration, "hardware", Hardware)
+    samples = given.dataset.load()
+    classifier = given.model.load(given.device)
+    pool = preprocessed(classifier, samples, given.workload, given.device)
+    model = classifier.module.model  # what from_pretrained gave, without greenexp's wrapper
+    inputs = itertools.cycle(pool)
     ratios = []
-    for _ in range(alternations):
-        plain_ms = plain_loop_ms(experiment(configuration), seconds)
-        reported = metrics.evaluate(run(experiment(configuration)), hardware)
-        ratios.append(reported["latency/p50_ms"] / plain_ms)
+    with torch.inference_mode():
+        plain_ms(model, inputs, 2.0)  # warm-up
+        for number in range(alternations):
+            halves: list[Callable[[], float]] = [
+                lambda: reported_ms(given, classifier.module, inputs, seconds),
+                lambda: plain_ms(model, inputs, seconds),
+            ]
+            first, second = (0, 1) if number % 2 else (1, 0)
+            found = {first: halves[first](), second: halves[second]()}
+            ratios.append(found[0] / found[1])
     return ratios
 
 
-def plain_loop_ms(given: Experiment, seconds: float) -> float:
+def reported_ms(
+    given: Experiment, module: torch.nn.Module, inputs: Iterator[Tensor], seconds: float
+) -> float:
+    """Returns the median latency in ms of a window as greenexp measures and reports it."""
+    with ExitStack() as stack:
+        recorder = Recorder([stack.enter_context(meter) for meter in given.meters])
+        with recorder.window(given.workload.batch_size) as latencies_s:
+            latencies_s.extend(measure_window(module, inputs, seconds, 1))
+    result = Result("ok", device=given.device, windows=recorder.windows)
+    return metrics.evaluate(result, Hardware(any_device=True))["latency/p50_ms"]
+
+
+def plain_ms(model: Callable[[Tensor], object], inputs: Iterator[Tensor], seconds: float) -> float:
     """Returns the median latency in ms of the model in a loop that does nothing else."""
-    samples = given.dataset.load()
-    classifier = given.model.load(given.device)
-    size = given.workload.batch_size
-    count = max(1, min(given.workload.pool_images, len(samples.targets)) // size)
-    pool = [
-        classifier.preprocess([samples.image(i) for i in range(n * size, (n + 1) * size)])
-        for n in range(count)
-    ]
-    model = classifier.module.model
-    latencies_s = []
-    with torch.inference_mode():
-        inputs = itertools.cycle(pool)
-        end_s = time.perf_counter() + 0.5  # warm-up
-        while time.perf_counter() < end_s:
-            model(next(inputs))
-        end_s = time.perf_counter() + seconds
-        while time.perf_counter() < end_s:
-            batch = next(inputs)
-            start_s = time.perf_counter()
-            model(batch)
-            latencies_s.append(time.perf_counter() - start_s)
+    latencies_s: list[float] = []
+    end_s = time.perf_counter() + seconds
+    while time.perf_counter() < end_s:
+        batch = next(inputs)
+        start_s = time.perf_counter()
+        model(batch)
+        latencies_s.append(time.perf_counter() - start_s)
     return statistics.median(latencies_s) * MS_PER_S
 
 

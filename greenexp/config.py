@@ -21,7 +21,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from pydantic import BaseModel, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from greenexp.errors import BadInput, check_choice, check_range, nearest
 
@@ -201,6 +201,7 @@ class Interference:
         check_range("interference.clock_change_pct", self.clock_change_pct, above=0)
         check_range("interference.energy_gap_pct", self.energy_gap_pct, above=0)
         check_range("interference.max_wait_seconds", self.max_wait_seconds, at_least=0)
+        check_range("interference.cool_below_c", self.cool_below_c, above=0)
         check_range("interference.max_cooldown_seconds", self.max_cooldown_seconds, at_least=0)
 
 
@@ -337,7 +338,8 @@ def _arguments(cls: type) -> type[BaseModel]:
         name: (hints[name], ... if argument.default is argument.empty else argument.default)
         for name, argument in inspect.signature(cls).parameters.items()
     }
-    return create_model(cls.__name__, **fields)
+    anything = ConfigDict(arbitrary_types_allowed=True)  # a clock, an array: only from Python
+    return create_model(cls.__name__, __config__=anything, **fields)
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rich.progress import (
 
 from greenexp.report.table import Row, footnotes, table
 
+REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 
 out = Console(highlight=False)
@@ -63,7 +64,7 @@ class SweepProgress:
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False),
         )
-        with Progress(*columns, console=out) as self._bar:
+        with Progress(*columns, console=out, refresh_per_second=REFRESH_HZ) as self._bar:
             self._bar.add_task("", total=self.total)
             yield self
 

@@ -82,7 +82,7 @@ def run(experiment: Experiment) -> Result:
         with recorder.phase("load"):
             classifier = experiment.model.load(device)
         classes = match(classifier.labels, samples.labels)
-        pool = _pool(classifier, samples, workload, device)
+        pool = preprocessed(classifier, samples, workload, device)
         macs = count_macs(classifier.module, pool[0][:1])
         before = complexity(classifier.module, macs=macs)
 
@@ -191,7 +191,7 @@ def _batches(classifier: Classifier, samples: Samples, size: int) -> Iterator[Ba
         yield Batch(classifier.preprocess(images), count=len(group))
 
 
-def _pool(
+def preprocessed(
     classifier: Classifier, samples: Samples, workload: Workload, device: str
 ) -> list[Tensor]:
     """Returns preprocessed batches on the device for warm-up and windows to cycle through."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from functools import cache
 
@@ -23,12 +24,12 @@ def fingerprint() -> str:
 def _gpu_names() -> list[str]:
     import pynvml
 
-    try:
+    names: list[str] = []
+    with contextlib.suppress(pynvml.NVMLError):  # no NVIDIA driver, or a GPU that was lost
         pynvml.nvmlInit()
-    except pynvml.NVMLError:  # no NVIDIA driver
-        return []
-    try:
-        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        return [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
-    finally:
-        pynvml.nvmlShutdown()
+        try:
+            handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+            names += [str(pynvml.nvmlDeviceGetName(handle)) for handle in handles]
+        finally:
+            pynvml.nvmlShutdown()
+    return names

@@ -215,7 +215,7 @@ def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
 
 
 def _optimization(result: Result, hardware: Hardware) -> dict[str, float]:
-    phases = [phase for phase in result.phases if phase.name == "optimize"]
+    phases = [phase for phase in result.phases if phase.name == "optimize"][:1]
     if not phases:
         return {}
     (price,) = _prices(result, hardware, phases)

@@ -10,6 +10,7 @@ from greenexp.energy import in_use, kind, source_gap
 from greenexp.result import Phase, Result, Window
 
 PERCENT = 100.0
+REPLAY = "replay"  # the meter whose readings were not measured in this run
 
 
 def validity(result: Result, hardware: Hardware, limits: Interference) -> list[str]:
@@ -22,6 +23,8 @@ def validity(result: Result, hardware: Hardware, limits: Interference) -> list[s
     gap = source_gap(result.windows)
     if gap is not None and _above(gap * PERCENT, limits.energy_gap_pct):
         doubts.append("energy_sources_disagree")
+    if any(reading.meter == REPLAY for window in result.windows for reading in window.readings):
+        doubts.append("replayed")
     environment = result.environment
     if result.device is not None and not money.matches(
         hardware,
@@ -83,7 +86,7 @@ def _clock_changes(windows: Sequence[Window], limits: Interference) -> list[str]
     clocks: dict[str, list[float]] = {}
     for window in windows:
         for reading in window.readings:
-            if reading.quantity == "clock_mhz":
+            if reading.quantity == "clock_mhz" and reading.value > 0:
                 clocks.setdefault(reading.component, []).append(reading.value)
     return [
         f"{kind(component)}_clock_changed"

@@ -14,8 +14,16 @@ from greenexp.store.journal import Record
 ANY_MACHINE = Hardware(any_device=True)
 
 
-def energy(component: str, joules: float, source: Source = "counter", meter: str = "m") -> Reading:
-    return Reading("energy_j", component, joules, source, meter)
+def energy(
+    component: str,
+    joules: float,
+    source: Source = "counter",
+    meter: str = "m",
+    *,
+    relative_error: float | None = None,
+    resolution: float | None = None,
+) -> Reading:
+    return Reading("energy_j", component, joules, source, meter, relative_error, resolution)
 
 
 def level(quantity: str, component: str, value: float) -> Reading:

@@ -14,9 +14,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import hypothesis
 import pytest
 
 from greenexp.errors import BadInput
+
+# No test asserts a time; hypothesis would, by its default deadline for each example.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 COLORS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
@@ -148,6 +153,22 @@ class Clock:
         self.sampled = True
         return Ticker(self)
 
+    def thread(self, target: Callable[[], None], **named: Any) -> threading.Thread:
+        """A thread after whose end the clock goes on alone."""
+
+        def run() -> None:
+            try:
+                target()
+            finally:
+                with self.changed:
+                    self.sampled = False
+                    if not self.resting:
+                        self.now_s = self.until_s
+                        self.resting = True
+                    self.changed.notify_all()
+
+        return threading.Thread(target=run, **named)
+
 
 class Ticker:
     """In place of the sampler's threading.Event: waiting takes the clock's time."""
@@ -181,7 +202,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of `greenexp.meters.sampler`, at 0 s."""
     clock = Clock()
     monkeypatch.setattr("greenexp.meters.sampler.time", clock)
-    threads = SimpleNamespace(Event=clock.event, Thread=threading.Thread)
+    threads = SimpleNamespace(Event=clock.event, Thread=clock.thread)
     monkeypatch.setattr("greenexp.meters.sampler.threading", threads)
     return clock
 

@@ -22,6 +22,8 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "config.py": ("torch", "mlflow"),
     "protocols.py": ("greenexp",),
     "experiment.py": ("hydra", "mlflow", "zeus", "transformers"),
+    "recorder.py": ("torch", "hydra", "mlflow"),
+    "machine.py": ("torch",),
     "result.py": ("torch", "hydra", "mlflow"),
     "models/": ("greenexp.tactics", "greenexp.meters"),
     "datasets/": ("greenexp.tactics", "greenexp.meters"),
@@ -29,9 +31,12 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "workload/": ("greenexp.tactics", "greenexp.meters"),
     "meters/": ("greenexp.models", "greenexp.cost"),
     "metrics.py": ("torch", *INPUT_OUTPUT),
+    "energy.py": ("torch", *INPUT_OUTPUT),
+    "validity.py": ("torch", *INPUT_OUTPUT),
     "cost.py": ("torch", *INPUT_OUTPUT),
     "stats.py": ("torch", *INPUT_OUTPUT),
     "sweep/plan.py": ("torch", "mlflow"),
+    "sweep/forecast.py": ("torch", *INPUT_OUTPUT),
     "isolation.py": (
         "greenexp.experiment",
         "greenexp.measure",
@@ -41,15 +46,20 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "store/": ("torch",),
     "report/": ("torch",),
 }
-PURE = ("metrics.py", "cost.py", "stats.py")
+PURE = ("metrics.py", "energy.py", "validity.py", "cost.py", "stats.py", "sweep/forecast.py")
 TRACKER = "store/tracking.py"
 HEAVY = ("torch", "transformers", "mlflow", "datasets")
 WITHOUT_TORCH = (
     "greenexp.config",
+    "greenexp.machine",
     "greenexp.metrics",
+    "greenexp.energy",
+    "greenexp.validity",
+    "greenexp.recorder",
     "greenexp.report.table",
     "greenexp.sweep.arguments",
     "greenexp.sweep.plan",
+    "greenexp.sweep.forecast",
     "greenexp.store.journal",
     "greenexp.isolation",
 )

@@ -24,7 +24,7 @@ def expanded(*arguments: str) -> list[str]:
 
 
 def test_without_all_nothing_changes() -> None:
-    given = ["-m", "model=digits_vit", "tactic=glob(*pruning)", "workload.windows=2"]
+    given = ["-m", "model=digits_vit", "tactic=glob(*pruning)", "workload.min_windows=2"]
     assert expanded(*given) == given
 
 
@@ -33,8 +33,8 @@ def test_all_is_every_option_and_sweeps() -> None:
 
 
 def test_overrides_may_stand_around_flags() -> None:
-    given = ["workload.windows=2", "--cfg", "job", "tactic=baseline"]
-    assert expanded(*given) == ["--cfg", "job", "workload.windows=2", "tactic=baseline"]
+    given = ["workload.min_windows=2", "--cfg", "job", "tactic=baseline"]
+    assert expanded(*given) == ["--cfg", "job", "workload.min_windows=2", "tactic=baseline"]
 
 
 def test_all_with_m_is_not_doubled() -> None:

@@ -16,7 +16,8 @@ QUICK = [
     "workload.idle_seconds=0.2",
     "workload.warmup_min_seconds=0.1",
     "workload.min_seconds=0.2",
-    "workload.windows=2",
+    "workload.min_windows=2",
+    "workload.max_windows=2",
 ]
 
 
@@ -71,6 +72,21 @@ BAD_INPUT = [
     pytest.param(["workload.batch_size=0"], ["workload.batch_size=0", ">= 1"], id="range"),
     pytest.param(["hardware.price.usd_per_hour=-1"], ["usd_per_hour=-1", ">= 0"], id="negative"),
     pytest.param(["hardware.price.usd_per_kwh=nan"], ["usd_per_kwh=nan", "finite"], id="nan"),
+    pytest.param(
+        ["workload.half_width=0.01", "workload.min_windows=1"],
+        ["workload.half_width=0.01", "workload.min_windows=2"],
+        id="precision of one window",
+    ),
+    pytest.param(
+        ["workload.on_interference=weit"],
+        ["workload.on_interference=weit", "flag, wait, fail", "Did you mean wait?"],
+        id="interference word",
+    ),
+    pytest.param(
+        ["interference.steal_pct=-1"], ["interference.steal_pct=-1", ">= 0"], id="limit below 0"
+    ),
+    pytest.param(["-m", "repetitions=0"], ["repetitions=0", ">= 1"], id="no repetition"),
+    pytest.param(["sweep.dry_run=true"], ["sweep.dry_run=true", "give -m"], id="nothing to plan"),
     pytest.param(["device=gpu"], ["device=gpu", "auto, cpu, cuda"], id="device"),
     pytest.param(["dataset=folder"], ["dataset.path is missing", "dataset.path=…"], id="no path"),
     pytest.param(
@@ -153,12 +169,14 @@ def test_a_sweep_records_everything(tmp_path) -> None:
         *QUICK,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[10/10]" in done.stdout
+    assert "[12/12]" in done.stdout
     assert "viewStateShareKey" in done.stderr
     found = runs(tmp_path)
-    assert len(found) == 10
+    assert len(found) == 12
     assert {run["status"] for run in found} == {"FINISHED"}
-    assert "digits_vit · torch_compile" in {run["name"] for run in found}
+    twice = {f"{model} · baseline · block 1 · A/A" for model in ("digits_vit", "digits_resnet")}
+    assert len({run["name"] for run in found}) == 12
+    assert twice <= {run["name"] for run in found}
     for run in found:
         assert run["metrics"]["accuracy/top1"] >= 0.5
         assert run["metrics"]["energy/per_image_j"] > 0
@@ -179,13 +197,13 @@ def test_a_sweep_records_everything(tmp_path) -> None:
         )
         assert run["params"]["dataset"] == "digits"
     by_name = {run["name"]: run for run in found}
-    compiled = by_name["digits_vit · torch_compile"]
+    compiled = by_name["digits_vit · torch_compile · block 1"]
     assert int(compiled["params"]["effect.graphs"]) >= 1
-    plain = by_name["digits_vit · baseline"]["metrics"]
+    plain = by_name["digits_vit · baseline · block 1"]["metrics"]
     assert compiled["metrics"]["optimization/time_s"] > plain["optimization/time_s"]
-    quantized = by_name["digits_vit · dynamic_quantization"]["metrics"]
+    quantized = by_name["digits_vit · dynamic_quantization · block 1"]["metrics"]
     assert quantized["complexity/weights_mib"] < plain["complexity/weights_mib"]
-    pruned = by_name["digits_resnet · global_pruning"]["metrics"]
+    pruned = by_name["digits_resnet · global_pruning · block 1"]["metrics"]
     assert pruned["complexity/sparsity"] > 0.25
     again = subprocess.run(
         [sys.executable, "-m", "greenexp.store"],
@@ -195,23 +213,25 @@ def test_a_sweep_records_everything(tmp_path) -> None:
         text=True,
         check=True,
     )
-    assert again.stdout.count("MLflow run") == 10
-    assert len(runs(tmp_path)) == 10  # sending the journal again stores nothing twice
+    assert again.stdout.count("MLflow run") == 12
+    assert len(runs(tmp_path)) == 12  # sending the journal again stores nothing twice
 
 
 @pytest.mark.slow
 def test_a_failed_run_is_failed_and_the_others_go_on(tmp_path) -> None:
-    done = greenexp(
-        tmp_path, "-m", "tactic=torch_compile,baseline", "isolation.timeout_s=4", *QUICK
+    idle = (
+        "workload.idle_seconds=600,0.2"  # ten minutes can't end in time, however fast the machine
     )
+    done = greenexp(tmp_path, "-m", "isolation.timeout_s=40", *QUICK, idle)
     assert done.returncode == 1
     assert "1 of 2 runs failed" in done.stderr
     by_name = {run["name"]: run for run in runs(tmp_path)}
-    failed = by_name["digits_vit · torch_compile"]
+    assert len(by_name) == 2
+    failed = by_name["digits_vit · baseline idle_seconds=600 · block 1"]
     assert failed["status"] == "FAILED"
     assert failed["tags"]["greenexp.outcome"] == "timeout"
     assert "latency/p50_ms" not in failed["metrics"]
-    assert by_name["digits_vit · baseline"]["status"] == "FINISHED"
+    assert by_name["digits_vit · baseline idle_seconds=0.2 · block 1"]["status"] == "FINISHED"
 
 
 @pytest.mark.slow
@@ -295,4 +315,8 @@ def test_the_wheel_works_from_any_directory(tmp_path) -> None:
     )
     assert done.returncode == 0, done.stderr
     names = {run["name"] for run in runs(elsewhere)}
-    assert names == {"digits_vit · baseline", "digits_vit · my_pruning"}
+    assert names == {
+        "digits_vit · baseline · block 1",
+        "digits_vit · baseline · block 1 · A/A",
+        "digits_vit · my_pruning · block 1",
+    }

@@ -8,6 +8,7 @@ import inspect
 import math
 import re
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,15 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from greenexp.config import (
+    ON_INTERFERENCE,
     Carbon,
     Config,
     Hardware,
+    Interference,
     Isolation,
     Power,
     Price,
+    Sweep,
     Tracking,
     Workload,
     build,
@@ -43,9 +47,14 @@ PRESETS = [option for option in OPTIONS if option.startswith("hardware/")]
 SECTIONS = {
     "hardware": Hardware,
     "workload": Workload,
+    "interference": Interference,
+    "sweep": Sweep,
     "isolation": Isolation,
     "tracking": Tracking,
 }
+IN_CONFIG = ["interference", "sweep", "isolation", "tracking"]  # sections without options
+# Arguments that no YAML can hold: a clock, a trace in memory.
+FROM_PYTHON = {"meter/replay": {"clock", "trace"}}
 # What templates leave open with `???`, by the name of the key.
 FILLED_IN = {"checkpoint": "org/name", "id": "org/name", "path": "some/folder"}
 
@@ -178,17 +187,21 @@ def test_option_composes(option: str) -> None:
 
 
 @pytest.mark.parametrize("option", CHOICES)
-def test_choice_builds(option: str) -> None:
+def test_choice_builds(option: str, tmp_path: Path) -> None:
     key = key_in(option)
     choice = OmegaConf.to_container(OmegaConf.select(composed(option), key), resolve=True)
     assert isinstance(choice, dict)
+    if option == "meter/replay":  # it reads its file when it is made
+        choice["path"] = str(tmp_path / "trace.csv")
+        (tmp_path / "trace.csv").write_text("t_s,gpu:0 power_w\n0,100\n1,100\n")
     assert type(build(choice, key)) is get_class(loaded(option)["_target_"])
 
 
 @pytest.mark.parametrize("option", CHOICES)
 def test_choice_states_every_argument(option: str) -> None:
     cls = get_class(loaded(option)["_target_"])
-    assert set(loaded(option)) - {"_target_"} == set(inspect.signature(cls).parameters)
+    arguments = set(inspect.signature(cls).parameters) - FROM_PYTHON.get(option, set())
+    assert set(loaded(option)) - {"_target_"} == arguments
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -206,6 +219,15 @@ def test_settings_file_states_every_field(option: str) -> None:
         "workload": {field.name: None for field in fields(Workload)},
     }[option.partition("/")[0]]
     assert set(leaves(loaded(option))) == set(allowed)
+
+
+@pytest.mark.parametrize("section", IN_CONFIG)
+def test_config_states_every_field_and_its_default(section: str) -> None:
+    assert loaded("config")[section] == asdict(SECTIONS[section]())
+
+
+def test_a_record_of_before_a_section_has_its_defaults() -> None:
+    assert typed({}, "interference", Interference) == Interference()
 
 
 def test_default_meters_all_build() -> None:
@@ -348,7 +370,30 @@ def test_override_of_a_price_is_checked(value: str) -> None:
         pytest.param(lambda: Hardware(gpu="T4"), "go together", id="gpu without count"),
         pytest.param(lambda: Hardware(gpu_count=1), "go together", id="count without gpu"),
         pytest.param(lambda: Workload(batch_size=0), "workload.batch_size", id="empty batch"),
-        pytest.param(lambda: Workload(windows=0), "workload.windows", id="no window"),
+        pytest.param(lambda: Workload(min_windows=0), "workload.min_windows", id="no window"),
+        pytest.param(
+            lambda: Workload(min_windows=4, max_windows=3),
+            r"workload.max_windows=3 .*>= 4",
+            id="fewer windows at most than at least",
+        ),
+        pytest.param(lambda: Workload(half_width=0.0), "workload.half_width=0", id="no width"),
+        pytest.param(lambda: Workload(half_width=1.0), "workload.half_width=1", id="all width"),
+        pytest.param(
+            lambda: Workload(half_width=math.nan),
+            "workload.half_width=nan",
+            id="width that is none",
+        ),
+        pytest.param(
+            lambda: Workload(half_width=0.01, min_windows=1),
+            "half_width=0.01 needs a spread.*min_windows=2",
+            id="width of one window",
+        ),
+        pytest.param(
+            lambda: Workload(on_interference="stop"),
+            "workload.on_interference=stop .*flag, wait, fail",
+            id="unknown reaction",
+        ),
+        pytest.param(lambda: Config(repetitions=0), "repetitions=0", id="no repetition"),
         pytest.param(
             lambda: Workload(warmup_min_seconds=9.0, warmup_max_seconds=8.0),
             "workload.warmup_max_seconds",
@@ -361,6 +406,43 @@ def test_override_of_a_price_is_checked(value: str) -> None:
 def test_settings_refuse(make: Any, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         make()
+
+
+@pytest.mark.parametrize("value", [-1.0, math.nan, math.inf], ids=str)
+@pytest.mark.parametrize("key", [field.name for field in fields(Interference)])
+def test_limits_out_of_range_are_refused(key: str, value: float) -> None:
+    with pytest.raises(BadInput, match=re.escape(f"interference.{key}={value} ")):
+        typed({"interference": {key: value}}, "interference", Interference)
+
+
+@pytest.mark.parametrize(
+    "key", [field.name for field in fields(Interference) if "None" in str(field.type)]
+)
+def test_limit_of_none_is_not_judged(key: str) -> None:
+    configuration = plain(None, f"interference.{key}=null")
+    assert getattr(typed(configuration, "interference", Interference), key) is None
+
+
+@pytest.mark.parametrize("key", ["steal_pct", "other_processes_pct", "involuntary_switches_per_s"])
+def test_limit_of_zero_is_a_limit(key: str) -> None:
+    assert getattr(Interference(**{key: 0.0}), key) == 0.0
+
+
+@pytest.mark.parametrize("word", ON_INTERFERENCE)
+def test_reactions_to_interference(word: str) -> None:
+    assert plain(None, f"workload.on_interference={word}")["workload"]["on_interference"] == word
+    assert Workload(on_interference=word).on_interference == word
+
+
+def test_one_window_is_enough_where_no_precision_is_asked() -> None:
+    assert Workload(min_windows=1, max_windows=1).half_width is None
+
+
+def test_seconds_that_a_run_lasts_at_least() -> None:
+    timed = Workload(
+        idle_seconds=2.0, warmup_min_seconds=3.0, min_windows=4, max_windows=9, min_seconds=5.0
+    )
+    assert timed.at_least_s == 2.0 + 3.0 + 4 * 5.0
 
 
 def test_free_is_a_price() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from greenexp.meters.cpu_estimate import CpuEstimate
 from greenexp.meters.processor import CpuTime
-from greenexp.protocols import Reading
+from greenexp.protocols import Reading, Shortest
 
 if TYPE_CHECKING:
     from conftest import Clock
@@ -100,6 +100,19 @@ def test_figures_of_another_cpu_fall_back_to_those_per_thread(
     assert (meter.power_w(0.0), meter.power_w(1.0)) == (idle_w, rated_w)
 
 
+@pytest.mark.parametrize("relative_error", [None, 0.5])
+def test_reading_states_the_bound_given(
+    system: SimpleNamespace, clock: Clock, relative_error: float | None
+) -> None:
+    with estimate(relative_error=relative_error) as meter, meter.window() as readings:
+        clock.run_to(1.0)
+    assert [reading.relative_error for reading in readings] == [relative_error]
+
+
+def test_any_window_is_long_enough(system: SimpleNamespace) -> None:
+    assert estimate().shortest_window("cuda") == estimate().shortest_window("cpu") == Shortest()
+
+
 def test_series_is_power_over_time_from_the_model(system: SimpleNamespace, clock: Clock) -> None:
     with estimate(**WHOLE) as meter:
         clock.run_to(1.0)
@@ -139,6 +152,7 @@ def test_series_before_it_is_on_is_empty() -> None:
         pytest.param({"idle_w": -1.0}, id="idle"),
         pytest.param({"rated_w": 0.0}, id="rated"),
         pytest.param({"rated_w": float("inf")}, id="infinite"),
+        pytest.param({"relative_error": -0.1}, id="error"),
     ],
 )
 def test_options_are_checked(

@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 
 from greenexp import metrics
 from greenexp.config import Hardware, config_dir, register, settings, typed
+from greenexp.energy import energy_source
 from greenexp.experiment import run
 from greenexp.measure import experiment
 
@@ -33,7 +34,7 @@ def test_gpu_energy_and_utilization_are_measured(tactic: str) -> None:
     assert figures["accuracy/top1"] > 0.8
     assert figures["energy/gpu_per_image_j"] > 0
     assert 0 <= figures["utilization/gpu_pct"] <= 100
-    assert "gpu:counter" in metrics.energy_source(result)
+    assert "gpu:counter" in energy_source(result)
     if tactic == "dynamic_quantization":
         assert result.effect["backend"] == "torchao"
 

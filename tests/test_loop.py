@@ -50,7 +50,13 @@ def warmed(latencies_s: Iterable[float], settings: Workload) -> WarmUp:
 
 def measured(latencies_s: Iterable[float], settings: Workload) -> list[float]:
     model = FakeModel(latencies_s)
-    return measure_window(model.forward, itertools.count(), settings, model.clock)
+    return measure_window(
+        model.forward,
+        itertools.count(),
+        settings.min_seconds,
+        settings.min_batches,
+        model.clock,
+    )
 
 
 @pytest.mark.parametrize(
@@ -177,7 +183,7 @@ def test_batches_are_taken_in_order_and_once() -> None:
     model = FakeModel([1.0])
     inputs = iter(range(100))
     ended = warm_up(model.forward, inputs, workload(), model.clock)
-    measure_window(model.forward, inputs, workload(min_batches=4), model.clock)
+    measure_window(model.forward, inputs, 1.0, 4, model.clock)
     assert model.seen == list(range(ended.batches + 4))
 
 
@@ -186,4 +192,4 @@ def test_failure_of_the_model_is_not_hidden() -> None:
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        measure_window(forward, itertools.count(), workload())
+        measure_window(forward, itertools.count(), 1.0, 1)

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from greenexp import measure as module
-from greenexp.config import Workload
+from greenexp.config import Interference, Workload
 from greenexp.datasets.folder import Folder
-from greenexp.errors import BadInput, NoEffect, Unfit, Unsupported
+from greenexp.errors import BadInput, Disturbed, NoEffect, Unfit, Unsupported
 from greenexp.experiment import Experiment
 from greenexp.measure import measure, probe_device
 from greenexp.models.local import Local
@@ -34,7 +34,8 @@ QUICK = Workload(
     steady_tolerance=1e9,  # anything is steady
     min_seconds=1e-9,
     min_batches=2,
-    windows=2,
+    min_windows=2,
+    max_windows=2,
 )
 
 
@@ -112,6 +113,12 @@ def test_run_that_ends_well_is_ok(measured: Measured) -> None:
         pytest.param(raising(BadInput("give less")), "error", "give less", id="bad_input"),
         pytest.param(raising(Unfit("no counterpart")), "error", "no counterpart", id="unfit"),
         pytest.param(raising(NoEffect("nothing done")), "error", "nothing done", id="no_effect"),
+        pytest.param(
+            raising(Disturbed("disturbed by cpu_steal")),
+            "error",
+            "disturbed by cpu_steal",
+            id="disturbed",
+        ),
         pytest.param(raising(Unsupported("no g++")), "unsupported", "no g++", id="unsupported"),
         pytest.param(
             raising(MemoryError()), "oom", "out of memory: MemoryError", id="memory_error"
@@ -243,7 +250,7 @@ def test_configured_run_is_measured_and_proves_its_tactic(
         "accuracy",
         "warmup",
     ]
-    assert len(result.windows) == QUICK.windows
+    assert len(result.windows) == QUICK.min_windows
     assert result.provenance["checkpoint"] == str(vit_folder)
     assert {reading.meter for reading in result.phases[1].readings} == {"machine"}
     assert result.before is not None
@@ -266,7 +273,9 @@ def test_configured_run_is_measured_and_proves_its_tactic(
             id="no_model",
         ),
         pytest.param(
-            {"workload": {**asdict(QUICK), "windows": 0}}, "workload.windows=0", id="workload"
+            {"workload": {**asdict(QUICK), "min_windows": 0}},
+            "workload.min_windows=0",
+            id="workload",
         ),
     ],
 )
@@ -323,11 +332,13 @@ def test_device_is_the_one_asked_for_or_the_gpu_where_there_is_one(
 def test_experiment_holds_the_objects_that_were_described(
     vit_folder: Path, colors_folder: Path
 ) -> None:
-    described = configuration(vit_folder, colors_folder)
+    limits = Interference(steal_pct=None, clock_change_pct=2.5)
+    described = configuration(vit_folder, colors_folder, interference=asdict(limits))
     whole = module.experiment(described)
     assert whole.model == Local(str(vit_folder))
     assert whole.dataset == Folder(str(colors_folder))
     assert (whole.tactic, whole.workload) == (Baseline(), QUICK)
+    assert whole.interference == limits
     assert [type(meter).__name__ for meter in whole.meters] == ["Machine"]
 
 

@@ -11,11 +11,13 @@ from builders import ANY_MACHINE, cpu_run, cuda_run, energy, hardware, level, ph
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.config import Hardware
-from greenexp.metrics import cost_holds, energy_source, evaluate, validity
+from greenexp.config import Hardware, Interference
+from greenexp.energy import energy_source
+from greenexp.metrics import cost_holds, evaluate
 from greenexp.protocols import Reading
 from greenexp.result import OUTCOMES, Complexity, Phase, Predictions, Result, Window
-from greenexp.stats import mean_interval, proportion_interval
+from greenexp.stats import mean_interval, proportion_interval, ratio_interval
+from greenexp.validity import validity
 
 # Two devices of the instance are priced and the run holds one; half of the paid hours serve.
 PRICED = hardware(
@@ -29,15 +31,19 @@ PRICED = hardware(
     gpu="T4",
     gpu_count=2,
 )
+# Bounds of 5 % and 10 % of the scale; the GPU's counter is late by up to 3 J and 4 J.
 WHOLE = cuda_run(
     window(
-        energy("gpu:0", 100.0),
-        energy("gpu:0", 120.0, "sampled", "nvml"),
-        energy("cpu:0", 20.0),
+        energy("gpu:0", 100.0, relative_error=0.05, resolution=3.0),
+        energy("gpu:0", 120.0, "sampled", "nvml", relative_error=0.5),
+        energy("cpu:0", 20.0, relative_error=0.1),
         energy("cpu", 50.0, "model"),
-        energy("dram:0", 4.0),
+        energy("dram:0", 4.0, relative_error=0.1),
         level("utilization_pct", "gpu:0", 50.0),
         level("utilization_pct", "cpu", 10.0),
+        level("steal_pct", "cpu", 1.0),
+        level("other_processes_pct", "cpu", 40.0),
+        level("involuntary_switches_per_s", "process", 100.0),
         level("memory_mib", "gpu:0", 1200.0),
         level("memory_mib", "process", 5000.0),
         duration_s=2.0,
@@ -45,13 +51,16 @@ WHOLE = cuda_run(
         latencies_s=[0.010, 0.020, 0.030, 0.040],
     ),
     window(
-        energy("gpu:0", 160.0),
-        energy("gpu:0", 190.0, "sampled", "nvml"),
-        energy("cpu:0", 30.0),
+        energy("gpu:0", 160.0, relative_error=0.05, resolution=4.0),
+        energy("gpu:0", 190.0, "sampled", "nvml", relative_error=0.5),
+        energy("cpu:0", 30.0, relative_error=0.1),
         energy("cpu", 70.0, "model"),
-        energy("dram:0", 6.0),
+        energy("dram:0", 6.0, relative_error=0.1),
         level("utilization_pct", "gpu:0", 80.0),
         level("utilization_pct", "cpu", 20.0),
+        level("steal_pct", "cpu", 2.0),
+        level("other_processes_pct", "cpu", 0.0),
+        level("involuntary_switches_per_s", "process", 50.0),
         level("memory_mib", "gpu:0", 1000.0),
         level("memory_mib", "process", 6000.0),
         duration_s=3.0,
@@ -60,7 +69,7 @@ WHOLE = cuda_run(
     ),
     phases=[
         phase("idle", 10.0, energy("gpu:0", 200.0), energy("cpu:0", 40.0), energy("dram:0", 10.0)),
-        phase("load", 5.0, energy("gpu:0", 999.0)),
+        phase("load", 5.0, energy("gpu:0", 999.0), energy("cpu:0", 5.0), energy("dram:0", 1.0)),
         phase(
             "optimize",
             36.0,
@@ -76,6 +85,8 @@ WHOLE = cuda_run(
     ),
     before=Complexity(parameters=2000, macs=9000, weights_mib=8.0, sparsity=0.0),
     after=Complexity(parameters=1000, macs=5000, weights_mib=2.5, sparsity=0.25),
+    discarded_windows=1,
+    duration_s=77.0,
 )
 # The names that the design fixes, with what WHOLE gives for each.
 KNOWN = {
@@ -106,17 +117,61 @@ KNOWN = {
     "cost/machine_usd_per_million_images": 312_500 / 3600 * 2,
     "cost/electricity_usd_per_million_images": 20 / 3.6 * 0.3,
     "carbon/g_per_million_images": 20 / 3.6 * 1.2 * 400,
+    "run/time_s": 77.0,
+    "run/energy_j": 250 + 1005 + 3600 + 320,
+    # 56 s of timed stretches at 2 USD/h; their joules at 0.25 USD/kWh and PUE 1.2
+    "run/cost_usd": 56 / 1800 + 5175 / 3.6e6 * 0.3,
+    "windows/measured": 2,
+    "windows/discarded": 1,
+    "interference/steal_pct": (1 * 2 + 2 * 3) / 5,
+    "interference/other_processes_pct": (40 * 2 + 0 * 3) / 5,
+    "interference/involuntary_switches_per_s": (100 * 2 + 50 * 3) / 5,
 }
+T1 = 12.706204736174694  # Student's t at 0.975 with 1 degree of freedom, from tables
+
+
+def about(figure: float, half_width: float) -> tuple[float, float]:
+    return figure - half_width, figure + half_width
+
+
+def times(factor: float, interval: tuple[float, float] | None) -> tuple[float, float]:
+    assert interval is not None
+    return factor * interval[0], factor * interval[1]
+
+
+USD_PER_S = 2 / 3600  # half of the instance, half of the hours
+USD_PER_J = 0.3 / 3.6e6
 INTERVALS = {
     "accuracy/top1": proportion_interval(2, 4),
     "accuracy/top5": proportion_interval(3, 4),
     "latency/mean_ms": mean_interval([25.0, 30.0]),
     "latency/p50_ms": mean_interval([25.0, 25.0]),
-    # By hand: 3.2 images/s, residuals 8 - 3.2 x 2 and 8 - 3.2 x 3, t(0.975, 1) = 12.706.
-    "throughput/images_per_s": (3.2 - 0.64 * 12.706204736174694, 3.2 + 0.64 * 12.706204736174694),
+    "latency/p90_ms": about(46.0, 7.0 * T1),  # 37 and 51 in the windows
+    "latency/p99_ms": about(58.6, 9.7 * T1),  # 39.7 and 59.1
+    # By hand: 3.2 images/s, residuals 8 - 3.2 x 2 and 8 - 3.2 x 3.
+    "throughput/images_per_s": about(3.2, 0.64 * T1),
     "energy/per_image_j": mean_interval([124 / 8, 196 / 8]),
     "energy/net_per_image_j": mean_interval([(124 - 50) / 8, (196 - 75) / 8]),
+    "energy/gpu_per_image_j": mean_interval([100 / 8, 160 / 8]),
+    "energy/cpu_per_image_j": mean_interval([20 / 8, 30 / 8]),
+    "power/mean_w": about(64.0, 1.6 * T1),  # residuals 124 - 64 x 2 and 196 - 64 x 3
+    "utilization/gpu_pct": about(68.0, 14.4 * T1),  # residuals 50 x 2 - 68 x 2 and 80 x 3 - 68 x 3
+    "utilization/cpu_pct": about(16.0, 4.8 * T1),
+    "cost/usd_per_million_images": times(
+        1e6,
+        mean_interval(
+            [(2 * USD_PER_S + 124 * USD_PER_J) / 8, (3 * USD_PER_S + 196 * USD_PER_J) / 8]
+        ),
+    ),
+    "cost/machine_usd_per_million_images": times(1e6 * USD_PER_S, mean_interval([2 / 8, 3 / 8])),
+    "cost/electricity_usd_per_million_images": times(
+        1e6 * USD_PER_J, mean_interval([124 / 8, 196 / 8])
+    ),
+    "carbon/g_per_million_images": times(
+        1e6 / 3.6e6 * 1.2 * 400, mean_interval([124 / 8, 196 / 8])
+    ),
 }
+COMBINED = {f"energy/per_image_j_combined_{end}" for end in ("low", "high")}
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -133,7 +188,123 @@ def test_known_interval(name: str) -> None:
 
 def test_no_name_that_the_design_does_not_fix() -> None:
     bounds = {f"{name}_ci_{end}" for name in INTERVALS for end in ("low", "high")}
-    assert set(evaluate(WHOLE, PRICED)) == set(KNOWN) | bounds
+    assert set(evaluate(WHOLE, PRICED)) == set(KNOWN) | bounds | COMBINED
+
+
+def figure(name: str) -> str:
+    """Returns the name of the figure that a name's interval belongs to."""
+    return name.partition("_ci_")[0].partition("_combined_")[0]
+
+
+def test_combined_interval_adds_spread_scale_and_ends_in_squares() -> None:
+    metrics = evaluate(WHOLE, PRICED)
+    spread = (metrics["energy/per_image_j_ci_high"] - metrics["energy/per_image_j_ci_low"]) / 2
+    scale = 0.05 * 260 + 0.1 * 50 + 0.1 * 10  # one sided error in all windows: J add up
+    ends = math.hypot(3.0, 4.0)  # of each window anew: J add up in squares
+    half = math.sqrt(spread**2 + (scale / 16) ** 2 + (ends / 16) ** 2)
+    combined = (
+        metrics["energy/per_image_j_combined_low"],
+        metrics["energy/per_image_j_combined_high"],
+    )
+    assert combined == pytest.approx(about(20.0, half), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(replace(WHOLE, windows=WHOLE.windows[:1]), id="one window"),
+        pytest.param(
+            cpu_run(
+                window(energy("cpu:0", 3.0, relative_error=0.1), energy("dram:0", 1.0)),
+                window(energy("cpu:0", 4.0, relative_error=0.1), energy("dram:0", 1.0)),
+            ),
+            id="a meter that states no error",
+        ),
+    ],
+)
+def test_combined_interval_is_absent_where_a_part_is_not_known(result: Result) -> None:
+    metrics = evaluate(result, PRICED)
+    assert metrics["energy/per_image_j"] > 0
+    assert not COMBINED & set(metrics)
+
+
+def test_error_of_a_meter_that_does_not_count_is_not_asked_for() -> None:
+    result = cpu_run(
+        *[
+            window(energy("cpu:0", j, relative_error=0.0), energy("cpu", 9.0, "model"))
+            for j in (3, 4)
+        ]
+    )
+    metrics = evaluate(result, ANY_MACHINE)
+    assert metrics["energy/per_image_j_combined_low"] == pytest.approx(
+        metrics["energy/per_image_j_ci_low"]
+    )
+
+
+IDLE_SLICES = [
+    phase("idle", 2.0, energy("cpu:0", 8.0)),
+    phase("idle", 4.0, energy("cpu:0", 20.0)),
+    phase("idle", 2.0, energy("cpu:0", 12.0)),
+]
+RESTED = cpu_run(
+    window(energy("cpu:0", 100.0), duration_s=4.0, images=10),
+    window(energy("cpu:0", 130.0), duration_s=6.0, images=10),
+    phases=IDLE_SLICES,
+)
+
+
+def test_idle_power_has_an_interval_over_its_slices() -> None:
+    metrics = evaluate(RESTED, ANY_MACHINE)
+    assert metrics["power/idle_w"] == pytest.approx(40 / 8)
+    interval = metrics["power/idle_w_ci_low"], metrics["power/idle_w_ci_high"]
+    assert interval == pytest.approx(ratio_interval([8.0, 20.0, 12.0], [2.0, 4.0, 2.0]))
+    assert interval[1] > interval[0]
+
+
+def test_net_energy_holds_the_spread_of_the_idle_power_too() -> None:
+    metrics = evaluate(RESTED, ANY_MACHINE)
+    net_j = [100 - 5.0 * 4, 130 - 5.0 * 6]
+    low, high = mean_interval([joules / 10 for joules in net_j]) or (math.nan, math.nan)
+    idle_half = (metrics["power/idle_w_ci_high"] - metrics["power/idle_w_ci_low"]) / 2
+    half = math.hypot((high - low) / 2, idle_half * 10.0 / 20)  # 10 s over 20 images
+    net = metrics["energy/net_per_image_j"]
+    assert net == pytest.approx(sum(net_j) / 20)
+    interval = metrics["energy/net_per_image_j_ci_low"], metrics["energy/net_per_image_j_ci_high"]
+    assert interval == pytest.approx(about(net, half))
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        pytest.param([*IDLE_SLICES[:2], phase("idle", 2.0)], id="not measured"),
+        pytest.param(
+            [*IDLE_SLICES[:2], phase("idle", 2.0, energy("cpu", 9.0, "model"))], id="another source"
+        ),
+    ],
+)
+def test_idle_power_needs_every_slice(phases: list[Phase]) -> None:
+    metrics = evaluate(replace(RESTED, phases=phases), ANY_MACHINE)
+    assert not {"power/idle_w", "energy/net_per_image_j"} & {figure(name) for name in metrics}
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [
+        pytest.param([*IDLE_SLICES, phase("load", 3.0)], id="a phase not measured"),
+        pytest.param(
+            [*IDLE_SLICES, phase("load", 3.0, energy("cpu", 9.0, "model"))], id="by another source"
+        ),
+    ],
+)
+def test_run_has_no_total_of_what_was_not_all_measured(phases: list[Phase]) -> None:
+    result = replace(RESTED, phases=phases, duration_s=30.0)
+    metrics = evaluate(result, hardware(price={"usd_per_hour": 1.0, "usd_per_kwh": 0.2}))
+    assert metrics["run/time_s"] == 30.0
+    assert not {"run/energy_j", "run/cost_usd"} & set(metrics)
+
+
+def test_run_of_an_old_record_has_no_time() -> None:
+    assert not [name for name in evaluate(RESTED, PRICED) if name.startswith("run/")]
 
 
 def without(result: Result, *, component: str = "", quantity: str = "") -> Result:
@@ -162,7 +333,12 @@ ENERGY = {name for name in KNOWN if name.startswith(("energy/", "power/", "carbo
         pytest.param(
             without(WHOLE, quantity="energy_j"),
             PRICED,
-            ENERGY | {"cost/electricity_usd_per_million_images", "optimization/energy_j"},
+            ENERGY
+            | {
+                "cost/electricity_usd_per_million_images",
+                "optimization/energy_j",
+                "run/energy_j",
+            },
             id="no energy",
         ),
         pytest.param(
@@ -174,7 +350,12 @@ ENERGY = {name for name in KNOWN if name.startswith(("energy/", "power/", "carbo
         pytest.param(
             without(WHOLE, component="cpu"),
             PRICED,
-            {"energy/cpu_per_image_j", "utilization/cpu_pct"},
+            {
+                "energy/cpu_per_image_j",
+                "utilization/cpu_pct",
+                "interference/steal_pct",
+                "interference/other_processes_pct",
+            },
             id="no reading of the CPU",
         ),
         pytest.param(
@@ -214,7 +395,7 @@ ENERGY = {name for name in KNOWN if name.startswith(("energy/", "power/", "carbo
             WHOLE,
             ANY_MACHINE,
             {name for name in KNOWN if name.startswith(("cost/", "carbon/"))}
-            | {"optimization/cost_usd"},
+            | {"optimization/cost_usd", "run/cost_usd"},
             id="no prices",
         ),
         pytest.param(
@@ -223,10 +404,23 @@ ENERGY = {name for name in KNOWN if name.startswith(("energy/", "power/", "carbo
             {"cost/electricity_usd_per_million_images"},
             id="electricity inside the rent",
         ),
+        pytest.param(
+            replace(WHOLE, duration_s=None),
+            PRICED,
+            {"run/time_s", "run/energy_j", "run/cost_usd"},
+            id="no duration",
+        ),
+        pytest.param(
+            without(WHOLE, quantity="involuntary_switches_per_s"),
+            PRICED,
+            {"interference/involuntary_switches_per_s"},
+            id="no switches",
+        ),
     ],
 )
 def test_absent_is_absent(result: Result, preset: Hardware, absent: set[str]) -> None:
-    names = {name for name in evaluate(result, preset) if "_ci_" not in name}
+    metrics = evaluate(result, preset)
+    names = set(metrics) & {figure(name) for name in metrics}
     assert set(KNOWN) - names == absent
     assert names <= set(KNOWN)
 
@@ -236,7 +430,7 @@ def test_failed_run_has_no_metrics(outcome: Any) -> None:
     failed = Result(outcome, reason="why")
     assert evaluate(failed, PRICED) == {}
     assert energy_source(failed) is None
-    assert validity(failed, PRICED) == []
+    assert validity(failed, PRICED, Interference()) == []
 
 
 def test_one_window_has_no_spread_over_windows() -> None:
@@ -461,7 +655,7 @@ L4 = Hardware(gpu="L4", gpu_count=1)
     ],
 )
 def test_validity(result: Result, preset: Hardware, doubts: list[str]) -> None:
-    assert validity(result, preset) == doubts
+    assert validity(result, preset, Interference()) == doubts
 
 
 positive = st.floats(1e-6, 1e6)
@@ -472,6 +666,8 @@ readings = st.lists(
             st.sampled_from(["gpu:0", "gpu:1", "cpu", "cpu:0", "dram:0"]),
             positive,
             st.sampled_from(["counter", "sampled", "model"]),
+            relative_error=st.none() | st.floats(0, 1),
+            resolution=st.none() | positive,
         ),
         st.builds(level, st.just("utilization_pct"), st.just("cpu"), st.floats(0, 100)),
         st.builds(level, st.just("memory_mib"), st.just("process"), positive),
@@ -496,7 +692,29 @@ results = st.builds(
 def test_every_metric_is_finite_and_named(result: Result) -> None:
     metrics = evaluate(result, PRICED)
     assert [name for name, value in metrics.items() if not math.isfinite(value)] == []
-    assert {name.partition("_ci_")[0] for name in metrics} <= set(KNOWN)
+    assert {figure(name) for name in metrics} <= set(KNOWN)
+
+
+@given(results)
+def test_every_interval_is_about_its_figure(result: Result) -> None:
+    metrics = evaluate(result, PRICED)
+    for kind in ("ci", "combined"):
+        for name in {
+            name.removesuffix(f"_{kind}_low") for name in metrics if f"_{kind}_low" in name
+        }:
+            low, high = metrics[f"{name}_{kind}_low"], metrics[f"{name}_{kind}_high"]
+            slack = 1e-9 * max(abs(low), abs(high))
+            assert low - slack <= metrics[name] <= high + slack
+
+
+@given(results)
+def test_combined_interval_holds_the_spread(result: Result) -> None:
+    metrics = evaluate(result, PRICED)
+    name = "energy/per_image_j"
+    if f"{name}_combined_low" in metrics:
+        slack = 1e-9 * metrics[name]
+        assert metrics[f"{name}_combined_low"] <= metrics[f"{name}_ci_low"] + slack
+        assert metrics[f"{name}_combined_high"] >= metrics[f"{name}_ci_high"] - slack
 
 
 @given(results, st.floats(0.1, 10.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenexp.sweep.plan import (
+    Cell,
     Exclusion,
+    Planned,
+    blocks,
     cell_hash,
     exclusion_lines,
+    peers_hash,
     product,
     title,
     title_override,
@@ -110,6 +115,137 @@ def test_product_edges(choices: list[list[str]], cells: list[tuple[str, ...]]) -
     assert product(choices) == cells
 
 
+def cell(model: str, tactic: str) -> Cell:
+    return Cell(
+        overrides=(f"model={model}", f"tactic={tactic}"),
+        title=f"{model} · {tactic}",
+        id=f"{model}/{tactic}",
+        peers=model,
+        is_baseline=tactic == "baseline",
+    )
+
+
+STUDY = [
+    cell(model, tactic)
+    for model in ("vit", "resnet", "swin")
+    for tactic in ("baseline", "torch_compile", "local_pruning")
+]
+studies = st.lists(
+    st.builds(cell, st.sampled_from("abc"), st.sampled_from(["baseline", "x", "y", "z"])),
+    unique_by=lambda one: one.id,
+    max_size=12,
+)
+seeds = st.integers(0, 2**32)
+
+
+@given(studies, st.integers(1, 4), seeds)
+def test_each_block_holds_every_cell_once_and_compared_baselines_twice(
+    cells: list[Cell], repetitions: int, seed: int
+) -> None:
+    runs = blocks(cells, repetitions, seed)
+    models_of_others = {one.peers for one in cells if not one.is_baseline}
+    once = {(one.id, 1) for one in cells}
+    again = {(one.id, 2) for one in cells if one.is_baseline and one.peers in models_of_others}
+    expected = {
+        (block, name, replicate)
+        for block in range(1, repetitions + 1)
+        for name, replicate in once | again
+    }
+    found = Counter((run.block, run.cell.id, run.replicate) for run in runs)
+    assert found == Counter(expected)
+    assert [run.block for run in runs] == sorted(run.block for run in runs)
+    assert len({run.key for run in runs}) == len(runs)
+
+
+@pytest.mark.parametrize(
+    ("cells", "again"),
+    [
+        pytest.param([cell("vit", "baseline")], [], id="nothing compared with it"),
+        pytest.param([cell("vit", "torch_compile")], [], id="no baseline"),
+        pytest.param(
+            [cell("vit", "baseline"), cell("vit", "x"), cell("vit", "y")],
+            ["vit · baseline · block 1 · A/A"],
+            id="once for all its tactics",
+        ),
+        pytest.param(
+            [cell("vit", "baseline"), cell("resnet", "torch_compile")],
+            [],
+            id="tactic of another model",
+        ),
+        pytest.param(
+            [cell("vit", "baseline"), cell("vit", "x"), cell("swin", "baseline")],
+            ["vit · baseline · block 1 · A/A"],
+            id="of two baselines the compared one",
+        ),
+    ],
+)
+def test_second_baseline_stands_where_others_are_compared_with_it(
+    cells: list[Cell], again: list[str]
+) -> None:
+    runs = blocks(cells, 1, seed=0)
+    assert [run.name for run in runs if run.replicate > 1] == again
+    assert len(runs) == len(cells) + len(again)
+
+
+@given(studies, seeds, st.integers(1, 3), st.integers(0, 3))
+def test_more_repetitions_leave_earlier_blocks_as_they_were(
+    cells: list[Cell], seed: int, repetitions: int, more: int
+) -> None:
+    runs = blocks(cells, repetitions, seed)
+    assert blocks(cells, repetitions + more, seed)[: len(runs)] == runs
+
+
+def keys(seed: int, block: int) -> list[tuple[str, int]]:
+    """Returns the order of the study's runs in one block."""
+    runs = blocks(STUDY, repetitions=3, seed=seed)
+    return [(run.cell.id, run.replicate) for run in runs if run.block == block]
+
+
+def test_order_is_that_of_the_seed_and_the_block() -> None:
+    assert keys(seed=0, block=1) == keys(seed=0, block=1)
+    orders = [tuple(keys(seed, block)) for seed in (0, 1) for block in (1, 2, 3)]
+    assert len(set(orders)) == len(orders)  # twelve runs: 1 of 479 001 600 orders
+
+
+def test_order_is_the_same_in_every_process_and_release() -> None:
+    # Pinned: a sweep that goes on where another stopped must find its blocks in their order.
+    tactics = [cell("vit", tactic) for tactic in ("baseline", "a", "b", "c")]
+    names = [run.name.removeprefix("vit · ") for run in blocks(tactics, 2, seed=7)]
+    assert names == [
+        "b · block 1",
+        "c · block 1",
+        "baseline · block 1 · A/A",
+        "a · block 1",
+        "baseline · block 1",
+        "baseline · block 2",
+        "baseline · block 2 · A/A",
+        "a · block 2",
+        "c · block 2",
+        "b · block 2",
+    ]
+
+
+def test_every_place_in_a_block_is_as_likely() -> None:
+    """Over 2000 seeds the baseline of two cells comes first in about half of the blocks."""
+    pair = [cell("vit", "x"), cell("vit", "y")]
+    first = sum(blocks(pair, 1, seed)[0].cell.id == "vit/x" for seed in range(2000))
+    assert 900 <= first <= 1100  # 4.5 standard deviations
+
+
+def test_run_says_its_place() -> None:
+    run = Planned(cell("vit", "baseline"), block=2, replicate=2)
+    assert run.key == ("vit/baseline", 2, 2)
+    assert run.name == "vit · baseline · block 2 · A/A"
+    parsed = OverridesParser.create().parse_overrides(list(run.overrides))
+    assert {one.get_key_element(): one.value() for one in parsed} == {
+        "model": "vit",
+        "tactic": "baseline",
+        "title": "vit · baseline",
+        "sweep.block": 2,
+        "sweep.replicate": 2,
+    }
+
+
 @given(st.lists(st.lists(st.text(max_size=3), unique=True, max_size=4), max_size=4))
 def test_product_holds_each_combination_once(choices: list[list[str]]) -> None:
     cells = product(choices)
@@ -123,6 +259,10 @@ CONFIGURATION: dict[str, Any] = {
     "meters": {"zeus": {"interval_s": 0.1}, "nvml": {"interval_s": 0.2}},
     "tracking": {"uri": "sqlite:///mlruns/mlflow.db", "experiment": "greenexp"},
     "isolation": {"timeout_s": 3600.0},
+    "interference": {"steal_pct": 3.0},
+    "sweep": {"seed": 0, "rerun": False, "dry_run": False, "block": None, "replicate": 1},
+    "repetitions": 1,
+    "title": None,
     "device": "auto",
 }
 
@@ -155,6 +295,12 @@ def test_hash_does_not_depend_on_order() -> None:
         pytest.param(changed("tracking", "uri", "http://elsewhere"), id="another tracker"),
         pytest.param(changed("tracking", "experiment", "other"), id="another experiment"),
         pytest.param(changed("isolation", "timeout_s", 1.0), id="another time limit"),
+        pytest.param(changed("sweep", "seed", 7), id="another order"),
+        pytest.param(changed("sweep", "block", 3), id="another block"),
+        pytest.param(changed("sweep", "replicate", 2), id="the second baseline"),
+        pytest.param(changed("sweep", "rerun", True), id="measured anew"),
+        pytest.param(CONFIGURATION | {"repetitions": 10}, id="more blocks"),
+        pytest.param(CONFIGURATION | {"title": "mine"}, id="another title"),
     ],
 )
 def test_hash_ignores_what_does_not_change_the_measurement(same: dict[str, Any]) -> None:
@@ -168,11 +314,26 @@ def test_hash_ignores_what_does_not_change_the_measurement(same: dict[str, Any])
         pytest.param(changed("model", "name", "digits_resnet"), id="another model"),
         pytest.param(changed("workload", "batch_size", 2), id="another batch size"),
         pytest.param(changed("workload", "threads", 1), id="threads given"),
+        pytest.param(changed("interference", "steal_pct", None), id="another limit"),
         pytest.param(CONFIGURATION | {"device": "cpu"}, id="another device"),
     ],
 )
 def test_hash_tells_measurements_apart(other: dict[str, Any]) -> None:
     assert cell_hash(other) != cell_hash(CONFIGURATION)
+
+
+@pytest.mark.parametrize(
+    ("other", "peers"),
+    [
+        pytest.param(changed("tactic", "amount", 0.4), True, id="another amount"),
+        pytest.param(CONFIGURATION | {"tactic": {}}, True, id="another tactic"),
+        pytest.param(changed("sweep", "block", 2), True, id="another block"),
+        pytest.param(changed("model", "name", "digits_resnet"), False, id="another model"),
+        pytest.param(changed("workload", "batch_size", 2), False, id="another batch size"),
+    ],
+)
+def test_peers_differ_in_their_tactic_alone(other: dict[str, Any], peers: bool) -> None:
+    assert (peers_hash(other) == peers_hash(CONFIGURATION)) is peers
 
 
 @pytest.mark.parametrize(

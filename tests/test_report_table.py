@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from builders import cpu_run, energy, record, row, window
+from builders import cpu_run, energy, level, record, row, window
 from rich.console import Console
 
 from greenexp.protocols import Reading
 from greenexp.report.table import Row, footnotes, table
 from greenexp.report.table import row as row_of
 from greenexp.result import Predictions, Result
+from greenexp.stats import paired_ratio
 from greenexp.sweep.plan import title
 
 FIGURES = {
@@ -29,6 +31,7 @@ HALVED = {
     "cost/usd_per_million_images": 3.0,
 }
 COLUMNS = ["model", "tactic", "top1", "latency", "energy", "usd", "remarks"]
+REPEATED = ["model", "tactic", "runs", "top1", "latency", "energy", "usd", "remarks"]
 
 
 def shown(rows: Sequence[Row]) -> str:
@@ -38,11 +41,11 @@ def shown(rows: Sequence[Row]) -> str:
     return console.file.getvalue()
 
 
-def cells(rows: Sequence[Row]) -> list[dict[str, str]]:
+def cells(rows: Sequence[Row], columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
     """Returns the cells of each row, read off the printed table."""
     lines = [line for line in shown(rows).splitlines() if line.startswith("│")]
     return [
-        dict(zip(COLUMNS, [cell.strip() for cell in line.strip("│").split("│")], strict=True))
+        dict(zip(columns, [cell.strip() for cell in line.strip("│").split("│")], strict=True))
         for line in lines
     ]
 
@@ -86,6 +89,100 @@ def test_baseline_is_that_of_the_same_model() -> None:
     ]
     latencies = [line["latency"] for line in cells(rows)]
     assert latencies == ["10", "5 (×0.50)", "5", "5 (×1.00)", "5"]
+
+
+def blocks_of(tactic: str, latencies_ms: Sequence[float], **fields: Any) -> list[Row]:
+    """Returns a run of each block, from block 1 on, with these latencies."""
+    return [
+        row(tactic=tactic, metrics=FIGURES | {"latency/p50_ms": ms}, block=block, **fields)
+        for block, ms in enumerate(latencies_ms, start=1)
+    ]
+
+
+BASELINE_MS = [10.0, 20.0, 40.0]  # a machine that slows down from block to block
+COMPILED_MS = [5.5, 10.0, 19.0]
+
+
+def test_runs_of_a_cell_are_one_line_with_their_median() -> None:
+    rows = [*blocks_of("baseline", BASELINE_MS), *blocks_of("torch_compile", COMPILED_MS)]
+    first, second = cells(rows, REPEATED)
+    assert (first["tactic"], first["runs"], first["latency"]) == ("baseline", "3", "20")
+    assert (second["tactic"], second["runs"]) == ("torch_compile", "3")
+    assert second["latency"].startswith("10 (")
+
+
+def test_ratio_is_taken_within_blocks_with_its_interval() -> None:
+    rows = [*blocks_of("baseline", BASELINE_MS), *blocks_of("torch_compile", COMPILED_MS)]
+    change = paired_ratio(COMPILED_MS, BASELINE_MS)
+    assert change is not None
+    latency = cells(rows, REPEATED)[1]["latency"]
+    assert latency == f"10 (×{change.ratio:.2f}, {change.low:.2f} to {change.high:.2f})"
+    # The medians' spread is wide, the ratios' is narrow: 0.55, 0.50 and 0.475.
+    assert change.ratio == pytest.approx(math.prod([0.55, 0.5, 0.475]) ** (1 / 3))
+    assert (change.low, change.high) == pytest.approx((0.42, 0.61), abs=0.01)
+
+
+def test_order_of_the_rows_does_not_change_a_ratio() -> None:
+    rows = [*blocks_of("baseline", BASELINE_MS), *blocks_of("torch_compile", COMPILED_MS)]
+    turned = list(reversed(rows))
+    assert cells(turned, REPEATED)[0]["latency"] == cells(rows, REPEATED)[1]["latency"]
+
+
+def test_only_blocks_that_hold_both_are_compared() -> None:
+    compiled = blocks_of("torch_compile", COMPILED_MS)
+    compiled[1] = row(tactic="torch_compile", outcome="oom", reason="no memory", block=2)
+    alone = blocks_of("torch_compile", [1.0] * 4)[3:]  # a block without a baseline
+    line = cells([*blocks_of("baseline", BASELINE_MS), *compiled, *alone], REPEATED)[1]
+    change = paired_ratio([5.5, 19.0], [10.0, 40.0])
+    assert change is not None
+    assert line["runs"] == "4"
+    assert line["latency"] == f"5.5 (×{change.ratio:.2f}, {change.low:.2f} to {change.high:.2f})"
+    assert line["remarks"] == "oom: no memory (1 of 4)"
+
+
+def test_accuracy_is_compared_within_blocks_in_points() -> None:
+    base = [row(metrics={"accuracy/top1": top1}, block=n) for n, top1 in enumerate([0.9, 0.8, 0.7])]
+    own = [
+        row(tactic="x", metrics={"accuracy/top1": top1}, block=n)
+        for n, top1 in enumerate([0.89, 0.82, 0.69])
+    ]
+    assert cells([*base, *own], REPEATED)[1]["top1"] == "0.8200 (-1.0 pt)"
+
+
+def test_dollars_have_a_ratio_without_an_interval() -> None:
+    rows = [*blocks_of("baseline", BASELINE_MS), *blocks_of("torch_compile", COMPILED_MS)]
+    assert cells(rows, REPEATED)[1]["usd"] == "4 (×1.00)"
+
+
+def test_second_baselines_are_a_line_of_their_own_against_the_first() -> None:
+    rows = [
+        *blocks_of("baseline", BASELINE_MS),
+        *blocks_of("baseline", [10.5, 20.0, 40.0], replicate=2),
+        *blocks_of("torch_compile", COMPILED_MS),
+    ]
+    first, noise, compiled = cells(rows, REPEATED)
+    assert (first["tactic"], first["latency"]) == ("baseline", "20")
+    assert (noise["tactic"], noise["runs"]) == ("baseline (A/A)", "3")
+    change = paired_ratio([10.5, 20.0, 40.0], BASELINE_MS)
+    assert change is not None
+    assert noise["latency"] == f"20 (×{change.ratio:.2f}, {change.low:.2f} to {change.high:.2f})"
+    against_first = cells([*rows[:3], *rows[6:]], REPEATED)[1]["latency"]
+    assert compiled["latency"] == against_first
+
+
+def test_second_baseline_of_one_block_shows_the_noise_as_a_ratio() -> None:
+    rows = [*blocks_of("baseline", [10.0]), *blocks_of("baseline", [11.0], replicate=2)]
+    assert [line["tactic"] for line in cells(rows)] == ["baseline", "baseline (A/A)"]
+    assert cells(rows)[1]["latency"] == "11 (×1.10)"
+
+
+def test_remarks_say_of_how_many_runs_they_hold() -> None:
+    rows = [
+        row(doubts=["cpu_steal", "gpu_throttled"], block=1),
+        row(doubts=["cpu_steal"], block=2),
+        row(block=3),
+    ]
+    assert cells(rows, REPEATED)[0]["remarks"] == "cpu_steal (2 of 3), gpu_throttled (1 of 3)"
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -161,6 +258,30 @@ def test_row_of_a_record() -> None:
     assert found.doubts == []
 
 
+@pytest.mark.parametrize(
+    ("sweep", "block", "replicate"),
+    [
+        pytest.param({}, None, 1, id="single run"),
+        pytest.param({"sweep": {"block": None, "replicate": 1}}, None, 1, id="none set"),
+        pytest.param({"sweep": {"block": 3, "replicate": 2}}, 3, 2, id="second baseline"),
+    ],
+)
+def test_row_has_the_place_of_its_run(
+    sweep: dict[str, Any], block: int | None, replicate: int
+) -> None:
+    found = of("baseline", **sweep)
+    assert (found.block, found.replicate) == (block, replicate)
+
+
+def test_row_is_judged_by_the_limits_of_its_run() -> None:
+    disturbed = window(level("steal_pct", "cpu", 5.0), latencies_s=LATENCIES_S)
+    doubts = [
+        row_of(record(cpu_run(disturbed), title="a · b", configuration=configuration)).doubts
+        for configuration in ({}, {"interference": {"steal_pct": 6.0}})
+    ]
+    assert doubts == [["cpu_steal"], []]
+
+
 def test_row_of_a_failed_record() -> None:
     failed = Result("timeout", reason="it took longer than 1 s")
     found = row_of(record(failed, title="digits_vit · baseline"))
@@ -177,6 +298,7 @@ def test_row_of_a_failed_record() -> None:
         pytest.param({"dataset": {"path": "elsewhere"}}, False, id="other images"),
         pytest.param({"workload": {"batch_size": 8}}, False, id="another workload"),
         pytest.param({"device": "cuda"}, False, id="another device"),
+        pytest.param({"repetitions": 3}, True, id="more blocks"),
     ],
 )
 def test_runs_are_compared_where_only_the_tactic_differs(

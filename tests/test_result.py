@@ -28,7 +28,10 @@ words = st.text(max_size=8)
 indices = st.integers(0, 100_000)
 scalars = st.one_of(words, st.integers(-(2**70), 2**70), numbers, st.booleans())
 sources = st.sampled_from(["counter", "sampled", "model"])
-readings = st.lists(st.builds(Reading, words, words, numbers, sources, words), max_size=3)
+bounds = st.none() | numbers
+readings = st.lists(
+    st.builds(Reading, words, words, numbers, sources, words, bounds, bounds), max_size=3
+)
 plain = st.recursive(
     st.none() | scalars,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
@@ -78,6 +81,8 @@ results = st.builds(
     provenance=st.dictionaries(words, scalars, max_size=3),
     environment=st.dictionaries(words, plain, max_size=3),
     doubts=st.lists(words, max_size=2),
+    discarded_windows=indices,
+    duration_s=st.none() | numbers,
 )
 
 

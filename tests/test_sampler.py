@@ -69,6 +69,24 @@ def test_stop_ends_sampling(clock: Clock) -> None:
     assert [sample.t_s for sample in sampler.between(0.0, 9.0)] == [1.0, 2.0]
 
 
+class SensorFailed(Exception):
+    """What a broken sensor raises."""
+
+
+def test_failure_of_a_read_is_raised_by_stop(clock: Clock) -> None:
+    def read() -> dict[tuple[str, str], float]:
+        if clock.now_s > 2.5:
+            raise SensorFailed("no answer")
+        return {("power_w", "gpu:0"): 5.0}
+
+    sampler = Sampler(read, interval_s=1.0)
+    sampler.start()
+    clock.run_to(9.0)
+    with pytest.raises(SensorFailed, match="no answer"):
+        sampler.stop()
+    assert [sample.t_s for sample in sampler.between(0.0, 9.0)] == [1.0, 2.0]
+
+
 def test_series_holds_each_quantity_where_it_was_read_and_counts_from_the_origin(
     clock: Clock,
 ) -> None:

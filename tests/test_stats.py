@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_rel
 from statsmodels.stats.weightstats import DescrStatsW
 
-from greenexp.stats import CONFIDENCE, mean_interval, proportion_interval, ratio_interval
+from greenexp.stats import (
+    CONFIDENCE,
+    family_wise,
+    mean_interval,
+    paired_ratio,
+    proportion_interval,
+    ratio_interval,
+    relative_half_width,
+)
 
 samples = st.lists(st.floats(1e-6, 1e6), min_size=2, max_size=30)
 
@@ -127,6 +135,147 @@ def test_ratio_interval_covers_the_ratio() -> None:
 
 def test_ratio_interval_of_one_pair_is_absent() -> None:
     assert ratio_interval([1.0], [2.0]) is None
+
+
+def test_relative_half_width_is_that_of_the_ratio_interval() -> None:
+    joules, images = [30.0, 33.0, 29.0], [10.0, 11.0, 9.0]
+    low, high = ratio_interval(joules, images) or (math.nan, math.nan)
+    ratio = 92 / 30
+    assert relative_half_width(joules, images) == pytest.approx((high - ratio) / ratio, rel=1e-9)
+    assert relative_half_width(joules, images) == pytest.approx((ratio - low) / ratio, rel=1e-9)
+
+
+@given(samples, st.floats(1e-3, 1e3))
+def test_relative_half_width_has_no_unit(values: list[float], factor: float) -> None:
+    ones = [1.0] * len(values)
+    scaled = relative_half_width([factor * value for value in values], ones)
+    assert scaled == pytest.approx(relative_half_width(values, ones), rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("numerators", "denominators", "half_width"),
+    [
+        pytest.param([], [], None, id="none"),
+        pytest.param([3.0], [2.0], None, id="one"),
+        pytest.param([0.0, 0.0], [1.0, 1.0], None, id="nothing to be relative to"),
+        pytest.param([3.0, 3.0], [2.0, 2.0], 0.0, id="two alike"),
+        pytest.param([3.0, 6.0], [2.0, 4.0], 0.0, id="one rate over unequal windows"),
+    ],
+)
+def test_relative_half_width_edges(
+    numerators: list[float], denominators: list[float], half_width: float | None
+) -> None:
+    assert relative_half_width(numerators, denominators) == half_width
+
+
+pairs = st.lists(
+    st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)), min_size=2, max_size=30
+).map(lambda drawn: tuple(map(list, zip(*drawn, strict=True))))
+
+
+def has_spread(values: list[float], others: list[float]) -> bool:
+    """Whether rounding is far below what sets the pairs apart."""
+    return float(np.std(np.log(values) - np.log(others))) > 1e-6
+
+
+@given(pairs)
+def test_paired_ratio_agrees_with_scipy(both: tuple[list[float], list[float]]) -> None:
+    assume(has_spread(*both))
+    found = paired_ratio(*both)
+    test = ttest_rel(*map(np.log, both))
+    low, high = np.exp(test.confidence_interval(CONFIDENCE))
+    assert found is not None
+    assert found.p_value == pytest.approx(test.pvalue, rel=1e-6, abs=1e-12)
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6)
+
+
+@given(pairs)
+def test_paired_ratio_of_the_inverse_is_the_inverse(
+    both: tuple[list[float], list[float]],
+) -> None:
+    assume(has_spread(*both))
+    values, others = both
+    there, back = paired_ratio(values, others), paired_ratio(others, values)
+    assert there is not None
+    assert back is not None
+    assert back.ratio == pytest.approx(1 / there.ratio, rel=1e-9)
+    assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low), rel=1e-6)
+    assert back.p_value == pytest.approx(there.p_value, rel=1e-6, abs=1e-12)
+
+
+def test_paired_ratio_known_answer() -> None:
+    # Logarithms 0 and ln 4: mean ln 2, standard error ln 2, t(0.975, 1) = 12.706.
+    found = paired_ratio([1.0, 4.0], [1.0, 1.0])
+    assert found is not None
+    assert found.ratio == pytest.approx(2.0)
+    reach = 2.0**12.706204736174694
+    assert (found.low, found.high) == pytest.approx((2 / reach, 2 * reach), rel=1e-9)
+    assert found.p_value == pytest.approx(0.5)  # Student's t of 1 with 1 degree of freedom
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "expected"),
+    [
+        pytest.param([3.0, 7.0], [3.0, 7.0], (1.0, 1.0, 1.0, 1.0), id="alike"),
+        pytest.param([4.0, 4.0], [2.0, 2.0], (2.0, 2.0, 2.0, 0.0), id="twice, without spread"),
+    ],
+)
+def test_paired_ratio_without_spread(
+    values: list[float], others: list[float], expected: tuple[float, ...]
+) -> None:
+    found = paired_ratio(values, others)
+    assert found is not None
+    assert (found.ratio, found.low, found.high, found.p_value) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("values", [[], [2.0]], ids=["no pair", "one pair"])
+def test_paired_ratio_needs_two_pairs(values: list[float]) -> None:
+    assert paired_ratio(values, values) is None
+
+
+def test_paired_ratio_of_equals_is_found_different_in_a_twentieth() -> None:
+    """Six A/A blocks, 4 % noise in common and 1 % of each run's own."""
+    rng = np.random.default_rng(11)
+    rejected = 0
+    for _ in range(2000):
+        block = rng.normal(0.0, 0.04, size=6)
+        values, others = np.exp(block + rng.normal(0.0, 0.01, size=(2, 6)))
+        found = paired_ratio(values.tolist(), others.tolist())
+        assert found is not None
+        rejected += found.p_value < 1 - CONFIDENCE
+    assert 0.035 <= rejected / 2000 <= 0.065
+
+
+def holm(p_values: list[float], level: float) -> list[bool]:
+    """Holm 1979: from the least on, p of rank i is held against level / (m - i), to the first."""
+    rejected = [False] * len(p_values)
+    ranked = sorted(range(len(p_values)), key=p_values.__getitem__)
+    for rank, index in enumerate(ranked):
+        if p_values[index] > level / (len(p_values) - rank):
+            break
+        rejected[index] = True
+    return rejected
+
+
+@given(st.lists(st.floats(0, 1), unique=True, max_size=12), st.sampled_from([0.01, 0.05, 0.2]))
+def test_family_wise_is_holms_procedure(p_values: list[float], level: float) -> None:
+    for rank in range(1, len(p_values) + 1):
+        assume(not any(math.isclose(p, level / rank, rel_tol=1e-6) for p in p_values))
+    assert family_wise(p_values, level) == holm(p_values, level)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "rejected"),
+    [
+        pytest.param([], [], id="no family"),
+        pytest.param([0.04], [True], id="alone"),
+        pytest.param([0.04, 0.9], [False, False], id="not among two"),
+        pytest.param([0.01, 0.04, 0.03], [True, False, False], id="the least of three"),
+        pytest.param([0.04, 0.01, 0.02], [True, True, True], id="step by step down"),
+    ],
+)
+def test_family_wise_known_answers(p_values: list[float], rejected: list[bool]) -> None:
+    assert family_wise(p_values) == rejected
 
 
 def test_proportion_interval_without_trials() -> None:

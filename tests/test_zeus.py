@@ -11,19 +11,26 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from greenexp.meters.zeus import Zeus
-from greenexp.protocols import Reading
+from greenexp.protocols import Reading, Shortest
 
 Joules = dict[int, float] | None
+
+GPU_LATE_S, CPU_LATE_S = 0.1, 0.001  # refresh of NVML's counter, and of RAPL's
+GPU_ERROR, CPU_ERROR = 0.05, 0.1
 
 
 @dataclass
 class FakeMonitor:
-    """ZeusMonitor over joules by index; `counting` are the GPUs with an energy counter."""
+    """ZeusMonitor over joules by index; `counting` are the GPUs with an energy counter.
+
+    A window lasts `seconds`.
+    """
 
     gpu: dict[int, float] = field(default_factory=dict)
     cpu: Joules = None
     dram: Joules = None
     counting: tuple[int, ...] = ()
+    seconds: float = 2.0
     opened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
@@ -33,6 +40,10 @@ class FakeMonitor:
             supports_get_total_energy_consumption=lambda index: index in self.counting
         )
 
+    @property
+    def gpu_indices(self) -> list[int]:
+        return list(self.gpu)
+
     def begin_window(self, key: str, sync_execution: bool = True) -> None:
         assert key not in self.opened
         self.opened.append(key)
@@ -40,7 +51,9 @@ class FakeMonitor:
     def end_window(self, key: str, sync_execution: bool = True) -> SimpleNamespace:
         assert key in self.opened
         self.closed.append(key)
-        return SimpleNamespace(gpu_energy=self.gpu, cpu_energy=self.cpu, dram_energy=self.dram)
+        return SimpleNamespace(
+            time=self.seconds, gpu_energy=self.gpu, cpu_energy=self.cpu, dram_energy=self.dram
+        )
 
 
 @pytest.fixture
@@ -59,14 +72,18 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeMonitor]:
 
 
 def measured() -> list[Reading]:
-    with Zeus() as zeus:
+    with Zeus(GPU_ERROR, CPU_ERROR) as zeus:
         with zeus.window() as readings:
             assert list(readings) == []
         return list(readings)
 
 
-def energy(component: str, joules: float, source: str = "counter") -> Reading:
-    return Reading("energy_j", component, joules, source, "zeus")
+def energy(component: str, joules: float, source: str = "counter", seconds: float = 2.0) -> Reading:
+    """A reading with the bounds that `measured` gives it."""
+    gpu = component.startswith("gpu")
+    error, late_s = (GPU_ERROR, GPU_LATE_S) if gpu else (CPU_ERROR, CPU_LATE_S)
+    resolution = pytest.approx(joules / seconds * late_s)
+    return Reading("energy_j", component, joules, source, "zeus", error, resolution)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +113,16 @@ def energy(component: str, joules: float, source: str = "counter") -> Reading:
         ),
         pytest.param({"gpu": {0: -1.0}, "counting": (0,)}, [], id="a_counter_that_went_back"),
         pytest.param(
+            {"gpu": {0: -1.0, 1: 2.0}, "cpu": {0: -3.0}, "dram": {0: 0.5}, "counting": (0, 1)},
+            [energy("gpu:1", 2.0), energy("dram:0", 0.5)],
+            id="counters_that_were_reset_beside_others",
+        ),
+        pytest.param(
+            {"gpu": {0: 12.5}, "cpu": {0: 8.0}, "counting": (0,), "seconds": 10.0},
+            [energy("gpu:0", 12.5, seconds=10.0), energy("cpu:0", 8.0, seconds=10.0)],
+            id="a_longer_window_is_resolved_better",
+        ),
+        pytest.param(
             {"gpu": {0: 0.0, 1: 2.0}, "counting": (0, 1)},
             [energy("gpu:1", 2.0)],
             id="zero_beside_a_reading",
@@ -107,6 +134,46 @@ def test_window_holds_the_joules_that_were_measured(
 ) -> None:
     install(**joules)
     assert measured() == expected
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.01, 0.0])
+def test_window_shorter_than_a_refresh_is_all_lateness(
+    install: Callable[..., FakeMonitor], seconds: float
+) -> None:
+    install(gpu={0: 12.5}, counting=(0,), seconds=seconds)
+    (reading,) = measured()
+    assert reading.resolution == pytest.approx(reading.value)
+
+
+def test_errors_that_are_not_stated_are_none(install: Callable[..., FakeMonitor]) -> None:
+    install(gpu={0: 1.0}, cpu={0: 1.0}, counting=(0,))
+    with Zeus() as zeus, zeus.window() as readings:
+        pass
+    assert [reading.relative_error for reading in readings] == [None, None]
+
+
+@pytest.mark.parametrize("field", ["gpu_relative_error", "cpu_relative_error"])
+@pytest.mark.parametrize("value", [-0.1, float("nan")])
+def test_errors_are_checked(
+    field: str, value: float, refusal: Callable[[Callable[[], object]], str]
+) -> None:
+    assert f"meters.zeus.{field}" in refusal(lambda: Zeus(**{field: value}))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "shortest"),
+    [
+        pytest.param({0: 1.0}, "cuda", Shortest(seconds=5.0, batches=32), id="run_on_a_gpu"),
+        pytest.param({0: 1.0}, "cpu", Shortest(), id="run_beside_a_gpu"),
+        pytest.param({}, "cuda", Shortest(), id="gpu_that_zeus_does_not_see"),
+    ],
+)
+def test_shortest_window_is_the_gpu_counters(
+    install: Callable[..., FakeMonitor], gpus: dict[int, float], device: str, shortest: Shortest
+) -> None:
+    install(gpu=gpus)
+    with Zeus() as zeus:
+        assert zeus.shortest_window(device) == shortest
 
 
 def test_windows_may_stand_inside_one_another(install: Callable[..., FakeMonitor]) -> None:
@@ -123,7 +190,7 @@ def test_windows_may_stand_inside_one_another(install: Callable[..., FakeMonitor
 
 def test_window_is_closed_where_the_body_raises(install: Callable[..., FakeMonitor]) -> None:
     fake = install(cpu={0: 1.0})
-    with Zeus() as zeus:
+    with Zeus(GPU_ERROR, CPU_ERROR) as zeus:
         with pytest.raises(KeyError), zeus.window():
             raise KeyError
         assert fake.closed == fake.opened != []

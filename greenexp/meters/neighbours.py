@@ -84,7 +84,6 @@ class _Clocks:
         usages = [
             resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         ]
-        frequency = psutil.cpu_freq()
         return cls(
             t_s=time.perf_counter(),
             machine=cpu_time(),
@@ -92,7 +91,7 @@ class _Clocks:
             own_s=sum(usage.ru_utime + usage.ru_stime for usage in usages),
             switches=usages[0].ru_nivcsw,
             throttle_events=_throttle_events(cpus),
-            clock_mhz=frequency.current if frequency and frequency.current > 0 else None,
+            clock_mhz=_clock_mhz(),
         )
 
     def since(self, before: _Clocks) -> dict[tuple[str, str], float]:
@@ -122,3 +121,12 @@ def _throttle_events(cpus: Path) -> int | None:
     """Returns how often all cores have been throttled since boot; None where it isn't counted."""
     counts = [int(file.read_text(encoding="utf-8")) for file in cpus.glob(THROTTLE_COUNTS)]
     return sum(counts) if counts else None
+
+
+def _clock_mhz() -> float | None:
+    """Returns the mean clock of the logical CPUs; None where the system doesn't tell."""
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, RuntimeError):  # psutil finds no file or no system call that tells
+        return None
+    return frequency.current if frequency and frequency.current > 0 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,8 +36,8 @@ class Nvml:
 
     Over a window: mean utilization, joules integrated from power (source `sampled`), highest
     temperature, most memory in use on the device, mean clock of the multiprocessors, the share of
-    the time in which heat or a power brake slowed the GPU down, and the most processes besides one
-    that computed on it.
+    the time in which heat or a power brake slowed the GPU down, and the most processes besides
+    this one that computed on it.
 
     Args:
         interval_s: seconds between samples. NVML refreshes power about every 0.1 s.
@@ -120,7 +121,9 @@ class Nvml:
             ),
             "clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
             "throttled": lambda handle: _slowed_down(pynvml, handle),
-            "processes": lambda handle: len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle)),
+            "other_gpu_processes": lambda handle: max(
+                0, len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) - _computes_on_gpu()
+            ),
         }
         values: dict[tuple[str, str], float] = {}
         for index, handle in enumerate(self._handles):
@@ -154,6 +157,15 @@ def _visible_handles(pynvml: Any) -> list[Any]:
     return handles
 
 
+def _computes_on_gpu() -> bool:
+    """Tells whether this process is one of those that compute on a GPU.
+
+    By torch's word: in a container NVML gives other process ids than the system.
+    """
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
+
+
 def _slowed_down(pynvml: Any, handle: Any) -> bool:
     reasons = pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
     return any(reasons & getattr(pynvml, name) for name in SLOWDOWNS)
@@ -183,8 +195,6 @@ def _summary(samples: Sequence[Sample], relative_error: float | None) -> list[Re
                 add(quantity, mean)
             case "throttled":
                 add("gpu_throttled_pct", mean * PERCENT)
-            case "processes":  # this run's own process is one of them once it has used the GPU
-                add("other_gpu_processes", max(0.0, most - 1))
             case _:
                 add(quantity, most)
     return readings

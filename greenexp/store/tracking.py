@@ -8,6 +8,7 @@ import itertools
 import json
 import logging
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -161,6 +162,7 @@ def connect(settings: Tracking) -> Tracker:
     folder.mkdir(parents=True, exist_ok=True)
     # Several processes that open a new SQLite store at once break its migration.
     with FileLock(folder / ".greenexp.lock"):
+        _make_whole(database_file(settings.uri))
         client = MlflowClient(tracking_uri=settings.uri)
         location = (folder.resolve() / "artifacts").as_uri()
         return Tracker(client, _experiment(client, settings.experiment, location))
@@ -181,7 +183,12 @@ def local_folder(uri: str) -> Path | None:
     """Returns the folder of a SQLite store, None for a server or another database."""
     if not uri.startswith("sqlite:///"):
         return None
-    return Path(urlparse(uri).path.removeprefix("/") or ".").parent
+    return database_file(uri).parent
+
+
+def database_file(uri: str) -> Path:
+    """Returns the file of a SQLite store."""
+    return Path(urlparse(uri).path.removeprefix("/"))
 
 
 def tags(record: Record) -> dict[str, str]:
@@ -214,7 +221,7 @@ def tags(record: Record) -> dict[str, str]:
 def exists(settings: Tracking) -> bool:
     """Tells whether the store is there already; a server is taken to be."""
     folder = local_folder(settings.uri)
-    return folder is None or Path(urlparse(settings.uri).path.removeprefix("/")).is_file()
+    return folder is None or database_file(settings.uri).is_file()
 
 
 def parameters_of(record: Record) -> dict[str, str]:
@@ -265,6 +272,20 @@ def artifacts(record: Record) -> dict[str, str]:
     if record.result.traceback is not None:
         files["traceback.txt"] = record.result.traceback
     return files
+
+
+def _make_whole(database: Path) -> None:
+    """Makes a SQLite store where none is: MLflow can't open one whose making was killed."""
+    from mlflow import MlflowClient
+
+    if database.exists():
+        return
+    partial = database.with_name(f".{database.name}.partial") / database.name
+    shutil.rmtree(partial.parent, ignore_errors=True)
+    partial.parent.mkdir()
+    MlflowClient(tracking_uri=f"sqlite:///{partial}")
+    partial.replace(database)
+    shutil.rmtree(partial.parent, ignore_errors=True)
 
 
 def _experiment(client: MlflowClient, name: str, location: str | None) -> str:

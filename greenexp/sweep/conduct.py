@@ -208,7 +208,7 @@ def _plan(
     found = {
         cell.id: tracker.finished(cell.id, machine) if tracker is not None else [] for cell in cells
     }
-    by_key = {finished.key: finished for earlier in found.values() for finished in earlier}
+    by_key = {one.key: one for earlier in found.values() for one in reversed(earlier)}  # latest
     finished = {run.key: by_key[run.key] for run in runs if run.key in by_key}
     if rules.rerun:
         finished = {}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from greenexp import isolation
-from greenexp.config import Hardware, Isolation, Workload, build, typed
+from greenexp.config import Hardware, Interference, Isolation, Workload, build, typed
 from greenexp.datasets.labels import check_spaces, match
-from greenexp.errors import BadInput, check_choice
+from greenexp.errors import BadInput, check_choice, check_range
 from greenexp.measure import probe_device
 from greenexp.protocols import Dataset, LabelSpace, ModelSource
 
@@ -35,7 +35,9 @@ class Preflight:
         """
         typed(configuration, "hardware", Hardware)
         typed(configuration, "workload", Workload)
+        typed(configuration, "interference", Interference)
         typed(configuration, "isolation", Isolation)
+        check_range("repetitions", configuration["repetitions"], at_least=1)
         check_choice("device", configuration["device"], ("auto", "cpu", "cuda"))
         for name, choice in configuration["meters"].items():
             build(choice, f"meters.{name}")
