@@ -22,8 +22,10 @@ def measure(configuration: Mapping[str, Any], path: str) -> None:
     """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
     quiet_libraries()
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # number GPUs as NVML does
-    # Beside the result, in the parent's folder, so that a killed run leaves no cache behind.
-    with tempfile.TemporaryDirectory(prefix="greenexp-", dir=Path(path).parent) as cache:
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # In the folder that the caller clears away, so that a killed run leaves no cache behind.
+    with tempfile.TemporaryDirectory(prefix="greenexp-", dir=folder) as cache:
         # torch.compile's cost must be paid in full by each run, so its caches start empty.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         os.environ["TRITON_CACHE_DIR"] = str(Path(cache) / "triton")
