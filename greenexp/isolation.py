@@ -12,12 +12,14 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 PRELOAD = ["greenexp.preload"]
@@ -53,7 +55,8 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
     context = multiprocessing.get_context("forkserver")
     killed_for_memory = _killed_for_memory()
     process = context.Process(target=_child, args=(function, arguments), daemon=True)
-    process.start()
+    with _main_hidden():
+        process.start()
     try:
         process.join(timeout_s)
         if process.is_alive():
@@ -68,6 +71,17 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
     if code > 0:
         return Ended("crashed", f"its process ended with exit code {code}")
     return Ended("returned")
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Hides the caller's main script, which the child would run anew and has no use for."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _kill_group(process: BaseProcess) -> None:

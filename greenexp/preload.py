@@ -1,6 +1,11 @@
 """What the fork server imports once, so that no run has to. No accelerator may be touched here."""
 
+import contextlib
+import importlib
 import logging
+import pkgutil
+
+from greenexp.config import ROOMS
 
 for chatty in ("torchao", "torch.utils._pytree"):  # they speak of GPU kernels and deprecations
     logging.getLogger(chatty).setLevel(logging.ERROR)
@@ -16,3 +21,8 @@ from transformers import (  # noqa: E402 - as above
 )
 
 import greenexp.measure  # noqa: E402, F401 - as above
+
+for room in ROOMS.values():
+    for found in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}."):
+        with contextlib.suppress(ImportError):  # said where the choice is made, if it is
+            importlib.import_module(found.name)
