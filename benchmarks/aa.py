@@ -1,84 +1,86 @@
 """How often does greenexp see a difference where there is none?
 
-    python benchmarks/aa.py [--families 40] [--blocks 4]
+    python benchmarks/aa.py [--families 50] [--tactics 4] [--blocks 8]
 
-A/A: each family compares every embedded model's baseline with itself. Each comparison is made as a
-sweep makes it: in every block both runs, each in a fresh process, in the block's seeded random
-order; then the paired t test on the logarithms of energy per image over the blocks, and Holm's
-procedure over the family at 5 %. A pair with a disturbed run is left out and counted. The last line
-is a JSON object: `comparisons`, and `false_wins`, the fraction of families with any difference.
+A/A, built like a study of one model: in every block its baseline and several "tactics" that are the
+baseline in disguise, each run in a fresh process, in the block's seeded random order. Each of them
+is compared with the baseline: the paired permutation test on the logarithms of energy per image
+over the blocks, and Holm's procedure over the tactics at 5 %. With 8 blocks a family of 4 can show
+a difference (p is at least 2 / 2**8, and 0.05 / 4 is asked); with fewer it could not, and the
+benchmark would prove nothing, so it refuses. A disturbed run is left out with its pairs and
+counted. The last line is a JSON object: `comparisons`, and `false_wins`, the fraction of families
+with any difference.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections import defaultdict
+from pathlib import Path
 
-from cells import MODELS, configuration, disturbed_by, last_line, say
+from cells import configuration, disturbed_by, last_line, say
 
 from greenexp import isolation, metrics
 from greenexp.config import Hardware
 from greenexp.runner import isolated
-from greenexp.stats import family_wise, paired_ratio
-from greenexp.sweep.plan import Cell, Planned, blocks
+from greenexp.stats import CONFIDENCE, PairedRatio, family_wise, paired_ratio
+from greenexp.sweep.plan import Cell, blocks
 
 FIGURE = "energy/per_image_j"
+MODELS = ("digits_convnext", "digits_resnet", "digits_vit")  # the quicker ones, in turn
 SHORT = (  # as many runs as this needs would take hours otherwise
-    "workload.batch_size=32",
-    "workload.idle_seconds=0.1",
+    "workload.batch_size=8",
+    "workload.pool_images=16",
+    "workload.idle_seconds=0.05",
     "workload.warmup_min_seconds=0.05",
-    "workload.min_seconds=0.1",
+    "workload.steady_batches=3",
+    "workload.min_seconds=0.05",
     "workload.min_windows=3",
     "workload.max_windows=3",
 )
-Pair = dict[int, float]
-"""Replicate to energy per image."""
+BASELINE = "baseline"
 
 
 def main() -> None:
     """Prints a line a family and the JSON object last."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--families", type=int, default=40)
-    parser.add_argument("--blocks", type=int, default=4)
+    parser.add_argument("--families", type=int, default=50)
+    parser.add_argument("--tactics", type=int, default=4, help="comparisons in a family")
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--raw", type=Path, help="file for every run's figure, as JSON lines")
     given = parser.parse_args()
-    configurations = {model: configuration(f"model={model}", *SHORT) for model in MODELS}
-    hardware = Hardware(any_device=True)
+    if 2 / 2**given.blocks > (1 - CONFIDENCE) / given.tactics:
+        parser.error("no difference could be shown; give more --blocks or fewer --tactics")
     isolation.prepare()
-    false_wins, comparisons, left_out, ratios = 0, 0, 0, []
+    false_wins, left_out = 0, 0
+    ratios: list[PairedRatio] = []
     for family in range(given.families):
         began_s = time.monotonic()
-        measured: dict[str, dict[int, Pair]] = {model: defaultdict(dict) for model in MODELS}
-        for run in plan(given.blocks, seed=family):
-            model = run.cell.id
-            result = isolated(configurations[model])
-            if disturbed_by(result, configurations[model]):
-                left_out += 1
-                continue
-            figures = metrics.evaluate(result, hardware)
-            measured[model][run.block][run.replicate] = figures[FIGURE]
-        compared = []
-        for by_block in measured.values():
-            pairs = [pair for pair in by_block.values() if len(pair) == 2]
-            compared.append(paired_ratio([pair[2] for pair in pairs], [pair[1] for pair in pairs]))
-        found = [ratio for ratio in compared if ratio is not None]
-        comparisons += len(found)
-        ratios += [ratio.ratio for ratio in found]
-        won = any(family_wise([ratio.p_value for ratio in found]))
+        model = MODELS[family % len(MODELS)]
+        by_block, dropped = measure(model, family, given.tactics, given.blocks, given.raw)
+        left_out += dropped
+        found = compare(by_block, given.tactics)
+        ratios += found
+        won = any(family_wise([ratio.p_value for ratio in found])) if found else False
         false_wins += won
         say(
-            f"family {family + 1}: {len(found)} comparisons, ratios "
-            f"{', '.join(f'{ratio.ratio:.3f}' for ratio in found)}"
+            f"family {family + 1}, {model}: ratios "
+            f"{', '.join(f'{ratio.ratio:.3f} (p {ratio.p_value:.3f})' for ratio in found)}"
             f"{', A DIFFERENCE' if won else ''}, {time.monotonic() - began_s:.0f} s"
         )
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    low, middle, high = statistics.quantiles([ratio.ratio for ratio in ratios], n=4)
     last_line(
         {
-            "comparisons": comparisons,
+            "comparisons": len(ratios),
             "false_wins": false_wins / given.families,
             "families": given.families,
             "disturbed_runs_left_out": left_out,
+            "single_p_below_5_pct": statistics.mean(
+                ratio.p_value <= 1 - CONFIDENCE for ratio in ratios
+            ),
             "ratio_median": middle,
             "ratio_quartile_low": low,
             "ratio_quartile_high": high,
@@ -86,16 +88,45 @@ def main() -> None:
     )
 
 
-def plan(repetitions: int, seed: int) -> list[Planned]:
-    """Returns the runs of a family: each model's baseline twice in each block, in random order.
+def measure(
+    model: str, family: int, tactics: int, repetitions: int, raw: Path | None
+) -> tuple[dict[int, dict[str, float]], int]:
+    """Returns the energy per image by block and disguise, and how many runs were disturbed."""
+    cell = configuration(f"model={model}", *SHORT)
+    names = [BASELINE, *(f"disguise {number}" for number in range(1, tactics + 1))]
+    cells = [Cell((), name, name, peers=model, is_baseline=False) for name in names]
+    by_block: dict[int, dict[str, float]] = defaultdict(dict)
+    dropped = 0
+    for run in blocks(cells, repetitions, seed=family):
+        result = isolated(cell)
+        causes = disturbed_by(result, cell)
+        figure = metrics.evaluate(result, Hardware(any_device=True))[FIGURE]
+        if raw is not None:
+            with raw.open("a", encoding="utf-8") as file:
+                line = [family, model, run.block, run.cell.id, figure, causes]
+                file.write(json.dumps(line) + "\n")
+        if causes:
+            dropped += 1
+        else:
+            by_block[run.block][run.cell.id] = figure
+    return by_block, dropped
 
-    A cell beside each baseline makes the plan hold the A/A pair; it is not run.
-    """
-    cells = []
-    for model in MODELS:
-        cells.append(Cell((), model, model, peers=model, is_baseline=True))
-        cells.append(Cell((), model, "", peers=model, is_baseline=False))
-    return [run for run in blocks(cells, repetitions, seed) if run.cell.is_baseline]
+
+def compare(by_block: dict[int, dict[str, float]], tactics: int) -> list[PairedRatio]:
+    """Returns each disguise's ratio to the baseline over the blocks that have both."""
+    found = []
+    for number in range(1, tactics + 1):
+        name = f"disguise {number}"
+        both = [
+            (figures[name], figures[BASELINE])
+            for figures in by_block.values()
+            if name in figures and BASELINE in figures
+        ]
+        if len(both) > 1:
+            ratio = paired_ratio(*zip(*both, strict=True))
+            if ratio is not None:
+                found.append(ratio)
+    return found
 
 
 if __name__ == "__main__":

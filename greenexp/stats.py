@@ -62,7 +62,7 @@ class PairedRatio:
         ratio: geometric mean of the ratios of the pairs.
         low: lower end of its 95 % interval.
         high: upper end.
-        p_value: of the paired t test that the ratio is 1.
+        p_value: of the sign-flip test that the ratio is 1.
     """
 
     ratio: float
@@ -74,7 +74,12 @@ class PairedRatio:
 def paired_ratio(values: Sequence[float], others: Sequence[float]) -> PairedRatio | None:
     """Returns the ratio of positive values to others, pair by pair; None for fewer than two pairs.
 
-    Student's t on the logarithms, so that a ratio and its inverse are treated alike.
+    All on the logarithms, so that a ratio and its inverse are treated alike. The interval is
+    Student's t. The p value is of the paired permutation test: which of a pair came first was drawn
+    by lot, so where nothing differs each sign is as likely as the other, whatever the
+    distribution. All signs are tried up to 13 pairs, 9,999 draws beyond. With n pairs it is at
+    least 2 / 2**n: fewer than 6 pairs can show no difference at 5 %, fewer than 8 none among five
+    at 5 % family-wise.
     """
     from scipy import stats
 
@@ -82,14 +87,11 @@ def paired_ratio(values: Sequence[float], others: Sequence[float]) -> PairedRati
         return None
     logs = np.log(np.asarray(values)) - np.log(np.asarray(others))
     mean = float(logs.mean())
-    error = float(stats.sem(logs))
-    if error == 0.0:
-        return PairedRatio(
-            math.exp(mean), math.exp(mean), math.exp(mean), 1.0 if mean == 0.0 else 0.0
-        )
-    low, high = stats.t.interval(CONFIDENCE, df=len(logs) - 1, loc=mean, scale=error)
-    p_value = float(stats.ttest_1samp(logs, 0.0).pvalue)
-    return PairedRatio(math.exp(mean), math.exp(low), math.exp(high), p_value)
+    low, high = mean_interval(logs.tolist()) or (mean, mean)
+    test = stats.permutation_test(
+        (logs,), np.mean, permutation_type="samples", vectorized=True, rng=np.random.default_rng(0)
+    )
+    return PairedRatio(math.exp(mean), math.exp(low), math.exp(high), float(test.pvalue))
 
 
 def family_wise(p_values: Sequence[float], level: float = 1 - CONFIDENCE) -> list[bool]:

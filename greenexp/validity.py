@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from greenexp import cost as money
@@ -37,7 +38,10 @@ def validity(result: Result, hardware: Hardware, limits: Interference) -> list[s
 
 
 def disturbances(stretches: Sequence[Phase | Window], limits: Interference) -> list[str]:
-    """Returns what disturbed some stretches, judged by means over their time together."""
+    """Returns what disturbed some stretches, judged by means over their time together.
+
+    A mean must exceed its limit by more than the clocks behind it can be wrong.
+    """
     found = []
     for doubt, quantity, limit in (
         ("cpu_steal", "steal_pct", limits.steal_pct),
@@ -49,7 +53,7 @@ def disturbances(stretches: Sequence[Phase | Window], limits: Interference) -> l
         ),
     ):
         mean = mean_level(stretches, quantity)
-        if mean is not None and _above(mean, limit):
+        if mean is not None and _above(mean - _resolution(stretches, quantity), limit):
             found.append(doubt)
     for doubt, quantity in (
         ("cpu_throttled", "cpu_throttle_events"),
@@ -71,6 +75,18 @@ def mean_level(stretches: Sequence[Phase | Window], quantity: str) -> float | No
     ]
     total_s = sum(seconds for _, seconds in held)
     return sum(value * seconds for value, seconds in held) / total_s if total_s > 0 else None
+
+
+def _resolution(stretches: Sequence[Phase | Window], quantity: str) -> float:
+    """Returns the error of `mean_level` that the ends of the stretches cause, each anew."""
+    errors = [
+        ((reading.resolution or 0.0) * stretch.duration_s, stretch.duration_s)
+        for stretch in stretches
+        for reading in stretch.readings
+        if reading.quantity == quantity
+    ]
+    total_s = sum(seconds for _, seconds in errors)
+    return math.hypot(*(error for error, _ in errors)) / total_s if total_s > 0 else 0.0
 
 
 def _busy_at_start(result: Result, limits: Interference) -> list[str]:

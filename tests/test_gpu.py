@@ -48,6 +48,17 @@ def test_counter_and_integrated_power_agree() -> None:
         assert joules["sampled"] == pytest.approx(joules["counter"], rel=0.2)
 
 
+def test_windows_are_as_long_as_nvml_needs() -> None:
+    """`workload=quick` asks for half a second, of which the GPU's sensor tells nothing."""
+    result, figures = result_of("workload.batch_size=64")
+    for window in result.windows:
+        assert window.duration_s >= 5.0
+        assert len(window.latencies_s) >= 32
+    assert figures["energy/per_image_j_combined_low"] < figures["energy/per_image_j"]
+    quantities = {r.quantity for window in result.windows for r in window.readings}
+    assert {"clock_mhz", "gpu_throttled_pct", "other_gpu_processes"} <= quantities
+
+
 def test_cpu_run_beside_a_gpu_counts_no_gpu() -> None:
     register()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):

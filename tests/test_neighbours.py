@@ -67,7 +67,12 @@ class System:
         monkeypatch.setattr(f"{room}.time", SimpleNamespace(perf_counter=lambda: self.now_s))
         monkeypatch.setattr(f"{room}.cpu_time", self.cpu_time)
         monkeypatch.setattr(
-            f"{room}.psutil", SimpleNamespace(cpu_times=self.cpu_times, cpu_freq=self.cpu_freq)
+            f"{room}.psutil",
+            SimpleNamespace(
+                cpu_times=self.cpu_times,
+                cpu_freq=self.cpu_freq,
+                cpu_count=lambda logical: THREADS,
+            ),
         )
         monkeypatch.setattr(
             f"{room}.resource",
@@ -292,3 +297,14 @@ def test_shares_are_those_of_the_time_that_passed(
     assert found["other_processes_pct"] == pytest.approx(100 * others, abs=1e-6)
     assert found["steal_pct"] == pytest.approx(100 * steal / THREADS, abs=1e-6)
     assert found["involuntary_switches_per_s"] == pytest.approx(switches / seconds, rel=1e-6)
+
+
+def test_shares_of_a_short_window_are_coarse(
+    system: System, cpus: Callable[..., Neighbours], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick of 10 ms is 10 % of 0.1 s, and each of the four CPUs has a clock of its own."""
+    monkeypatch.setattr("greenexp.meters.neighbours.TICK_S", 0.01)
+    with cpus(0).window() as readings:
+        system.go_on(0.1)
+    coarse = {r.quantity: r.resolution for r in readings if r.resolution is not None}
+    assert coarse == pytest.approx({"steal_pct": 10.0, "other_processes_pct": 40.0})

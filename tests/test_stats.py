@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -185,8 +186,26 @@ def test_paired_ratio_agrees_with_scipy(both: tuple[list[float], list[float]]) -
     test = ttest_rel(*map(np.log, both))
     low, high = np.exp(test.confidence_interval(CONFIDENCE))
     assert found is not None
-    assert found.p_value == pytest.approx(test.pvalue, rel=1e-6, abs=1e-12)
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6)
+
+
+def flips(values: list[float], others: list[float]) -> float:
+    """The share of all ways to swap within pairs that set the sum at least as far from 0."""
+    logs = np.log(values) - np.log(others)
+    signs = np.array(list(itertools.product((1, -1), repeat=len(logs))))
+    reached = np.abs(signs @ logs)
+    return float(np.mean(reached >= abs(logs.sum()) * (1 - 1e-12)))
+
+
+@pytest.mark.parametrize("count", [2, 3, 6, 9])
+def test_paired_ratio_tries_every_sign(count: int) -> None:
+    rng = np.random.default_rng(count)
+    for shift in (0.0, 0.5, 3.0):
+        values, others = np.exp(rng.normal(0.0, 1.0, (2, count))).tolist()
+        moved = [value * math.exp(shift) for value in values]
+        found = paired_ratio(moved, others)
+        assert found is not None
+        assert found.p_value == pytest.approx(flips(moved, others), rel=1e-9)
 
 
 @given(pairs)
@@ -200,7 +219,7 @@ def test_paired_ratio_of_the_inverse_is_the_inverse(
     assert back is not None
     assert back.ratio == pytest.approx(1 / there.ratio, rel=1e-9)
     assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low), rel=1e-6)
-    assert back.p_value == pytest.approx(there.p_value, rel=1e-6, abs=1e-12)
+    assert back.p_value == pytest.approx(there.p_value, abs=0.03)  # 9,999 draws beyond 13 pairs
 
 
 def test_paired_ratio_known_answer() -> None:
@@ -210,14 +229,14 @@ def test_paired_ratio_known_answer() -> None:
     assert found.ratio == pytest.approx(2.0)
     reach = 2.0**12.706204736174694
     assert (found.low, found.high) == pytest.approx((2 / reach, 2 * reach), rel=1e-9)
-    assert found.p_value == pytest.approx(0.5)  # Student's t of 1 with 1 degree of freedom
+    assert found.p_value == 1.0  # of the four ways to swap, all set the sum as far from 0
 
 
 @pytest.mark.parametrize(
     ("values", "others", "expected"),
     [
         pytest.param([3.0, 7.0], [3.0, 7.0], (1.0, 1.0, 1.0, 1.0), id="alike"),
-        pytest.param([4.0, 4.0], [2.0, 2.0], (2.0, 2.0, 2.0, 0.0), id="twice, without spread"),
+        pytest.param([4.0, 4.0], [2.0, 2.0], (2.0, 2.0, 2.0, 0.5), id="twice, without spread"),
     ],
 )
 def test_paired_ratio_without_spread(
@@ -233,17 +252,20 @@ def test_paired_ratio_needs_two_pairs(values: list[float]) -> None:
     assert paired_ratio(values, values) is None
 
 
-def test_paired_ratio_of_equals_is_found_different_in_a_twentieth() -> None:
-    """Six A/A blocks, 4 % noise in common and 1 % of each run's own."""
+@pytest.mark.parametrize("kind", ["normal", "two speeds"])
+def test_paired_ratio_of_equals_is_seldom_found_different(kind: str) -> None:
+    """Eight A/A blocks. Noise as a normal law has it, and as a machine of two speeds."""
     rng = np.random.default_rng(11)
     rejected = 0
-    for _ in range(2000):
-        block = rng.normal(0.0, 0.04, size=6)
-        values, others = np.exp(block + rng.normal(0.0, 0.01, size=(2, 6)))
+    for _ in range(1000):
+        if kind == "normal":
+            values, others = np.exp(rng.normal(0.0, 0.01, size=(2, 8)))
+        else:
+            values, others = np.exp(0.2 * (rng.random((2, 8)) < 0.03) + rng.normal(0, 1e-3, (2, 8)))
         found = paired_ratio(values.tolist(), others.tolist())
         assert found is not None
         rejected += found.p_value < 1 - CONFIDENCE
-    assert 0.035 <= rejected / 2000 <= 0.065
+    assert 0.02 <= rejected / 1000 <= 0.065
 
 
 def holm(p_values: list[float], level: float) -> list[bool]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenexp.config import Hardware, Interference
+from greenexp.protocols import Reading
 from greenexp.result import OUTCOMES, Phase, Result, Window
 from greenexp.validity import disturbances, mean_level, validity
 
@@ -293,3 +294,18 @@ def test_stricter_limits_find_no_less(
     loose = Interference(steal_pct=max(limit, tighter), other_processes_pct=max(limit, tighter))
     strict = Interference(steal_pct=min(limit, tighter), other_processes_pct=min(limit, tighter))
     assert set(disturbances(stretches, loose)) <= set(disturbances(stretches, strict))
+
+
+@pytest.mark.parametrize(
+    ("windows", "doubts"),
+    [
+        pytest.param(1, [], id="one short window: the clock may be wrong by 20"),
+        pytest.param(9, ["other_processes"], id="nine of them: by a third of that"),
+    ],
+)
+def test_a_mean_must_exceed_its_limit_by_more_than_the_clocks_err(
+    windows: int, doubts: list[str]
+) -> None:
+    coarse = Reading("other_processes_pct", "cpu", 20.0, "sampled", "m", resolution=20.0)
+    limits = Interference(other_processes_pct=10.0)
+    assert disturbances([window(coarse) for _ in range(windows)], limits) == doubts

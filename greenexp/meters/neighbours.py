@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,8 @@ from greenexp.protocols import Reading, Series, Shortest
 
 THROTTLE_COUNTS = "cpu*/thermal_throttle/core_throttle_count"  # Linux on Intel processors
 
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")  # the system counts each CPU's time in such steps
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -27,7 +30,8 @@ class Neighbours:
     `other_processes_pct`, what processes other than this one used, 100 standing for one logical
     CPU; `involuntary_switches_per_s` of this process's threads; `cpu_throttle_events`, counted by
     the processor; `clock_mhz`, the mean clock of the CPUs at the window's end. What the system
-    doesn't tell is left out.
+    doesn't tell is left out. The system counts CPU time in ticks, so the shares of a short window
+    are coarse: their `resolution` says how coarse.
 
     Attributes:
         cpus: where Linux keeps its CPUs.
@@ -59,10 +63,21 @@ class Neighbours:
             yield readings
         finally:
             after = _Clocks.read(Path(self.cpus))
+        ticks = self._ticks_pct(after.t_s - before.t_s)
         readings += [
-            Reading(quantity, component, value, "sampled", "neighbours")
+            Reading(
+                quantity, component, value, "sampled", "neighbours", resolution=ticks.get(quantity)
+            )
             for (quantity, component), value in after.since(before).items()
         ]
+
+    def _ticks_pct(self, elapsed_s: float) -> dict[str, float]:
+        """Returns what one tick of each CPU's clock makes of the shares, by quantity."""
+        if elapsed_s <= 0:
+            return {}
+        tick_pct = TICK_S / elapsed_s * PERCENT
+        cpus = psutil.cpu_count(logical=True) or 1
+        return {"steal_pct": tick_pct, "other_processes_pct": tick_pct * cpus}
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns nothing: the clocks are read at the ends of windows only."""
