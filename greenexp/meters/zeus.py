@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zeus.monitor import ZeusMonitor
 
 GPU_REFRESH_S = 0.1  # NVML's counter moves about ten times a second
-CPU_REFRESH_S = 1e-3  # RAPL's about a thousand times (Intel SDM vol. 3B, 16.10)
+CPU_REFRESH_S = 1e-3  # RAPL's about a thousand times
 SHORTEST_ON_GPU = Shortest(seconds=5.0, batches=32)  # as for the sensor behind it, see nvml.py
 
 
