@@ -18,8 +18,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-sweep: install ## run the study: every embedded model x every tactic
-	$(BIN)/python -m greenexp -m model=all tactic=all
+STUDY := baseline,dynamic_quantization,torch_compile,local_pruning,global_pruning
+
+sweep: install ## run the study: every embedded model x its tactics
+	$(BIN)/python -m greenexp -m model=all tactic=$(STUDY)
 
 test: lint ## lint, types and the tests that take seconds
 	$(BIN)/python -m pytest

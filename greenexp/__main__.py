@@ -67,17 +67,17 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 def _measure(cfg: DictConfig) -> str:
     from greenexp import console
-    from greenexp.config import Hardware, Sweep, Tracking, settings, typed
+    from greenexp.config import Hardware, Sweep, Tracking, settings, steps_given, typed
     from greenexp.cost import stale_quote
     from greenexp.report.table import row
     from greenexp.runner import Naming, conduct
     from greenexp.store import journal, tracking
-    from greenexp.sweep.plan import title
+    from greenexp.sweep.plan import choices_of, title
     from greenexp.sweep.preflight import Preflight
 
     context = HydraConfig.get()
     configuration = settings(cfg)
-    choices = {group: str(context.runtime.choices[group]) for group in GROUPS}
+    choices = choices_of(context.runtime.choices, GROUPS, steps_given(cfg))
     alone = context.mode is RunMode.RUN
     checked = not alone and context.sweeper._target_ == SWEEPER
     model_title = None if checked else Preflight().check(configuration)

@@ -15,11 +15,15 @@ import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
 
+from hydra import compose
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
@@ -290,7 +294,7 @@ def build(choice: Mapping[str, Any], key: str) -> Any:
     Raises:
         BadInput: for a class outside greenexp, a field it lacks, a wrong type or range.
     """
-    values = dict(choice)
+    values = {name: _built(value, f"{key}.{name}") for name, value in choice.items()}
     target = str(values.pop("_target_", ""))
     cls = _class(target, key)
     arguments = _arguments(cls)
@@ -312,6 +316,17 @@ def build(choice: Mapping[str, Any], key: str) -> Any:
             raise BadInput(f"{where} is missing; give {where}=…") from None
         raise BadInput(f"{where}={first['input']!r}: {first['msg']}") from None
     return cls(**{name: getattr(checked, name) for name in fields})
+
+
+def _built(value: Any, key: str) -> Any:
+    """Returns a value with the choices inside it built, such as the steps of a chain."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            return build(value, key)
+        return {name: _built(inner, f"{key}.{name}") for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_built(inner, key) for inner in value]
+    return value
 
 
 def _class(target: str, key: str) -> type:
@@ -343,9 +358,59 @@ def _arguments(cls: type) -> type[BaseModel]:
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:
-    """Returns the resolved configuration as plain containers; what is missing stays `???`."""
+    """Returns the resolved configuration as plain containers; what is missing stays `???`.
+
+    The steps of a chain, given by name, become the options that they name.
+    """
     container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
-    return cast("dict[str, Any]", container)
+    plain = cast("dict[str, Any]", container)
+    tactic = plain.get("tactic")
+    steps = tactic.get("steps") if isinstance(tactic, dict) else None
+    if isinstance(steps, list):
+        plain["tactic"]["steps"] = [_step(given) for given in steps]
+    elif steps not in (None, "???"):
+        raise BadInput(f"tactic.steps={steps} is no list; give tactic.steps=[{steps}]")
+    return plain
+
+
+def steps_given(cfg: DictConfig) -> list[Any] | None:
+    """Returns the steps of a chain as they were given, None where the tactic is no chain."""
+    tactic = OmegaConf.to_container(cfg.tactic, resolve=True, throw_on_missing=False)
+    steps = tactic.get("steps") if isinstance(tactic, dict) else None
+    return steps if isinstance(steps, list) else None
+
+
+def _step(given: Any) -> dict[str, Any]:
+    """Returns a chain's step with all its options: `name`, or `{name: {option: value}}`."""
+    named = {given: {}} if isinstance(given, str) else given
+    if not isinstance(named, Mapping) or len(named) != 1:
+        raise BadInput(
+            f"tactic.steps holds {given}; allowed: names of tactics, or {{name: {{option: value}}}}"
+        )
+    ((name, options),) = named.items()
+    if not isinstance(options, Mapping | None):
+        raise BadInput(f"tactic.steps.{name}={options}; allowed: {{option: value}}")
+    loader = GlobalHydra.instance().config_loader()
+    return {str(name): _option(loader, str(name)) | dict(options or {})}
+
+
+@lru_cache(maxsize=64)
+def _composed(loader: ConfigLoader, name: str) -> DictConfig:
+    del loader  # only tells one configuration from another
+    try:
+        return compose("config", overrides=[f"tactic={name}"])
+    except MissingConfigException as error:
+        options = list(error.options or [])
+        raise BadInput(
+            f"tactic.steps holds {name}, which is no tactic; allowed: {', '.join(options)}."
+            f"{nearest(name, options)}"
+        ) from None
+
+
+def _option(loader: ConfigLoader, name: str) -> dict[str, Any]:
+    """Returns an option of the group `tactic` as its YAML and the search path give it."""
+    option = OmegaConf.to_container(_composed(loader, name).tactic, resolve=True)
+    return cast("dict[str, Any]", option)
 
 
 def typed(container: Mapping[str, Any], section: str, cls: type[T]) -> T:
@@ -353,4 +418,11 @@ def typed(container: Mapping[str, Any], section: str, cls: type[T]) -> T:
 
     A section that is missing, as in records of before it was there, has its defaults.
     """
-    return TypeAdapter(cls).validate_python(container.get(section, {}))
+    kind: type = cls
+    made: T = _adapter(kind).validate_python(container.get(section, {}))
+    return made
+
+
+@cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)

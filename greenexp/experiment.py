@@ -6,10 +6,10 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from greenexp.complexity import complexity, count_macs
+from greenexp.complexity import complexity
 from greenexp.config import Interference, Workload
 from greenexp.datasets.labels import match
 from greenexp.environment import environment
@@ -20,12 +20,16 @@ from greenexp.protocols import (
     Dataset,
     Meter,
     ModelSource,
+    Sample,
     Samples,
+    Scalar,
     Shortest,
     Tactic,
+    Traits,
 )
 from greenexp.recorder import Recorder
 from greenexp.result import Predictions, Result
+from greenexp.tactics.chain import steps_of
 from greenexp.workload.loop import Forward, warm_up
 from greenexp.workload.quiet import Guard
 from greenexp.workload.windows import measure_windows
@@ -63,7 +67,7 @@ def run(experiment: Experiment) -> Result:
     import torch
 
     began_s = time.perf_counter()
-    workload = experiment.workload
+    workload = _driven(experiment.workload, experiment.tactic.traits)
     device = experiment.device
     components = ["cpu", "dram", "process", *(["gpu:0"] if device == "cuda" else [])]
     check_device(device)
@@ -72,7 +76,8 @@ def run(experiment: Experiment) -> Result:
     surroundings = environment(device)
     samples = experiment.dataset.load()
 
-    with torch.inference_mode(), ExitStack() as stack:
+    # Not in inference mode as a whole: what is made there can't be traced or exported.
+    with torch.no_grad(), ExitStack() as stack:
         meters = [stack.enter_context(meter) for meter in experiment.meters]
         recorder = Recorder(meters)
         guard = Guard(recorder, experiment.interference, workload.on_interference, components)
@@ -83,33 +88,42 @@ def run(experiment: Experiment) -> Result:
             classifier = experiment.model.load(device)
         classes = match(classifier.labels, samples.labels)
         pool = preprocessed(classifier, samples, workload, device)
-        macs = count_macs(classifier.module, pool[0][:1])
-        before = complexity(classifier.module, macs=macs)
+        before = complexity(classifier.module, pool[0])
+        sample = Sample(pool[0], _calibration(experiment, classifier, workload.batch_size))
 
-        with recorder.phase("optimize"):
-            module = experiment.tactic(classifier.module, pool[0])
-            forward = _synchronized(module, device)
-            forward(pool[0])
-        effect = experiment.tactic.effect(module)
-        after = complexity(module, macs=macs)
+        module = classifier.module
+        effect: dict[str, Scalar] = {}
+        steps = steps_of(experiment.tactic)
+        for step in steps:
+            with recorder.phase("optimize", step.name):
+                module = step.tactic(module, sample)
+                forward = _synchronized(module, device)
+                with torch.inference_mode():
+                    forward(pool[0])
+            proof = step.tactic.effect(module)
+            effect |= {"/".join(filter(None, (step.name, key))): proof[key] for key in proof}
+        after = complexity(module, pool[0])
 
-        with recorder.phase("accuracy"):
-            batches = _batches(classifier, samples, workload.batch_size)
-            predictions = _predict(module, batches, samples, classes, classifier.offset, device)
+        with torch.inference_mode():
+            with recorder.phase("accuracy"):
+                batches = _batches(classifier, samples, workload.batch_size)
+                predictions = _predict(module, batches, samples, classes, classifier.offset, device)
 
-        inputs = itertools.cycle(pool)
-        with recorder.phase("warmup"):
-            warmed = warm_up(forward, inputs, workload)
+            inputs = itertools.cycle(pool)
+            with recorder.phase("warmup"):
+                warmed = warm_up(forward, inputs, workload)
 
-        shortest = _shortest(meters, device)
-        measured = measure_windows(recorder, forward, inputs, workload, guard, shortest)
+            shortest = _shortest(meters, device)
+            measured = measure_windows(recorder, forward, inputs, workload, guard, shortest)
 
+        late = steps[-1].tactic.effect(module)
         series = [one for meter in meters for one in meter.series(recorder.origin_s)]
 
     doubts = {
         "not_cooled_down": not cool,
         "warmup_not_settled": not warmed.settled,
         "precision_not_reached": not measured.settled,
+        "effect_changed": late != proof,  # compiled anew while measured, say
     }
     return Result(
         outcome="ok",
@@ -128,6 +142,24 @@ def run(experiment: Experiment) -> Result:
         discarded_windows=measured.discarded,
         duration_s=time.perf_counter() - began_s,
     )
+
+
+def _driven(workload: Workload, traits: Traits) -> Workload:
+    """Returns the workload as the tactic drives it."""
+    return replace(
+        workload,
+        batch_size=traits.batch_size or workload.batch_size,
+        threads=traits.threads or workload.threads,
+    )
+
+
+def _calibration(experiment: Experiment, classifier: Classifier, size: int) -> list[Tensor]:
+    """Returns preprocessed batches of training images, as many as the tactic asks for."""
+    wanted = experiment.tactic.traits.calibration_images
+    if wanted == 0:
+        return []
+    samples = experiment.dataset.calibration(wanted)
+    return [batch.images.to(experiment.device) for batch in _batches(classifier, samples, size)]
 
 
 def _watch_idle(recorder: Recorder, guard: Guard, seconds: float) -> None:

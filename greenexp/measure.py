@@ -17,6 +17,8 @@ from greenexp.experiment import Experiment, check_device, run
 from greenexp.result import Result, to_json
 from greenexp.store.journal import write_atomically
 
+NO_EFFECT = "no effect"  # begins the reason where a tactic had nothing to change
+
 
 def measure(configuration: Mapping[str, Any], path: str) -> None:
     """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
@@ -38,20 +40,27 @@ def measure(configuration: Mapping[str, Any], path: str) -> None:
 
 
 def probe_device(device: str, path: str) -> None:
-    """Writes to `path` why the device can't be used, or nothing where it can."""
+    """Writes to `path` the device that is meant and, on a second line, why it can't be used."""
+    there = resolved(device)
     try:
-        check_device(device)
+        check_device(there)
+        refused = ""
     except BadInput as error:
-        Path(path).write_text(str(error), encoding="utf-8")
+        refused = str(error)
+    Path(path).write_text(f"{there}\n{refused}", encoding="utf-8")
+
+
+def resolved(device: str) -> str:
+    """Returns cpu or cuda for `auto`, else the device itself."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def experiment(configuration: Mapping[str, Any]) -> Experiment:
     """Returns the experiment that a plain configuration describes."""
-    import torch
-
-    device = configuration["device"]
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     return Experiment(
         model=build(configuration["model"], "model"),
         tactic=build(configuration["tactic"], "tactic"),
@@ -60,22 +69,26 @@ def experiment(configuration: Mapping[str, Any]) -> Experiment:
         meters=[
             build(choice, f"meters.{name}") for name, choice in configuration["meters"].items()
         ],
-        device=device,
+        device=resolved(configuration["device"]),
         interference=typed(configuration, "interference", Interference),
     )
 
 
 def _attempt(configuration: Mapping[str, Any]) -> Result:
     import torch
+    from torch._dynamo.exc import BackendCompilerFailed
     from torch._dynamo.exc import Unsupported as NotCompilable
+    from torch._inductor.exc import InductorError
 
     try:
         return run(experiment(configuration))
-    except (BadInput, NoEffect, Disturbed) as error:
+    except (BadInput, Disturbed) as error:
         return Result("error", reason=str(error))
     except Unsupported as error:
         return Result("unsupported", reason=str(error))
-    except NotCompilable as error:
+    except NoEffect as error:
+        return Result("unsupported", reason=f"{NO_EFFECT}: {error}")
+    except (NotCompilable, BackendCompilerFailed, InductorError) as error:
         return Result("unsupported", reason=f"torch.compile can't: {_named(error)}")
     except (MemoryError, torch.OutOfMemoryError) as error:
         return Result("oom", reason=f"out of memory: {_named(error)}")
@@ -98,5 +111,7 @@ def quiet_libraries() -> None:
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     datasets.disable_progress_bars()
-    logging.getLogger("torchao").setLevel(logging.ERROR)
+    for chatty in ("torchao", "torch.onnx", "nncf"):  # they speak of kernels and absent packages
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*_stable_hash_for_caching")
     warnings.simplefilter("ignore", FutureWarning)

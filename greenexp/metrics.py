@@ -22,7 +22,7 @@ from greenexp.energy import (
     total_energy_j,
 )
 from greenexp.protocols import Source
-from greenexp.result import Phase, Predictions, Result, Window
+from greenexp.result import Complexity, Phase, Predictions, Result, Window
 from greenexp.stats import mean_interval, proportion_interval, ratio_interval
 from greenexp.validity import mean_level
 
@@ -54,12 +54,19 @@ def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
     metrics |= _optimization(result, hardware)
     metrics |= _whole_run(result, hardware)
     if result.after is not None:
-        metrics["complexity/parameters"] = result.after.parameters
-        metrics["complexity/weights_mib"] = result.after.weights_mib
-        metrics["complexity/sparsity"] = result.after.sparsity
-        if result.after.macs is not None:
-            metrics["complexity/macs"] = result.after.macs
+        metrics |= _complexity(result.after)
     return metrics
+
+
+def _complexity(complexity: Complexity) -> dict[str, float]:
+    figures = {
+        "complexity/parameters": complexity.parameters,
+        "complexity/macs": complexity.macs,
+        "complexity/weights_mib": complexity.weights_mib,
+        "complexity/weights_in_memory_mib": complexity.weights_in_memory_mib,
+        "complexity/sparsity": complexity.sparsity,
+    }
+    return _known(figures)
 
 
 def _with_interval(name: str, value: float, interval: Interval | None) -> dict[str, float]:
@@ -215,14 +222,27 @@ def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
 
 
 def _optimization(result: Result, hardware: Hardware) -> dict[str, float]:
-    phases = [phase for phase in result.phases if phase.name == "optimize"][:1]
-    if not phases:
+    """Returns what applying the tactic took, and each step of a chain besides."""
+    phases = [phase for phase in result.phases if phase.name == "optimize"]
+    metrics = _spent("optimization", result, hardware, phases)
+    for step in dict.fromkeys(phase.step for phase in phases if phase.step):
+        of_step = [phase for phase in phases if phase.step == step]
+        metrics |= _spent(f"optimization/{step}", result, hardware, of_step)
+    return metrics
+
+
+def _spent(
+    name: str, result: Result, hardware: Hardware, stretches: Sequence[Phase | Window]
+) -> dict[str, float]:
+    """Returns seconds, joules and dollars of some stretches together, as far as known."""
+    if not stretches:
         return {}
-    (price,) = _prices(result, hardware, phases)
-    metrics = {"optimization/time_s": phases[0].duration_s}
-    for name, key in (("energy_j", "energy_j"), ("cost_usd", "usd")):
-        if key in price:
-            metrics[f"optimization/{name}"] = price[key]
+    metrics = {f"{name}/time_s": sum(stretch.duration_s for stretch in stretches)}
+    prices = _prices(result, hardware, stretches)
+    if len({frozenset(price) for price in prices}) == 1:  # else the sum would mix what it holds
+        for suffix, key in (("energy_j", "energy_j"), ("cost_usd", "usd")):
+            if key in prices[0]:
+                metrics[f"{name}/{suffix}"] = sum(price[key] for price in prices)
     return metrics
 
 
@@ -230,13 +250,8 @@ def _whole_run(result: Result, hardware: Hardware) -> dict[str, float]:
     """Returns what the run itself took: seconds, and joules and dollars of its timed stretches."""
     if result.duration_s is None:
         return {}
-    metrics = {"run/time_s": result.duration_s}
-    prices = _prices(result, hardware, [*result.phases, *result.windows])
-    if len({frozenset(price) for price in prices}) == 1:  # else the sum would mix what it holds
-        for name, key in (("energy_j", "energy_j"), ("cost_usd", "usd")):
-            if key in prices[0]:
-                metrics[f"run/{name}"] = sum(price[key] for price in prices)
-    return metrics
+    spent = _spent("run", result, hardware, [*result.phases, *result.windows])
+    return {**spent, "run/time_s": result.duration_s}
 
 
 def _prices(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -76,6 +76,53 @@ class Batch:
 
     images: Tensor
     count: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a tactic may look at of the data: pixel values on the module's device.
+
+    Attributes:
+        batch: one batch of the workload, float32 (batch, channels, height, width).
+        calibration: batches of training images in that shape, as many images as the tactic's
+            traits ask for, filled up to whole batches; empty where they ask for none.
+    """
+
+    batch: Tensor
+    calibration: Sequence[Tensor] = ()
+
+
+Form = Literal["half", "quantized", "exported", "compiled", "engine"]
+"""What a tactic makes of a module, where it matters to what may follow.
+
+Weights in half precision, layers replaced by quantized ones, a graph in place of layers, a
+compiler's wrapper, an inference engine's session.
+"""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What planning knows of a tactic before it costs anything.
+
+    Attributes:
+        makes: forms that the module has afterwards.
+        not_after: forms that it can't start from.
+        devices: where it runs.
+        packages: optional packages that it imports.
+        extra: the extra of greenexp that installs them.
+        calibration_images: training images that it wants to look at.
+        batch_size: images a forward pass, in place of the workload's; None: as the workload says.
+        threads: CPU threads of one operation, in place of the workload's; None: as that says.
+    """
+
+    makes: Sequence[Form] = ()
+    not_after: Sequence[Form] = ()
+    devices: Sequence[str] = ("cpu", "cuda")
+    packages: Sequence[str] = ()
+    extra: str | None = None
+    calibration_images: int = 0
+    batch_size: int | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -154,16 +201,35 @@ class Dataset(Protocol):
         """Returns the evaluation split."""
         ...
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether it has training images that a tactic may be calibrated on."""
+        ...
 
+    def calibration(self, count: int) -> Samples:
+        """Returns up to `count` training images, none of them in the evaluation split.
+
+        Raises:
+            BadInput: where it has none.
+        """
+        ...
+
+
+@runtime_checkable
 class Tactic(Protocol):
     """An optimization: a frozen dataclass that validates its options when it is made."""
 
-    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
-        """Returns the optimized module, on the device of `module`.
+    @property
+    def traits(self) -> Traits:
+        """What planning must know of it."""
+        ...
+
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+        """Returns the optimized module, on the device of `module`; gradients are off.
 
         Args:
             module: the classifier's module; it may be changed in place.
-            sample: pixel values of one batch of the workload, on the module's device.
+            sample: what it may look at of the data.
 
         Raises:
             Unsupported: where it can't run.

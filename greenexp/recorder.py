@@ -38,11 +38,12 @@ class Recorder:
         return self.clock() - self.origin_s
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Records what happens inside as a phase."""
+    def phase(self, name: str, step: str = "") -> Iterator[None]:
+        """Records what happens inside as a phase; `step` names a part of several."""
         with self._read() as stretch:
             yield
-        self.phases.append(Phase(name, stretch.start_s, stretch.duration_s, stretch.readings))
+        phase = Phase(name, stretch.start_s, stretch.duration_s, stretch.readings, step)
+        self.phases.append(phase)
 
     @contextmanager
     def window(self, batch_size: int) -> Iterator[list[float]]:

@@ -23,12 +23,16 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of the run. `start_s` counts from the run's beginning."""
+    """A stretch of the run. `start_s` counts from the run's beginning.
+
+    `step` names the tactic of a chain that the stretch applied; empty for any other.
+    """
 
     name: str
     start_s: float
     duration_s: float
     readings: Sequence[Reading]
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,15 @@ class Complexity:
         parameters: number of weights, pruned ones included.
         macs: multiply-accumulates for one image; None where they can't be counted.
         weights_mib: size of the state dict as serialized, MiB.
-        sparsity: fraction of the weights that are exactly zero.
+        sparsity: fraction of the weights that are exactly zero; None where some can't be read.
+        weights_in_memory_mib: of parameters and buffers, MiB; None where an engine holds them.
     """
 
     parameters: int
     macs: int | None
     weights_mib: float
-    sparsity: float
+    sparsity: float | None
+    weights_in_memory_mib: float | None = None
 
 
 @dataclass(frozen=True)

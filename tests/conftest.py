@@ -229,10 +229,13 @@ class HubServer:
     requests: list[str] = field(default_factory=list)
     naps_s: list[float] = field(default_factory=list)
 
-    def describe(self, repository: str, *files: str, kind: str = "models") -> None:
+    def describe(
+        self, repository: str, *files: str, kind: str = "models", gated: str | bool = False
+    ) -> None:
         """Lets the hub describe a repository at COMMIT."""
         siblings = [{"rfilename": name} for name in files]
-        body = json.dumps({"id": repository, "sha": COMMIT, "siblings": siblings}).encode()
+        described = {"id": repository, "sha": COMMIT, "gated": gated, "siblings": siblings}
+        body = json.dumps(described).encode()
         self.answer(f"/api/{kind}/{repository}/revision/main", 200, body=body)
 
     def answer(self, path: str, status: int, code: str = "", body: bytes = b"{}") -> None:

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 import greenexp
+from greenexp.config import config_dir
 
 PACKAGE = Path(greenexp.__file__).parent
 INPUT_OUTPUT = ("os", "io", "pathlib", "shutil", "tempfile", "subprocess", "socket", "urllib")
@@ -25,9 +27,11 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "recorder.py": ("torch", "hydra", "mlflow"),
     "machine.py": ("torch",),
     "result.py": ("torch", "hydra", "mlflow"),
-    "models/": ("greenexp.tactics", "greenexp.meters"),
-    "datasets/": ("greenexp.tactics", "greenexp.meters"),
-    "tactics/": ("greenexp.config", "greenexp.meters", "mlflow"),
+    "complexity.py": ("hydra", "mlflow", "transformers", "greenexp.tactics"),
+    "hub.py": ("torch", "mlflow", "greenexp.config"),
+    "models/": ("greenexp.tactics", "greenexp.meters", "greenexp.config", "mlflow"),
+    "datasets/": ("greenexp.tactics", "greenexp.meters", "greenexp.config", "mlflow"),
+    "tactics/": ("greenexp.config", "greenexp.meters", "greenexp.models", "mlflow"),
     "workload/": ("greenexp.tactics", "greenexp.meters"),
     "meters/": ("greenexp.models", "greenexp.cost"),
     "metrics.py": ("torch", *INPUT_OUTPUT),
@@ -35,7 +39,7 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "validity.py": ("torch", *INPUT_OUTPUT),
     "cost.py": ("torch", *INPUT_OUTPUT),
     "stats.py": ("torch", *INPUT_OUTPUT),
-    "sweep/plan.py": ("torch", "mlflow"),
+    "sweep/": ("torch", "mlflow", "transformers"),
     "sweep/forecast.py": ("torch", *INPUT_OUTPUT),
     "isolation.py": (
         "greenexp.experiment",
@@ -45,6 +49,7 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "store/": ("torch",),
     "report/": ("torch",),
+    "catalog/": ("torch", "mlflow", "transformers"),
 }
 PURE = ("metrics.py", "energy.py", "validity.py", "cost.py", "stats.py", "sweep/forecast.py")
 TRACKER = "store/tracking.py"
@@ -60,8 +65,11 @@ WITHOUT_TORCH = (
     "greenexp.sweep.arguments",
     "greenexp.sweep.plan",
     "greenexp.sweep.forecast",
+    "greenexp.sweep.preflight",
+    "greenexp.sweep.conduct",
     "greenexp.store.journal",
     "greenexp.isolation",
+    "greenexp.catalog.__main__",
 )
 
 
@@ -180,6 +188,19 @@ def test_pure_rooms_load_no_torch() -> None:
     loaded = loaded_after(f"import {', '.join(WITHOUT_TORCH)}")
     assert "greenexp" in loaded
     assert loaded.isdisjoint({"torch", "mlflow", "transformers"})
+
+
+def test_choices_are_made_without_torch() -> None:
+    """What `conf/` names is built for every combination of a plan, before any child measures."""
+    rooms = [config_dir() / group for group in ("model", "dataset", "tactic")]
+    targets = {
+        yaml.safe_load(path.read_text("utf-8"))["_target_"].rpartition(".")[0]
+        for room in rooms
+        for path in room.glob("*.yaml")
+    }
+    assert {"greenexp.tactics.chain", "greenexp.tactics.openvino"} <= targets
+    loaded = loaded_after(f"import {', '.join(sorted(targets))}")
+    assert loaded.isdisjoint({*HEAVY, "onnxruntime", "openvino", "torchao"})
 
 
 @pytest.mark.parametrize(

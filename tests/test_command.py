@@ -114,6 +114,34 @@ BAD_INPUT = [
         ["tactic.amount=1.5 is out of range"],
         id="one bad cell stops the sweep before it starts",
     ),
+    pytest.param(["-m", "tactic=glob(nothing*)"], ["no option is left to run"], id="empty sweep"),
+    pytest.param(
+        ["experiment=papper"],
+        ["experiment=papper is unknown", "Did you mean paper?"],
+        id="experiment",
+    ),
+    pytest.param(["experiment=smoke,paper"], ["one at a time"], id="two experiments"),
+    pytest.param(["tactic=chain"], ["tactic.steps is missing"], id="chain without steps"),
+    pytest.param(
+        ["tactic=chain", "tactic.steps=half_precision"],
+        ["give tactic.steps=[half_precision]"],
+        id="step that is no list",
+    ),
+    pytest.param(
+        ["tactic=chain", "tactic.steps=[half_precison]"],
+        ["tactic.steps holds half_precison", "Did you mean half_precision?"],
+        id="unknown step",
+    ),
+    pytest.param(
+        ["tactic=chain", "tactic.steps=[{local_pruning:{amout:0.5}}]"],
+        ["tactic.steps.local_pruning.amout is unknown", "Did you mean amount?"],
+        id="unknown option of a step",
+    ),
+    pytest.param(
+        ["tactic=chain", "tactic.steps=[torch_compile,half_precision]"],
+        ["half_precision can't follow torch_compile", "put half_precision first"],
+        id="order of steps",
+    ),
 ]
 
 
@@ -124,9 +152,24 @@ def test_bad_input_takes_one_line_before_any_cost(tmp_path, arguments, words) ->
     assert "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("greenexp: ")
+    assert "Error executing job" not in done.stderr  # Hydra's, before a second message
     for word in words:
         assert word in last
     assert not list(tmp_path.rglob("record.json"))
+
+
+@pytest.mark.parametrize(
+    ("given", "planned"),
+    [
+        pytest.param([], "no option is left to run: labels don't match", id="another space"),
+        pytest.param(["dataset=imagenet_1k"], "plan: 2 runs", id="data set of that space"),
+        pytest.param(["dataset.labels=imagenet_1k"], "plan: 2 runs", id="the data set's is given"),
+        pytest.param(["model.labels=null"], "plan: 2 runs", id="the models' is taken away"),
+    ],
+)
+def test_models_are_left_out_by_the_label_spaces_that_hold(tmp_path, given, planned) -> None:
+    models = ["-m", "model=resnet_18,resnet_34", "sweep.dry_run=true"]
+    assert planned in greenexp(tmp_path, *models, *given).stderr
 
 
 def test_help_and_cfg_work_beside_all(tmp_path) -> None:
@@ -160,7 +203,7 @@ def test_a_sweep_records_everything(tmp_path) -> None:
     done = greenexp(
         tmp_path,
         "model=digits_vit,digits_resnet",
-        "tactic=all",
+        "tactic=baseline,dynamic_quantization,torch_compile,local_pruning,global_pruning",
         "-m",
         "hardware.price.usd_per_hour=0.80",
         "hardware.price.usd_per_kwh=0.25",
@@ -218,6 +261,33 @@ def test_a_sweep_records_everything(tmp_path) -> None:
 
 
 @pytest.mark.slow
+def test_chains_are_measured_beside_the_chain_without_steps_and_found_again(tmp_path) -> None:
+    steps = "tactic.steps=[],[half_precision,{local_pruning:{amount:0.5}}]"
+    arguments = ["-m", "model=digits_resnet", "tactic=chain", steps, *QUICK]
+    done = greenexp(tmp_path, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {run["name"]: run for run in runs(tmp_path)}
+    chain = "half_precision > local_pruning amount=0.5"
+    assert set(found) == {
+        "digits_resnet · baseline · block 1",
+        "digits_resnet · baseline · block 1 · A/A",
+        f"digits_resnet · {chain} · block 1",
+    }
+    params = found[f"digits_resnet · {chain} · block 1"]["params"]
+    assert params["tactic"] == chain
+    assert params["effect.half_precision/dtype"] == "bfloat16"
+    assert any(key.startswith("effect.local_pruning/") for key in params)
+    assert found["digits_resnet · baseline · block 1"]["params"]["tactic"] == "baseline"
+    table = [line for line in done.stdout.splitlines() if line.startswith("│")]
+    (shown,) = [line for line in table if chain in line]
+    assert "×" in shown, "compared with the chain without steps"
+    again = greenexp(tmp_path, *arguments)
+    assert again.returncode == 0, again.stderr
+    assert "skipped 3 of 3 runs" in again.stderr
+    assert len(runs(tmp_path)) == 3
+
+
+@pytest.mark.slow
 def test_a_failed_run_is_failed_and_the_others_go_on(tmp_path) -> None:
     idle = (
         "workload.idle_seconds=600,0.2"  # ten minutes can't end in time, however fast the machine
@@ -254,12 +324,12 @@ def test_unfit_pairs_are_left_out_with_a_line(tmp_path) -> None:
     arguments = ["--config-dir", str(mine.parent), "model=letters,digits_vit", *QUICK]
     done = greenexp(tmp_path, *arguments, "-m")
     assert done.returncode == 0, done.stderr
-    assert "left out 1 of 2 runs" in done.stderr
-    assert "letters with digits" in done.stderr
+    assert "left out 1 option: labels don't match" in done.stderr
+    assert "(letters)" in done.stderr
     assert len(runs(tmp_path)) == 1
     alone = greenexp(tmp_path, *arguments[:2], "model=letters", "tactic=all")
     assert alone.returncode == 1
-    assert "none of the 5 runs can be done" in alone.stderr
+    assert "no option is left to run: labels don't match" in alone.stderr
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import functools
 import inspect
 import math
+import operator
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -44,6 +46,7 @@ CHOICES = [
     option for option in OPTIONS if "_target_" in (CONF / f"{option}.yaml").read_text("utf-8")
 ]
 PRESETS = [option for option in OPTIONS if option.startswith("hardware/")]
+EXPERIMENTS = [option for option in OPTIONS if option.startswith("experiment/")]
 SECTIONS = {
     "hardware": Hardware,
     "workload": Workload,
@@ -56,7 +59,12 @@ IN_CONFIG = ["interference", "sweep", "isolation", "tracking"]  # sections witho
 # Arguments that no YAML can hold: a clock, a trace in memory.
 FROM_PYTHON = {"meter/replay": {"clock", "trace"}}
 # What templates leave open with `???`, by the name of the key.
-FILLED_IN = {"checkpoint": "org/name", "id": "org/name", "path": "some/folder"}
+FILLED_IN = {
+    "checkpoint": "org/name",
+    "id": "org/name",
+    "path": "some/folder",
+    "steps": "[half_precision,torch_compile]",
+}
 
 SELF_EXPLAINING = re.compile(
     r"""\s*(
@@ -80,9 +88,17 @@ def loaded(option: str) -> dict[str, Any]:
     return values
 
 
-@functools.cache
 def composed(option: str | None = None, *overrides: str) -> DictConfig:
     """Returns the configuration with an option chosen and its `???` filled in."""
+    return composed_and_plain(option, *overrides)[0]
+
+
+def plain(option: str | None = None, *overrides: str) -> dict[str, Any]:
+    return copy.deepcopy(composed_and_plain(option, *overrides)[1])
+
+
+@functools.cache
+def composed_and_plain(option: str | None, *overrides: str) -> tuple[DictConfig, dict[str, Any]]:
     register()
     chosen: list[str] = []
     if option is not None:
@@ -91,11 +107,8 @@ def composed(option: str | None = None, *overrides: str) -> DictConfig:
         missing = [key for key, value in loaded(option).items() if value == "???"]
         chosen += [f"{key_in(option)}.{key}={FILLED_IN[key]}" for key in missing]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", overrides=[*chosen, *overrides])
-
-
-def plain(option: str | None = None, *overrides: str) -> dict[str, Any]:
-    return settings(composed(option, *overrides))
+        cfg = compose("config", overrides=[*chosen, *overrides])
+        return cfg, settings(cfg)
 
 
 def uncommented(text: str) -> list[str]:
@@ -139,12 +152,16 @@ def test_conf_is_where_the_package_looks() -> None:
         "hardware",
         "workload",
         "meter",
+        "experiment",
     }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_file_explains_itself(name: str) -> None:
-    text = (CONF / name).read_text("utf-8")
+    package, text = re.fullmatch(
+        r"(# @package _global_\n)?(.*)", (CONF / name).read_text("utf-8"), re.DOTALL
+    ).groups()
+    assert (package is not None) == name.startswith("experiment/")
     assert text.startswith("# ")
     assert uncommented(text) == []
 
@@ -182,15 +199,17 @@ def test_every_target_is_a_class_of_greenexp() -> None:
 def test_option_composes(option: str) -> None:
     configuration = plain(option)
     assert set(configuration) == {field.name for field in fields(Config)}
-    held = OmegaConf.select(composed(option), key_in(option))
-    assert set(loaded(option)) <= set(held)
+    if option in EXPERIMENTS:  # what it sweeps stands in Hydra's own section
+        sets = {key: loaded(option)[key] for key in {*loaded(option)} - {"defaults", "hydra"}}
+        assert {key: configuration[key] for key in sets} == sets
+    else:
+        assert set(loaded(option)) <= set(OmegaConf.select(composed(option), key_in(option)))
 
 
 @pytest.mark.parametrize("option", CHOICES)
 def test_choice_builds(option: str, tmp_path: Path) -> None:
     key = key_in(option)
-    choice = OmegaConf.to_container(OmegaConf.select(composed(option), key), resolve=True)
-    assert isinstance(choice, dict)
+    choice = functools.reduce(operator.getitem, key.split("."), plain(option))
     if option == "meter/replay":  # it reads its file when it is made
         choice["path"] = str(tmp_path / "trace.csv")
         (tmp_path / "trace.csv").write_text("t_s,gpu:0 power_w\n0,100\n1,100\n")
@@ -211,7 +230,7 @@ def test_sections_are_typed(option: str) -> None:
     assert made == SECTIONS
 
 
-@pytest.mark.parametrize("option", [o for o in OPTIONS if o not in CHOICES])
+@pytest.mark.parametrize("option", [o for o in OPTIONS if o not in (*CHOICES, *EXPERIMENTS)])
 def test_settings_file_states_every_field(option: str) -> None:
     whole = leaves(asdict(Hardware()))
     allowed = {

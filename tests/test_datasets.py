@@ -1,24 +1,20 @@
-"""Labelled images from scikit-learn's digits, from a folder and from the hub."""
+"""Labelled images from scikit-learn's digits and from a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from greenexp.datasets import digits_split
 from greenexp.datasets.digits import Digits
 from greenexp.datasets.folder import Folder
-from greenexp.datasets.hub import Hub
-from greenexp.hub import Repository
 from greenexp.protocols import LabelSpace
-
-if TYPE_CHECKING:
-    from conftest import HubServer
 
 COLORS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
 EVALUATION_SHA256 = "23029e69e19e8f400f3ce9a4f19f3d6ab57a872e8dd6fcb028816f5c36baf4d6"
@@ -68,6 +64,25 @@ def test_digits_use_the_whole_range_of_grey() -> None:
 def test_digits_have_no_others(read: Callable[[int], object], index: int) -> None:
     with pytest.raises(IndexError, match=f"digit {index} does not exist"):
         read(index)
+
+
+def test_digits_calibrate_on_their_training_part() -> None:
+    source = Digits("digits")
+    assert source.calibrates
+    samples = source.calibration(25)
+    evaluated = set(source.load().identifiers)
+    assert len(set(samples.identifiers)) == len(samples.targets) == 25
+    assert evaluated.isdisjoint(samples.identifiers)
+    assert sorted(Counter(samples.targets).values()) == [2] * 5 + [3] * 5
+    assert samples.labels == source.check()
+    place = int(samples.identifiers[0].removeprefix("digit-"))
+    assert samples.image(0).tobytes() == digits_split.image(place).tobytes()
+    assert samples.targets[0] == digits_split.target(place)
+
+
+def test_digits_calibration_is_the_same_each_time_and_no_more_than_there_is() -> None:
+    assert Digits().calibration(7) == Digits().calibration(7)
+    assert len(Digits().calibration(5000).targets) == 1438
 
 
 # A folder
@@ -243,217 +258,123 @@ def test_folder_check_counts_images_that_can_t_be_read(
     assert named in refusal(Folder(str(tmp_path)).check)
 
 
-# The hub, by folders of Parquet files, which `datasets` reads alike
-
-
-Table = Callable[..., str]
+# A part of a folder, and calibration images
 
 
 @pytest.fixture
-def table(tmp_path: Path, no_hub: HubServer) -> Table:
-    """Saves a split of small images as Parquet and returns the folder, to be read like an id."""
-    import datasets
-    from PIL import Image
-
-    def save(
-        labels: Sequence[int | None] = (0, 2, 1, 2),
-        feature: Any = None,
-        split: str = "validation",
-        mode: str = "RGB",
-    ) -> str:
-        names = list(COLORS)
-        images = [
-            Image.new("RGB", (4, 4), COLORS[names[label or 0]]).convert(mode) for label in labels
-        ]
-        rows = datasets.Dataset.from_dict(
-            {"image": images, "label": list(labels)},
-            features=datasets.Features(
-                {
-                    "image": datasets.Image(),
-                    "label": feature or datasets.ClassLabel(names=names),
-                }
-            ),
-        )
-        folder = tmp_path / "table"
-        folder.mkdir()
-        rows.to_parquet(folder / f"{split}.parquet")
-        return str(folder)
-
-    return save
+def many(tmp_path: Path) -> Path:
+    """Folder of 6, 4 and 2 images of three classes; each image has a grey of its own."""
+    grey = 0
+    for name, count in (("ant", 6), ("bee", 4), ("cat", 2)):
+        for index in range(count):
+            grey += 1
+            picture(tmp_path / "many" / name / f"{index}.png", (grey, grey, grey))
+    return tmp_path / "many"
 
 
-def test_hub_split_is_read(table: Table) -> None:
-    source = Hub(table(), labels="colors")
+@pytest.mark.parametrize(
+    ("limit", "counts"),
+    [
+        pytest.param(3, [1, 1, 1], id="even"),
+        pytest.param(8, [3, 3, 2], id="a small class gives all"),
+        pytest.param(12, [6, 4, 2], id="all"),
+        pytest.param(99, [6, 4, 2], id="more than there are"),
+    ],
+)
+def test_folder_limit_is_class_balanced(many: Path, limit: int, counts: list[int]) -> None:
+    source = Folder(str(many), limit=limit)
     samples = source.load()
-    assert source.check() == samples.labels == LabelSpace("colors", list(COLORS))
-    assert samples.targets == [0, 2, 1, 2]
-    assert samples.identifiers == [f"validation-00000{index}" for index in range(4)]
-    colors = [samples.image(index).getpixel((0, 0)) for index in range(4)]
-    assert colors == [COLORS[list(COLORS)[target]] for target in samples.targets]
+    whole = Folder(str(many)).load()
+    assert [samples.targets.count(target) for target in range(3)] == counts
+    assert samples.labels == source.check() == whole.labels
+    for index, identifier in enumerate(samples.identifiers):
+        place = whole.identifiers.index(identifier)
+        assert samples.targets[index] == whole.targets[place]
+        assert samples.image(index).tobytes() == whole.image(place).tobytes()
 
 
-def test_hub_split_is_the_one_asked_for(table: Table) -> None:
-    folder = table(split="test")
-    assert Hub(folder, split="test").load().identifiers[0] == "test-000000"
+def test_folder_limit_is_drawn_by_the_seed(many: Path) -> None:
+    drawn = {tuple(Folder(str(many), limit=3, seed=seed).load().identifiers) for seed in range(9)}
+    assert len(drawn) > 1
+    assert Folder(str(many), limit=3, seed=4).load() == Folder(str(many), limit=3, seed=4).load()
 
 
-@pytest.mark.parametrize("mode", ["L", "RGBA", "1"])
-def test_hub_images_are_converted_to_rgb(table: Table, mode: str) -> None:
-    assert Hub(table([0], mode=mode)).load().image(0).mode == "RGB"
+def test_folder_holds_back_images_that_are_never_evaluated(many: Path) -> None:
+    source = Folder(str(many), held_back=6)
+    held_back = source.calibration(6)
+    assert source.calibrates
+    assert [held_back.targets.count(target) for target in range(3)] == [2, 2, 2]
+    evaluated = source.load()
+    assert sorted([*evaluated.identifiers, *held_back.identifiers]) == sorted(
+        Folder(str(many)).load().identifiers
+    )
+    assert set(source.calibration(3).identifiers) < set(held_back.identifiers)
+    few = Folder(str(many), held_back=6, limit=2)
+    assert set(few.load().identifiers) < set(evaluated.identifiers)
+    assert few.calibration(6) == held_back
 
 
-@pytest.mark.parametrize(
-    ("limit", "targets"),
-    [
-        pytest.param(None, [0, 2, 1, 2], id="none"),
-        pytest.param(1, [0], id="one"),
-        pytest.param(3, [0, 2, 1], id="the_first"),
-        pytest.param(9, [0, 2, 1, 2], id="more_than_there_are"),
-    ],
-)
-def test_hub_limit_takes_the_first_images(
-    table: Table, limit: int | None, targets: list[int]
+def test_folder_check_reads_what_is_held_back_too(many: Path, refusal: Refusal) -> None:
+    source = Folder(str(many), held_back=11, seed=1)
+    name = source.calibration(1).identifiers[0]
+    (many / name).write_bytes(b"broken")
+    assert "1 of 12 images can't be read" in refusal(source.check)
+
+
+def test_folder_calibrates_on_another_folder(
+    many: Path, colors_folder: Path, refusal: Refusal
 ) -> None:
-    samples = Hub(table(), limit=limit).load()
-    assert samples.targets == targets
-    assert len(samples.identifiers) == len(targets)
+    source = Folder(str(many), calibration_path=str(colors_folder))
+    assert source.calibrates
+    assert source.check().names == ["ant", "bee", "cat"]
+    samples = source.calibration(3)
+    assert [identifier.partition("/")[0] for identifier in samples.identifiers] == list(COLORS)
+    assert samples.image(0).getpixel((0, 0)) == COLORS["blue"]
+    missing = Folder(str(many), calibration_path=str(many.parent / "nowhere"))
+    for call in (missing.check, lambda: missing.calibration(1)):
+        text = refusal(call)
+        assert "dataset.calibration_path=" in text
+        assert "is no folder" in text
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-def test_hub_limit_is_checked(refusal: Refusal, limit: int) -> None:
-    assert f"dataset.limit={limit}" in refusal(lambda: Hub("org/data", limit=limit))
+def test_folder_without_calibration_images_says_how_to_get_some(
+    many: Path, refusal: Refusal
+) -> None:
+    source = Folder(str(many))
+    assert not source.calibrates
+    text = refusal(lambda: source.calibration(1))
+    assert "dataset.calibration_path=" in text
+    assert "dataset.held_back=" in text
+
+
+@pytest.mark.parametrize("count", [12, 13])
+def test_folder_can_t_hold_back_everything(many: Path, refusal: Refusal, count: int) -> None:
+    source = Folder(str(many), held_back=count)
+    for call in (source.load, source.check, lambda: source.calibration(1)):
+        assert f"dataset.held_back={count} leaves no image" in refusal(call)
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        pytest.param({"limit": 0}, "dataset.limit=0", id="no limit"),
+        pytest.param({"held_back": -1}, "dataset.held_back=-1", id="fewer than none"),
         pytest.param(
-            {"image_column": "imgae"},
-            ["dataset.image_column=imgae", "it has image, label", "Did you mean image?"],
-            id="image_column",
+            {"held_back": 1, "calibration_path": "other"}, "exclude each other", id="both"
         ),
-        pytest.param(
-            {"label_column": "labels"},
-            ["dataset.label_column=labels", "it has image, label", "Did you mean label?"],
-            id="label_column",
-        ),
-        pytest.param(
-            {"label_column": "image"}, ["label_column=image", "ClassLabel"], id="an_image_as_label"
-        ),
-        pytest.param({"image_column": "label"}, ["image_column=label"], id="a_label_as_image"),
+        pytest.param({"calibration_path": "images"}, "shares images", id="the same folder"),
+        pytest.param({"calibration_path": "images/cat"}, "shares images", id="a part of it"),
+        pytest.param({"calibration_path": "."}, "shares images", id="a folder around it"),
     ],
 )
-def test_hub_wrong_part_is_named(
-    table: Table, refusal: Refusal, options: dict[str, str], said: list[str]
-) -> None:
-    source = Hub(table(), **options)
-    text = refusal(source.check)
-    for words in said:
-        assert words in text
+def test_folder_options_are_checked(refusal: Refusal, options: dict[str, Any], said: str) -> None:
+    assert said in refusal(lambda: Folder("images", **options))
 
 
-def test_hub_numbers_are_no_class_labels(table: Table, refusal: Refusal) -> None:
-    import datasets
-
-    folder = table([0, 1], datasets.Value("int64"))
-    text = refusal(Hub(folder).check)
-    assert "dataset.label_column=label" in text
-    assert "holds no class labels but Value('int64')" in text
-
-
-@pytest.mark.parametrize(
-    "labels",
-    [
-        pytest.param([-1, -1], id="minus_one"),
-        pytest.param([0, -1], id="some"),
-        pytest.param([0, None], id="null"),
-    ],
-)
-def test_hub_split_without_labels_is_refused(
-    table: Table, refusal: Refusal, labels: list[int | None]
-) -> None:
-    text = refusal(Hub(table(labels)).check)
-    assert "has no labels in split validation" in text
-    assert "dataset.split" in text
-
-
-@pytest.fixture
-def known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the hub know every id, also those that are folders."""
-    monkeypatch.setattr("greenexp.datasets.hub.describe", lambda *_, **__: Repository(None, []))
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        pytest.param({"split": "validaton"}, ["validaton", "validation"], id="split"),
-        pytest.param({"config": "nonsense"}, ["nonsense"], id="config"),
-        pytest.param({"data_dir": "nowhere"}, ["nowhere"], id="data_dir"),
-    ],
-)
-def test_hub_part_that_is_not_there_is_named(
-    table: Table, known: None, refusal: Refusal, options: dict[str, str], said: list[str]
-) -> None:
-    text = refusal(Hub(table(), **options).check)
-    assert "dataset.id=" in text
-    for words in said:
-        assert words in text
-
-
-def test_hub_empty_split_is_refused(table: Table, known: None, refusal: Refusal) -> None:
-    assert "dataset.id=" in refusal(Hub(table([])).check)
-
-
-def test_hub_image_that_can_t_be_read_is_found_by_check(
-    tmp_path: Path, no_hub: HubServer, refusal: Refusal
-) -> None:
-    import datasets
-
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=list(COLORS))}
-    )
-    rows = {"image": [{"bytes": b"broken", "path": "1.png"}], "label": [0]}
-    (tmp_path / "table").mkdir()
-    datasets.Dataset.from_dict(rows, features=features).to_parquet(
-        tmp_path / "table" / "validation.parquet"
-    )
-    assert "can't be read" in refusal(Hub(str(tmp_path / "table")).check)
-
-
-@pytest.mark.parametrize("absence", ["no_hub", "offline"])
-def test_hub_out_of_reach_is_refused(
-    request: pytest.FixtureRequest, refusal: Refusal, absence: str
-) -> None:
-    request.getfixturevalue(absence)
-    text = refusal(Hub("org/data").check)
-    assert "dataset.id=org/data is not in the local cache and the hub can't be reached" in text
-    assert "dataset=folder dataset.path=" in text
-
-
-def test_hub_out_of_reach_is_refused_without_waiting(no_hub: HubServer, refusal: Refusal) -> None:
-    refusal(Hub("org/data").check)
-    assert no_hub.naps_s == []
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "said"),
-    [
-        pytest.param(404, "RepoNotFound", "is not on the hub, or private", id="not_found"),
-        pytest.param(404, "RevisionNotFound", "has no revision main", id="revision"),
-        pytest.param(401, "GatedRepo", "is gated", id="gated"),
-        pytest.param(500, "", "answered with status 500", id="broken"),
-    ],
-)
-def test_hub_refusal_says_what_the_hub_said(
-    hub: HubServer, refusal: Refusal, status: int, code: str, said: str
-) -> None:
-    hub.answer("/api/datasets/org/data/revision/main", status, code)
-    hub.answer("/datasets/org/data/resolve/main/README.md", status, code)
-    text = refusal(Hub("org/data").check)
-    assert text.startswith("dataset.id=org/data")
-    assert said in text
-
-
-@pytest.mark.parametrize("malformed", ["org/two words", "/nowhere/at/all", "a/b/c"])
-def test_hub_malformed_id_is_refused(no_hub: HubServer, refusal: Refusal, malformed: str) -> None:
-    assert f"dataset.id={malformed}" in refusal(Hub(malformed).check)
+def test_folder_classes_that_are_numbers_are_in_their_order(tmp_path: Path) -> None:
+    # ImageNetV2 names its folders by class index, without leading zeros.
+    for name in ("10", "2", "0"):
+        picture(tmp_path / name / "1.png")
+    assert Folder(str(tmp_path)).check().names == ["0", "2", "10"]
+    picture(tmp_path / "x" / "1.png")
+    assert Folder(str(tmp_path)).check().names == ["0", "10", "2", "x"]

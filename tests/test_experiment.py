@@ -3,163 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
+from runs import (
+    COLORS,
+    IMAGES,
+    QUICK,
+    FakeImages,
+    FakeMeter,
+    FakeModel,
+    MeanColor,
+    experiment,
+)
 from torch import nn
 
-from greenexp.config import Interference, Workload
+from greenexp.config import Interference
 from greenexp.errors import BadInput, Disturbed, NoEffect, Unfit, Unsupported
-from greenexp.experiment import IDLE_SLICES, Experiment, run
-from greenexp.protocols import Classifier, LabelSpace, Reading, Series, Shortest
+from greenexp.experiment import IDLE_SLICES, run
+from greenexp.protocols import Reading, Sample, Shortest, Traits
 from greenexp.result import from_json, to_json
 from greenexp.tactics.baseline import Baseline
 
-COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
-IMAGES = ["blue", "green", "red", "red", "blue", "green", "green"]
-CLASSES = ["blue", "green", "red"]  # of the data set; the model has them the other way round
 PHASES = ["idle", "load", "optimize", "accuracy", "warmup"]
-QUICK = Workload(
-    batch_size=3,
-    pool_images=6,
-    idle_seconds=0.0,
-    warmup_min_seconds=0.0,
-    warmup_max_seconds=60.0,
-    steady_batches=2,
-    steady_tolerance=1e9,  # anything is steady
-    min_seconds=1e-9,
-    min_batches=4,
-    min_windows=2,
-    max_windows=2,
-)
-
-
-class MeanColor(nn.Module):
-    """Says the color that an image has most of; remembers the shapes it was given."""
-
-    def __init__(self, background: bool = False) -> None:
-        super().__init__()
-        self.background = background
-        self.scale = nn.Parameter(torch.ones(1))
-        self.shapes: list[tuple[int, ...]] = []
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        self.shapes.append(tuple(pixels.shape))
-        logits = pixels.mean(dim=(2, 3)) * self.scale
-        nothing = logits.new_full((len(logits), 1), -1.0)
-        return torch.cat([nothing, logits], dim=1) if self.background else logits
-
-
-def preprocess(images: Sequence[Image.Image]) -> torch.Tensor:
-    rows = np.stack([np.asarray(image.resize((2, 2)), dtype=np.float32) for image in images])
-    return torch.from_numpy(rows).permute(0, 3, 1, 2) / 255
-
-
-@dataclass
-class FakeModel:
-    """A source of MeanColor, which tells red, green and blue apart."""
-
-    log: list[str] = field(default_factory=list)
-    labels: str | None = None
-    names: Sequence[str] = tuple(COLORS)
-    offset: int = 0
-    title: str | None = None
-    module: nn.Module | None = None
-
-    def check(self) -> LabelSpace:
-        return LabelSpace(self.labels, self.names)
-
-    def load(self, device: str) -> Classifier:
-        self.log.append(f"load on {device}")
-        module = self.module or MeanColor(background=self.offset == 1)
-        source = {"checkpoint": "fake"}
-        return Classifier(module.eval(), preprocess, self.check(), self.offset, source)
-
-
-@dataclass
-class FakeImages:
-    """One image of each color in IMAGES; data set and samples at once."""
-
-    log: list[str] = field(default_factory=list)
-    names: Sequence[str] = tuple(CLASSES)
-    labels: Any = None  # the name of the label space until loaded, then the LabelSpace
-    colors: Sequence[str] = tuple(IMAGES)
-    targets: Sequence[int] = ()
-    identifiers: Sequence[str] = ()
-
-    def check(self) -> LabelSpace:
-        return LabelSpace(self.labels, self.names)
-
-    def load(self) -> FakeImages:
-        targets = [CLASSES.index(color) for color in self.colors]
-        identifiers = [f"{index}-{color}" for index, color in enumerate(self.colors)]
-        return replace(self, labels=self.check(), targets=targets, identifiers=identifiers)
-
-    def image(self, index: int) -> Image.Image:
-        self.log.append(f"image {index}")
-        return Image.new("RGB", (4, 4), COLORS[self.colors[index]])
-
-
-@dataclass
-class FakeMeter:
-    """Counts its windows: the reading of the first is 1, of the second 2, …
-
-    `beside` holds what it reads besides, in each window; the last one repeats for ever.
-    """
-
-    name: str = "meter"
-    log: list[str] = field(default_factory=list)
-    opened: int = 0
-    shortest: Shortest = field(default_factory=Shortest)
-    beside: Sequence[Sequence[Reading]] = ((),)
-
-    def __enter__(self) -> Self:
-        self.log.append(f"{self.name} on")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.log.append(f"{self.name} off")
-
-    @contextmanager
-    def window(self) -> Iterator[Sequence[Reading]]:
-        readings: list[Reading] = []
-        self.opened += 1
-        value = float(self.opened)
-        self.log.append(f"{self.name} open")
-        try:
-            yield readings
-        finally:
-            self.log.append(f"{self.name} close")
-        readings.append(Reading("energy_j", "cpu", value, "counter", self.name))
-        readings.extend(self.beside[min(int(value), len(self.beside)) - 1])
-
-    def shortest_window(self, device: str) -> Shortest:
-        assert device == "cpu"
-        return self.shortest
-
-    def series(self, origin_s: float) -> list[Series]:
-        return [Series("power_w", "cpu", "sampled", self.name, [origin_s * 0], [1.0])]
 
 
 @dataclass(frozen=True)
 class Logged:
     """The module as it is; its call, its forward passes and its effect are logged."""
 
+    traits: ClassVar[Traits] = Traits()
+
     log: list[str]
 
-    def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         self.log.append("tactic")
         module.register_forward_hook(lambda *_: self.log.append("forward"))
         return module
@@ -173,10 +53,12 @@ class Logged:
 class Raising:
     """Raises where it is told to."""
 
+    traits: ClassVar[Traits] = Traits()
+
     error: BaseException
     when: str  # call, forward or effect
 
-    def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         if self.when == "call":
             raise self.error
         if self.when == "forward":
@@ -190,18 +72,6 @@ class Raising:
 
     def _raise(self, *_: object) -> None:
         raise self.error
-
-
-def experiment(**parts: Any) -> Experiment:
-    whole = {
-        "model": FakeModel(),
-        "tactic": Baseline(),
-        "dataset": FakeImages(),
-        "workload": QUICK,
-        "meters": [],
-        "device": "cpu",
-    }
-    return Experiment(**{**whole, **parts})
 
 
 def collapsed(log: Sequence[str]) -> list[str]:
@@ -220,9 +90,11 @@ def test_phases_come_in_order_and_each_is_metered() -> None:
         *("meter open", "load on cpu", "meter close"),
         *("meter open", "tactic", "forward", "meter close"),  # optimize
         "effect",
+        "forward",  # its operations are counted
         *window,  # accuracy
         *window,  # warm-up
         *(QUICK.min_windows * window),
+        "effect",  # is it still what it was?
         "meter off",
     ]
     assert [phase.name for phase in result.phases] == PHASES
@@ -274,9 +146,7 @@ def test_every_image_is_predicted_once_at_one_shape(batch_size: int) -> None:
     assert predictions.targets == [list(COLORS).index(name) for name in IMAGES]
     assert [ranked[0] for ranked in predictions.ranked] == predictions.targets
     assert all(sorted(ranked) == [0, 1, 2] for ranked in predictions.ranked)
-    counted, *shapes = module.shapes
-    assert counted == (1, 3, 2, 2)  # one image, for the multiply-accumulates
-    assert set(shapes) == {(batch_size, 3, 2, 2)}
+    assert set(module.shapes) == {(batch_size, 3, 2, 2)}
 
 
 def test_tactic_is_shown_a_batch_of_the_workload() -> None:
@@ -284,8 +154,9 @@ def test_tactic_is_shown_a_batch_of_the_workload() -> None:
 
     @dataclass(frozen=True)
     class Looking(Baseline):
-        def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
-            seen.append((*sample.shape, sample.dtype, sample.device.type))
+        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+            batch = sample.batch
+            seen.append((*batch.shape, batch.dtype, batch.device.type, *sample.calibration))
             return module
 
     run(experiment(tactic=Looking()))
@@ -342,7 +213,7 @@ def test_pool_holds_whole_batches_of_real_images(pool_images: int, batches: int)
 def test_complexity_is_taken_before_and_after_the_tactic() -> None:
     @dataclass(frozen=True)
     class Doubling(Baseline):
-        def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
             return nn.Sequential(module, nn.Linear(3, 3))
 
     result = run(experiment(tactic=Doubling()))
@@ -584,15 +455,39 @@ def test_cuda_that_is_absent_is_refused_before_anything_is_done(
     assert log == []
 
 
-def test_no_gradients_are_kept() -> None:
-    seen: list[bool] = []
+def test_no_gradients_are_kept_and_what_is_timed_runs_in_inference_mode() -> None:
+    gradients: list[bool] = []
+    inference: list[bool] = []
 
     @dataclass(frozen=True)
     class Asking(Baseline):
-        def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
-            module.register_forward_hook(lambda *_: seen.append(torch.is_inference_mode_enabled()))
+        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+            assert not torch.is_grad_enabled()
+            assert not torch.is_inference_mode_enabled()  # what is made there can't be exported
+            module.register_forward_hook(self._ask)
             return module
 
+        def _ask(self, *_: object) -> None:
+            gradients.append(torch.is_grad_enabled())
+            inference.append(torch.is_inference_mode_enabled())
+
     run(experiment(tactic=Asking()))
-    assert set(seen) == {True}
+    assert set(gradients) == {False}
+    assert inference.count(False) == 1  # operations are counted outside of it, once
+    assert inference.index(False) == 1  # after the pass that is part of the tactic's cost
+    assert torch.is_grad_enabled()
     assert not torch.is_inference_mode_enabled()
+
+
+def test_effect_that_changed_while_measured_is_a_doubt() -> None:
+    seen: list[int] = []
+
+    @dataclass(frozen=True)
+    class Drifting(Baseline):
+        def effect(self, module: nn.Module) -> Mapping[str, int]:
+            seen.append(1)
+            return {"graphs": len(seen)}  # compiled anew, say
+
+    result = run(experiment(tactic=Drifting()))
+    assert list(result.doubts) == ["effect_changed"]
+    assert result.effect == {"graphs": 1}

@@ -47,10 +47,15 @@ IMPORTS = """
 import ctypes, os, signal, time
 from dataclasses import dataclass
 from greenexp.errors import Unsupported
+from greenexp.protocols import Traits
 """
 TACTIC = """
 @dataclass(frozen=True)
 class {name}:
+    @property
+    def traits(self):
+        return Traits()
+
     def __call__(self, module, sample):
         {does}
         return module

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from huggingface_hub.errors import HTTPError
 
-from greenexp.hub import Repository, describe
+from greenexp.hub import Repository, describe, explain
 
 if TYPE_CHECKING:
     from conftest import HubServer
@@ -54,6 +56,38 @@ def test_refusal_says_what_the_hub_said(
     assert said in text
     assert len(hub.requests) == 1  # it is not asked again
     assert hub.naps_s == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        pytest.param("model", "https://huggingface.co/org/thing,", id="model"),
+        pytest.param("dataset", "https://huggingface.co/datasets/org/thing,", id="dataset"),
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_gated_repository_that_the_hub_describes_to_anyone_is_refused(
+    hub: HubServer, refusal: Refusal, kind: Kind, page: str, status: int
+) -> None:
+    hub.describe("org/thing", kind=f"{kind}s", gated="auto")
+    hub.answer(f"/api/{kind}s/org/thing/auth-check", status, "GatedRepo")
+    text = refusal(lambda: ask(kind))
+    assert f"is gated; ask for access at {page} then log in with `hf auth login`" in text
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_gated_repository_is_described_to_who_has_access(hub: HubServer, kind: Kind) -> None:
+    hub.describe("org/thing", "config.json", kind=f"{kind}s", gated="manual")
+    hub.answer(f"/api/{kind}s/org/thing/auth-check", 200)
+    assert ask(kind) == Repository(COMMIT, ["config.json"])
+
+
+def test_connection_that_breaks_off_is_told_from_a_hub_out_of_reach() -> None:
+    httpx = importlib.import_module(HTTPError.__module__.partition(".")[0])
+    cut = httpx.RemoteProtocolError("peer closed connection")
+    unreachable = httpx.ConnectError("refused")
+    assert "the connection to the hub broke off" in explain(cut, "org/a", "main", kind="model")
+    assert "can't be reached" in explain(unreachable, "org/a", "main", kind="model")
 
 
 @pytest.mark.parametrize(

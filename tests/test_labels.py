@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.datasets.labels import check_spaces, match
+from greenexp.datasets.labels import check_spaces, identifiers, match
 from greenexp.errors import BadInput, Unfit
 from greenexp.protocols import LabelSpace
+
+IMAGENET = "imagenet_1k"
+IDS = identifiers(IMAGENET)
+ENGLISH = [f"name {index}" for index in range(1000)]
+IMAGENETTE = {  # by the _LABEL_MAP of frgfm/imagenette
+    "n01440764": 0,
+    "n02102040": 217,
+    "n02979186": 482,
+    "n03000684": 491,
+    "n03028079": 497,
+    "n03394916": 566,
+    "n03417042": 569,
+    "n03425413": 571,
+    "n03445777": 574,
+    "n03888257": 701,
+}
 
 
 def space(*names: str, of: str | None = None) -> LabelSpace:
@@ -34,7 +52,10 @@ def space(*names: str, of: str | None = None) -> LabelSpace:
             id="same space with twins",
         ),
         pytest.param(
-            space("a", "b", "c", of="s"), space("a", "b", of="s"), [0, 1], id="beginning of a space"
+            space("b", "a", of="s"), space("A", "b", of="s"), [1, 0], id="same space, names moved"
+        ),
+        pytest.param(
+            space("b", "a", of="s"), space("a", "c", of="s"), [0, 1], id="same space, one renamed"
         ),
         pytest.param(space("b", "a", of="s"), space("a"), [1], id="only the model's is known"),
         pytest.param(space("b", "a"), space("a", of="s"), [1], id="only the data set's is known"),
@@ -62,8 +83,36 @@ def test_match(model: LabelSpace, dataset: LabelSpace, classes: list[int]) -> No
             space("a", of="s"),
             space("a", "b", of="s"),
             BadInput,
-            "2 classes and the model 1",
+            r"2 classes \(a, b\) and the model 1; correct model.labels or dataset.labels$",
             id="more classes than outputs",
+        ),
+        pytest.param(
+            space("a", "b", "c", of="s"),
+            space("a", "b", of="s"),
+            BadInput,
+            r"2 classes \(a, b\) and the model 3; .* name them by WordNet id",
+            id="a part of the classes, which one can't be told",
+        ),
+        pytest.param(
+            space("a", "b", of=IMAGENET),
+            space("n01440764"),
+            BadInput,
+            "imagenet_1k has 1000 classes and the model 2; correct model.labels or model.offset",
+            id="a model without all classes of its space",
+        ),
+        pytest.param(
+            space(*ENGLISH, of=IMAGENET),
+            space("n01440764", "n01440764", of=IMAGENET),
+            BadInput,
+            "the data set has 1 names twice",
+            id="an id twice",
+        ),
+        pytest.param(
+            space(*ENGLISH, of=IMAGENET),
+            space("n01440764", "n99999999", of=IMAGENET),
+            Unfit,
+            r"1 of the data set's 2 classes .* \(n99999999; the model has n01440764, ",
+            id="an id that the space has not",
         ),
         pytest.param(
             space("crane", "Crane"),
@@ -86,6 +135,41 @@ def test_no_match(model: LabelSpace, dataset: LabelSpace, kind: type[BadInput], 
         match(model, dataset)
     assert refused.type is kind
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("of", [IMAGENET, None])
+def test_part_of_a_space_is_found_by_its_ids(of: str | None) -> None:
+    assert match(space(*ENGLISH, of=IMAGENET), space(*IMAGENETTE, of=of)) == list(
+        IMAGENETTE.values()
+    )
+
+
+@pytest.mark.parametrize("of", [IMAGENET, None])
+def test_ids_are_found_in_a_model_that_names_its_outputs_by_them(of: str | None) -> None:
+    assert match(space(*IDS), space(*IMAGENETTE, of=of)) == list(IMAGENETTE.values())
+
+
+def test_ids_of_a_model_in_another_order_count() -> None:
+    model = space(*reversed(IDS), of=IMAGENET)
+    assert match(model, space("n01440764", of=IMAGENET)) == [999]
+
+
+def test_whole_space_is_matched_by_index_whatever_its_classes_are_called() -> None:
+    dataset = space(*(f"nom {index}" for index in range(1000)), of=IMAGENET)
+    assert match(space(*ENGLISH, of=IMAGENET), dataset) == list(range(1000))
+
+
+def test_ids_of_imagenet_are_those_of_ilsvrc_2012() -> None:
+    assert len(set(IDS)) == 1000
+    assert list(IDS) == sorted(IDS)  # its class indices are in the order of the ids
+    assert [name for name in IDS if not re.fullmatch(r"n\d{8}", name)] == []
+    assert {name: IDS.index(name) for name in IMAGENETTE} == IMAGENETTE
+    assert IDS[999] == "n15075141"
+
+
+@pytest.mark.parametrize("unknown", ["digits", "../datasets/imagenet_1k", "imagenet_1k.txt/x", ""])
+def test_other_spaces_have_no_ids(unknown: str) -> None:
+    assert identifiers(unknown) == ()
 
 
 @given(st.permutations([f"class {number}" for number in range(8)]), st.integers(0, 8))

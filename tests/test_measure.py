@@ -21,6 +21,7 @@ from greenexp.errors import BadInput, Disturbed, NoEffect, Unfit, Unsupported
 from greenexp.experiment import Experiment
 from greenexp.measure import measure, probe_device
 from greenexp.models.local import Local
+from greenexp.protocols import Sample
 from greenexp.result import Result, from_json
 from greenexp.tactics.baseline import Baseline
 
@@ -61,7 +62,7 @@ class Acting(Baseline):
 
     act: Callable[[], object]
 
-    def __call__(self, module: nn.Module, sample: torch.Tensor) -> nn.Module:
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         self.act()
         return module
 
@@ -112,7 +113,12 @@ def test_run_that_ends_well_is_ok(measured: Measured) -> None:
     [
         pytest.param(raising(BadInput("give less")), "error", "give less", id="bad_input"),
         pytest.param(raising(Unfit("no counterpart")), "error", "no counterpart", id="unfit"),
-        pytest.param(raising(NoEffect("nothing done")), "error", "nothing done", id="no_effect"),
+        pytest.param(
+            raising(NoEffect("nothing done")),
+            "unsupported",
+            "no effect: nothing done",
+            id="no_effect",
+        ),
         pytest.param(
             raising(Disturbed("disturbed by cpu_steal")),
             "error",
@@ -306,7 +312,7 @@ def test_compiler_that_must_not_split_the_model_and_can_t_help_it_is_unsupported
 
     rows = torch.ones(2, 2)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    result = measured(lambda: TorchCompile(fullgraph=True)(Split(), rows)(rows))
+    result = measured(lambda: TorchCompile(fullgraph=True)(Split(), Sample(rows))(rows))
     assert result.outcome == "unsupported"
     assert result.reason is not None
     assert "graph_break" in result.reason
@@ -343,25 +349,29 @@ def test_experiment_holds_the_objects_that_were_described(
 
 
 @pytest.mark.parametrize(
-    ("available", "device", "said"),
+    ("available", "device", "meant", "said"),
     [
-        pytest.param(False, "cuda", "device=cuda", id="absent"),
-        pytest.param(True, "cuda", None, id="present"),
-        pytest.param(False, "cpu", None, id="cpu"),
+        pytest.param(False, "cuda", "cuda", "device=cuda is asked for", id="absent"),
+        pytest.param(True, "cuda", "cuda", None, id="present"),
+        pytest.param(False, "cpu", "cpu", None, id="cpu"),
+        pytest.param(True, "auto", "cuda", None, id="auto where there is one"),
+        pytest.param(False, "auto", "cpu", None, id="auto where there is none"),
     ],
 )
-def test_probe_writes_why_a_device_can_t_be_used(
+def test_probe_writes_the_device_that_is_meant_and_why_it_can_t_be_used(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     available: bool,
     device: str,
+    meant: str,
     said: str | None,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     answer = tmp_path / "answer"
     probe_device(device, str(answer))
-    assert answer.exists() == (said is not None)
-    assert said is None or said in answer.read_text()
+    there, refused = answer.read_text(encoding="utf-8").split("\n")
+    assert there == meant
+    assert refused.startswith(said) if said else refused == ""
 
 
 def test_number_that_is_none_is_not_written(

@@ -12,6 +12,7 @@ import pytest
 
 from greenexp.datasets import digits_split
 from greenexp.datasets.digits import Digits
+from greenexp.models.card import Card
 from greenexp.models.embedded_model import FOLDER, Embedded
 from greenexp.models.hub import Hub
 from greenexp.models.local import Local
@@ -396,6 +397,52 @@ def test_hub_title_is_the_name_without_its_owner() -> None:
     assert Hub("google/vit-base-patch16-224").title == "vit-base-patch16-224"
 
 
+def test_hub_choice_with_a_card_names_itself() -> None:
+    assert Hub("google/vit-base-patch16-224", card=Card(family="ViT")).title is None
+
+
+HUB = {"_target_": "greenexp.models.hub.Hub", "checkpoint": "org/net"}
+
+
+def test_hub_card_is_made_of_the_mapping_in_a_yaml() -> None:
+    from greenexp.config import build
+
+    facts = {"family": "ViT", "image_size": 224, "parameters_m": 86, "licence": None}
+    source = build(HUB | {"card": facts}, "model")
+    assert source.card == Card(family="ViT", image_size=224, parameters_m=86.0)
+    assert build(HUB | {"card": None}, "model").card is None
+    assert build(HUB, "model") == Hub("org/net")
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        pytest.param({"famly": "ViT"}, ["model.card.famly"], id="unknown"),
+        pytest.param({"image_size": 0}, ["model.card.image_size=0", ">= 1"], id="no_pixel"),
+        pytest.param({"image_size": "big"}, ["model.card.image_size='big'"], id="no_number"),
+        pytest.param({"parameters_m": 0}, ["model.card.parameters_m=0", "> 0"], id="no_weight"),
+        pytest.param({"gmacs": float("nan")}, ["model.card.gmacs=nan"], id="nan"),
+        pytest.param({"gmacs": 4.1}, ["model.card.gmacs_source=…"], id="gmacs_of_no_source"),
+        pytest.param(
+            {"reported_top1": 0.8}, ["model.card.reported_top1_source=…"], id="top1_of_no_source"
+        ),
+        pytest.param(
+            {"reported_top1": 80.1, "reported_top1_source": "a paper"},
+            ["model.card.reported_top1=80.1", "<= 1"],
+            id="per_cent",
+        ),
+        pytest.param({"licence": " "}, ["model.card.licence is empty"], id="blank"),
+    ],
+)
+def test_hub_card_that_tells_no_fact_is_refused(
+    refusal: Refusal, facts: dict[str, Any], words: list[str]
+) -> None:
+    from greenexp.config import build
+
+    text = refusal(lambda: build(HUB | {"card": facts}, "model"))
+    assert [word for word in words if word not in text] == []
+
+
 @pytest.fixture
 def published(hub: HubServer, vit_folder: Path) -> HubServer:
     """A hub with the tiny ViT as org/net."""
@@ -412,6 +459,13 @@ def test_hub_check_fetches_the_config_alone(published: HubServer) -> None:
     assert Hub("org/net", labels="colors").check() == LabelSpace("colors", NAMES)
     fetched = {request.rpartition("/")[2] for request in published.requests if "resolve" in request}
     assert fetched == {"config.json"}
+
+
+def test_hub_card_changes_nothing_of_what_is_read(published: HubServer) -> None:
+    card = Card(family="Swin", image_size=1, weights="bin", licence="none")
+    told, untold = Hub("org/net", card=card), Hub("org/net")
+    assert told.check() == untold.check()
+    assert told.load("cpu").provenance == untold.load("cpu").provenance
 
 
 def test_hub_check_may_be_repeated_before_the_weights_are_there(published: HubServer) -> None:

@@ -18,6 +18,7 @@ from greenexp.sweep.plan import (
     Planned,
     blocks,
     cell_hash,
+    choices_of,
     exclusion_lines,
     peers_hash,
     product,
@@ -340,25 +341,90 @@ def test_peers_differ_in_their_tactic_alone(other: dict[str, Any], peers: bool) 
     ("exclusions", "lines"),
     [
         pytest.param([], [], id="nothing left out"),
-        pytest.param(
-            [Exclusion("a · b", "no fit")], ["left out 1 of 9 runs: no fit (a · b)"], id="one"
-        ),
+        pytest.param([Exclusion("a · b", "no fit")], ["left out 1 run: no fit (a · b)"], id="one"),
         pytest.param(
             [Exclusion(name, "no fit") for name in "abc"],
-            ["left out 3 of 9 runs: no fit (a, b, c)"],
+            ["left out 3 runs: no fit (a, b, c)"],
             id="three, all named",
         ),
         pytest.param(
             [Exclusion(name, "no fit") for name in "abcd"],
-            ["left out 4 of 9 runs: no fit (a, b, c, …)"],
+            ["left out 4 runs: no fit (a, b, c, …)"],
             id="four, three named",
         ),
         pytest.param(
             [Exclusion("a", "x"), Exclusion("b", "y"), Exclusion("c", "x")],
-            ["left out 2 of 9 runs: x (a, c)", "left out 1 of 9 runs: y (b)"],
+            ["left out 2 runs: x (a, c)", "left out 1 run: y (b)"],
             id="a line for each reason",
         ),
     ],
 )
 def test_exclusion_lines(exclusions: list[Exclusion], lines: list[str]) -> None:
-    assert exclusion_lines(exclusions, 9) == lines
+    assert exclusion_lines(exclusions, "runs") == lines
+
+
+def test_exclusion_lines_say_what_is_left_out() -> None:
+    some = [Exclusion(name, "no fit") for name in "ab"]
+    assert exclusion_lines(some, "options") == ["left out 2 options: no fit (a, b)"]
+    assert exclusion_lines(some[:1], "options") == ["left out 1 option: no fit (a)"]
+
+
+# Chains
+
+CHOSEN = {"model": "digits_vit", "tactic": "chain", "workload": "quick"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "tactic"),
+    [
+        pytest.param([], "baseline", id="no step: the baseline"),
+        pytest.param(["half_precision"], "half_precision", id="one"),
+        pytest.param(["a", "b", "c"], "a > b > c", id="in order"),
+        pytest.param(["c", "b", "a"], "c > b > a", id="in the other order"),
+        pytest.param([{"a": {"amount": 0.5}}, "b"], "a amount=0.5 > b", id="with an option"),
+        pytest.param([{"a": {"x": 1, "y": "z"}}], "a x=1 y=z", id="with two"),
+        pytest.param([{"a": None}, {"b": {}}], "a > b", id="mapping without options"),
+        pytest.param(None, "chain", id="no chain: as it was chosen"),
+    ],
+)
+def test_chain_is_called_by_its_steps(steps: list[Any] | None, tactic: str) -> None:
+    choices = choices_of({**CHOSEN, "hydra/launcher": "basic"}, CHOSEN, steps)
+    assert choices == CHOSEN | {"tactic": tactic}
+    overrides = ["tactic=chain", f"tactic.steps={steps}", "tactic.more=1"]
+    assert title(choices, None, overrides, {"tactic.steps"}) == f"digits_vit · {tactic} more=1"
+
+
+def chained(*steps: dict[str, Any]) -> dict[str, Any]:
+    """Returns a configuration whose tactic is a chain."""
+    chain = {"_target_": "greenexp.tactics.chain.Chain", "steps": list(steps)}
+    return CONFIGURATION | {"tactic": chain}
+
+
+HALF = {"half_precision": {"_target_": "greenexp.tactics.precision.HalfPrecision"}}
+LAYOUT = {"channels_last": {"_target_": "greenexp.tactics.layout.ChannelsLast"}}
+CHAINS = {
+    "none": chained(),
+    "one": chained(HALF),
+    "both": chained(HALF, LAYOUT),
+    "turned": chained(LAYOUT, HALF),
+    "its option": chained({"half_precision": HALF["half_precision"] | {"dtype": "float16"}}),
+}
+
+
+def test_chains_are_told_apart_by_steps_order_and_options() -> None:
+    assert len({cell_hash(chain) for chain in CHAINS.values()}) == len(CHAINS)
+
+
+@pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)
+def test_chains_are_compared_with_a_baseline_of_either_kind(chain: dict[str, Any]) -> None:
+    assert peers_hash(chain) == peers_hash(CHAINS["none"]) == peers_hash(CONFIGURATION)
+
+
+@pytest.mark.parametrize("section", ["model", "dataset"])
+def test_card_describes_and_changes_nothing(section: str) -> None:
+    bare = CONFIGURATION | {section: {"id": "org/name"}}
+    cards = [{"family": "ViT"}, {"family": "ViT", "parameters_m": 5.7}, None]
+    described = [CONFIGURATION | {section: {"id": "org/name", "card": card}} for card in cards]
+    assert {cell_hash(one) for one in described} == {cell_hash(bare)}
+    assert {peers_hash(one) for one in described} == {peers_hash(bare)}
+    assert cell_hash(CONFIGURATION | {section: {"id": "org/other"}}) != cell_hash(bare)

@@ -233,7 +233,9 @@ PREDICTIONS = Predictions(identifiers=["a", "b"], targets=[0, 1], ranked=[[0, 1]
 LATENCIES_S = [0.25, 0.5, 0.75]
 
 
-def of(tactic: str, *readings: Reading, overrides: Sequence[str] = (), **configuration: Any) -> Row:
+def of(
+    tactic: str, /, *readings: Reading, overrides: Sequence[str] = (), **configuration: Any
+) -> Row:
     """Returns the row of a recorded run, named as the command names it."""
     given = {
         "model": {"name": "digits_vit"},
@@ -307,6 +309,19 @@ def test_runs_are_compared_where_only_the_tactic_differs(
     baseline = of("baseline")
     other = of("torch_compile", **changes)
     assert ("×" in cells([baseline, other])[1]["latency"]) is compared
+
+
+def test_chain_without_steps_is_the_baseline_of_chains() -> None:
+    half = {"half_precision": {"_target_": "greenexp.tactics.precision.HalfPrecision"}}
+    rows = [
+        of("baseline", tactic={"steps": []}, overrides=["tactic=chain", "tactic.steps=[]"]),
+        of("half_precision > torch_compile", tactic={"steps": [half, {"torch_compile": {}}]}),
+        of("torch_compile", tactic={"_target_": "greenexp.tactics.compilation.TorchCompile"}),
+    ]
+    first, *others = cells(rows)
+    assert (first["tactic"], first["latency"]) == ("baseline", "500")
+    assert [one["tactic"] for one in others] == ["half_precision > torch_compile", "torch_compile"]
+    assert [one["latency"] for one in others] == ["500 (×1.00)", "500 (×1.00)"]
 
 
 @pytest.mark.parametrize("override", ["workload.batch_size=8", "device=cpu"])

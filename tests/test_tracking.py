@@ -29,6 +29,7 @@ from greenexp.store.tracking import (
 )
 
 CHOICES = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}
+CHAIN = "half_precision > torch_compile"
 
 
 def measured(folder: Path, **fields) -> Record:
@@ -147,14 +148,17 @@ def test_sent_once_with_status_metrics_and_series(tmp_path: Path) -> None:
     path = journal.write(run, tmp_path / "run")
     first = send(journal.read(path), path)
     assert send(journal.read(path), path) == first
-    failed = measured(tmp_path, id="1", result=Result("timeout", reason="it took too long"))
-    send(failed, path)
+    failed = Result("timeout", reason="it took too long", effect={"half_precision/dtype": "bf16"})
+    send(measured(tmp_path, id="1", result=failed, choices=CHOICES | {"tactic": CHAIN}), path)
     client = MlflowClient(run.configuration["tracking"]["uri"])
     experiment = client.get_experiment_by_name("test")
     assert experiment.artifact_location == (tmp_path / "artifacts").as_uri()
     assert any(key.startswith("mlflow.sharedViewState.") for key in experiment.tags)
     by_id = {r.info.run_id: r for r in client.search_runs([experiment.experiment_id])}
     assert sorted(r.info.status for r in by_id.values()) == ["FAILED", "FINISHED"]
+    (chained,) = client.search_runs([experiment.experiment_id], f"params.tactic = '{CHAIN}'")
+    assert chained.data.tags["greenexp.id"] == "1"
+    assert chained.data.params["effect.half_precision/dtype"] == "bf16"
     stored = by_id[first].data
     assert stored.metrics["accuracy/top1"] == 0.5
     assert stored.metrics["complexity/sparsity"] == 0.5

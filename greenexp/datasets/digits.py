@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenexp.datasets import digits_split
+from greenexp.datasets.balance import balanced
 from greenexp.protocols import LabelSpace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 LABELS = [str(digit) for digit in range(digits_split.CLASS_COUNT)]
+CALIBRATION_SEED = 0  # fixed, as the split is
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,20 @@ class Digits:
 
     def load(self) -> DigitSamples:
         """Returns the evaluation part."""
-        indices = digits_split.evaluation_indices()
+        return self._samples(digits_split.evaluation_indices())
+
+    @property
+    def calibrates(self) -> bool:
+        """True: there is a training part."""
+        return True
+
+    def calibration(self, count: int) -> DigitSamples:
+        """Returns up to `count` images of the training part, alike of each digit."""
+        training = digits_split.training_indices()
+        targets = [digits_split.target(index) for index in training]
+        return self._samples([training[at] for at in balanced(targets, count, CALIBRATION_SEED)])
+
+    def _samples(self, indices: Sequence[int]) -> DigitSamples:
         return DigitSamples(
             labels=self.check(),
             targets=[digits_split.target(index) for index in indices],
@@ -46,5 +61,5 @@ class DigitSamples:
     indices: Sequence[int]
 
     def image(self, index: int) -> Image:
-        """Returns image `index` of the evaluation part, 8x8 RGB."""
+        """Returns image `index`, 8x8 RGB."""
         return digits_split.image(self.indices[index])

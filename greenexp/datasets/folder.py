@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from greenexp.errors import BadInput
+from greenexp.datasets.balance import balanced
+from greenexp.errors import BadInput, check_range
 from greenexp.protocols import LabelSpace
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -20,50 +21,102 @@ UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 @dataclass(frozen=True)
 class Folder:
-    """`path/<class name>/<image>`; classes are the sub-folders in the order of their names."""
+    """`path/<class name>/<image>`; classes are the sub-folders in the order of their names.
+
+    Where all names are numbers their order is that of the numbers.
+
+    Attributes:
+        path: the folder.
+        labels: name of the label space; None to match classes by name.
+        limit: number of images, class-balanced and drawn by the seed; None for all.
+        seed: of the draws.
+        calibration_path: folder of training images in the same form; None for none.
+        held_back: number of images, class-balanced and drawn by the seed, that no run evaluates:
+            they are the calibration images. The same images are left for every tactic.
+    """
 
     path: str
     labels: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    calibration_path: str | None = None
+    held_back: int = 0
+
+    def __post_init__(self) -> None:
+        check_range("dataset.limit", self.limit, at_least=1)
+        check_range("dataset.held_back", self.held_back, at_least=0)
+        if self.calibration_path is None:
+            return
+        if self.held_back:
+            raise BadInput(
+                f"dataset.held_back={self.held_back} and dataset.calibration_path="
+                f"{self.calibration_path} exclude each other; give one of them"
+            )
+        evaluated, training = Path(self.path).resolve(), Path(self.calibration_path).resolve()
+        if training.is_relative_to(evaluated) or evaluated.is_relative_to(training):
+            raise BadInput(
+                f"dataset.calibration_path={self.calibration_path} shares images with "
+                f"dataset.path={self.path}; give a folder apart, or dataset.held_back=…"
+            )
 
     def check(self) -> LabelSpace:
-        """Decodes every image once; raises BadInput naming those that can't be read."""
-        samples = self.load()
+        """Decodes each image once; raises BadInput naming those that can't be read.
+
+        Images in `calibration_path` are counted, not decoded: there may be many, and few are used.
+        """
+        evaluated, held_back = self._parts()
+        if self.calibration_path is not None:
+            _images_in(self.calibration_path, "dataset.calibration_path", None)
+        paths = [*evaluated.paths, *held_back.paths]
         with ThreadPoolExecutor() as pool:
-            corrupt = [path for path in pool.map(_unreadable, samples.paths) if path is not None]
+            corrupt = [path for path in pool.map(_unreadable, paths) if path is not None]
         if corrupt:
             shown = ", ".join(path.name for path in corrupt[:EXAMPLES])
             raise BadInput(
-                f"dataset.path={self.path}: {len(corrupt)} of {len(samples.paths)} images can't be "
+                f"dataset.path={self.path}: {len(corrupt)} of {len(paths)} images can't be "
                 f"read ({shown}{', …' if len(corrupt) > EXAMPLES else ''}); repair or remove them"
             )
-        return samples.labels
+        return evaluated.labels
 
     def load(self) -> FolderSamples:
-        """Returns all images of the folder."""
-        root = Path(self.path)
-        if not root.is_dir():
+        """Returns the images of the folder, or the part of them asked for."""
+        return self._parts()[0]
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether calibration images are given or held back."""
+        return self.calibration_path is not None or self.held_back > 0
+
+    def calibration(self, count: int) -> FolderSamples:
+        """Returns up to `count` calibration images, class-balanced and drawn by the seed.
+
+        Raises:
+            BadInput: where there are none.
+        """
+        if not self.calibrates:
             raise BadInput(
-                f"dataset.path={self.path} is no folder; give a folder with one sub-folder a class"
+                f"dataset.path={self.path} has no calibration images; give "
+                "dataset.calibration_path=…, or dataset.held_back=… to take them out of it"
             )
-        by_class = {
-            entry.name: sorted(_images(entry))
-            for entry in sorted(root.iterdir())
-            if entry.is_dir() and not entry.name.startswith(".")
-        }
-        if self.labels is None:  # in a label space an empty class keeps its index
-            by_class = {name: paths for name, paths in by_class.items() if paths}
-        if not any(by_class.values()):
+        if self.calibration_path is not None:
+            samples = _images_in(self.calibration_path, "dataset.calibration_path", self.labels)
+        else:
+            samples = self._parts()[1]
+        return samples.only(balanced(samples.targets, count, self.seed))
+
+    def _parts(self) -> tuple[FolderSamples, FolderSamples]:
+        """Returns what is evaluated, and what is held back."""
+        samples = _images_in(self.path, "dataset.path", self.labels)
+        count = len(samples.targets)
+        if self.held_back >= count:
             raise BadInput(
-                f"dataset.path={self.path} holds no images; expected <class name>/<image> with "
-                f"{', '.join(SUFFIXES)}"
+                f"dataset.held_back={self.held_back} leaves no image of dataset.path={self.path} "
+                f"to evaluate; allowed: 0 to {count - 1}"
             )
-        paths = [path for group in by_class.values() for path in group]
-        return FolderSamples(
-            labels=LabelSpace(self.labels, list(by_class)),
-            targets=[index for index, group in enumerate(by_class.values()) for _ in group],
-            identifiers=[path.relative_to(root).as_posix() for path in paths],
-            paths=paths,
-        )
+        held_back = balanced(samples.targets, self.held_back, self.seed)
+        left = samples.only(sorted(set(range(count)) - set(held_back)))
+        evaluated = left.only(balanced(left.targets, self.limit, self.seed))
+        return evaluated, samples.only(held_back)
 
 
 @dataclass(frozen=True)
@@ -82,6 +135,47 @@ class FolderSamples:
             return _decode(path)
         except UNREADABLE:
             raise BadInput(f"image {path.name} can't be read; repair or remove it") from None
+
+    def only(self, indices: Iterable[int]) -> FolderSamples:
+        """Returns the images at these indices."""
+        indices = list(indices)
+        return FolderSamples(
+            labels=self.labels,
+            targets=[self.targets[index] for index in indices],
+            identifiers=[self.identifiers[index] for index in indices],
+            paths=[self.paths[index] for index in indices],
+        )
+
+
+def _images_in(folder: str, key: str, labels: str | None) -> FolderSamples:
+    """Returns all images of a folder; `key` is the option that named it, for messages."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise BadInput(f"{key}={folder} is no folder; give a folder with one sub-folder a class")
+    entries = [entry for entry in root.iterdir() if entry.is_dir() and entry.name[0] != "."]
+    by_class = {
+        entry.name: sorted(_images(entry)) for entry in sorted(entries, key=_order(entries))
+    }
+    if labels is None:  # in a label space an empty class keeps its index
+        by_class = {name: paths for name, paths in by_class.items() if paths}
+    if not any(by_class.values()):
+        raise BadInput(
+            f"{key}={folder} holds no images; expected <class name>/<image> with "
+            f"{', '.join(SUFFIXES)}"
+        )
+    paths = [path for group in by_class.values() for path in group]
+    return FolderSamples(
+        labels=LabelSpace(labels, list(by_class)),
+        targets=[index for index, group in enumerate(by_class.values()) for _ in group],
+        identifiers=[path.relative_to(root).as_posix() for path in paths],
+        paths=paths,
+    )
+
+
+def _order(entries: Sequence[Path]) -> Callable[[Path], int | str]:
+    """Returns what sorts classes: numbers, as ImageNetV2 has them, by their value."""
+    numbers = all(entry.name.isdecimal() for entry in entries)
+    return (lambda entry: int(entry.name)) if numbers else (lambda entry: entry.name)
 
 
 def _images(folder: Path) -> Iterable[Path]:

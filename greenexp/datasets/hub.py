@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from greenexp.errors import BadInput, first_line, nearest
-from greenexp.hub import describe
+from greenexp.datasets.balance import balanced
+from greenexp.datasets.card import DatasetCard
+from greenexp.datasets.columns import Columns
+from greenexp.datasets.fetching import Origin
+from greenexp.datasets.streaming import first_of_each_class
+from greenexp.errors import BadInput, check_range, first_line
 from greenexp.protocols import LabelSpace
 
 if TYPE_CHECKING:
@@ -18,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hub:
-    """A data set by its hub id, as `datasets.load_dataset` reads it.
+    """A data set by its hub id, as the library `datasets` reads it.
 
     Attributes:
-        id: `org/name`.
+        id: `org/name`, or a folder in the form of a repository.
         split: name of the evaluation split.
         config: name of the configuration; None for the only one.
         data_dir: folder inside the repository (for `refs/convert/parquet`).
@@ -29,7 +32,15 @@ class Hub:
         image_column: name of the column of images.
         label_column: name of the column of class indices.
         labels: name of the label space; None to match classes by name.
-        limit: number of images, the first ones; None for all.
+        class_names: names in the order of the class indices, in place of the data set's own.
+        limit: number of images, class-balanced; None for all.
+        seed: of the draw of `limit` images from a split that was downloaded.
+        streaming: reads the split from its beginning and stops where `limit` images are found: the
+            first of each class, which no seed changes. The split is not downloaded. Where it is
+            sorted by class, nearly all of it is read.
+        calibration_split: name of the split with training images; None for none. It is always
+            streamed, since few of its images are used.
+        card: what is known of it beforehand.
     """
 
     id: str
@@ -40,107 +51,112 @@ class Hub:
     image_column: str = "image"
     label_column: str = "label"
     labels: str | None = None
+    class_names: list[str] | None = None
     limit: int | None = None
+    seed: int = 0
+    streaming: bool = False
+    calibration_split: str | None = None
+    card: DatasetCard | None = None
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise BadInput(f"dataset.limit={self.limit} is out of range; allowed: 1 or more")
+        check_range("dataset.limit", self.limit, at_least=1)
+        if self.streaming and self.limit is None:
+            raise BadInput(
+                "dataset.streaming=true needs to know where to stop; give dataset.limit=…, or "
+                "dataset.streaming=false to download the split"
+            )
+        if self.calibration_split == self.split:
+            raise BadInput(
+                f"dataset.calibration_split={self.calibration_split} is the evaluation split; "
+                "give another, e.g. train, or null"
+            )
 
     def check(self) -> LabelSpace:
-        """Downloads the split where it is not cached, decodes it once, returns its classes."""
+        """Fetches what is not kept yet, decodes each image once and returns the classes."""
+        from greenexp.datasets.folder import UNREADABLE
+
         samples = self.load()
-        for index, identifier in enumerate(samples.identifiers):
+
+        def read(index: int) -> None:
             try:
                 samples.image(index)
-            except (OSError, SyntaxError, ValueError) as error:
+            except UNREADABLE as error:
                 raise BadInput(
-                    f"dataset.id={self.id}: image {identifier} can't be read ({first_line(error)})"
+                    f"dataset.id={self.id}: image {samples.identifiers[index]} can't be read "
+                    f"({first_line(error)}); give another dataset.revision or dataset.split"
                 ) from None
+
+        with ThreadPoolExecutor() as pool:
+            try:
+                list(pool.map(read, range(len(samples.targets))))
+            except BadInput:
+                pool.shutdown(cancel_futures=True)  # one is enough
+                raise
         return samples.labels
 
     def load(self) -> HubSamples:
-        """Returns the split."""
-        table = self._table()
-        self._check_columns(table)
-        if self.limit is not None:
-            table = table.select(range(min(self.limit, len(table))))
-        targets = table[self.label_column][:]
-        if not targets:
-            raise BadInput(f"dataset.id={self.id} has no images in split {self.split}")
-        if any(target is None or target < 0 for target in targets):
+        """Returns the split, or the part of it asked for."""
+        if self.limit is not None and self.streaming:
+            return self._first(self.split, self.limit)
+        columns = self._columns(self.split)
+        table = self._origin.table(self.split)
+        names = columns.names(table.features)
+        targets = [columns.target(label, names) for label in table[self.label_column][:]]
+        rows = balanced(targets, self.limit, self.seed)
+        return self._samples(columns, table.select(rows), rows)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether a split with training images is given."""
+        return self.calibration_split is not None
+
+    def calibration(self, count: int) -> HubSamples:
+        """Returns up to `count` images of the calibration split, the first of each class.
+
+        Raises:
+            BadInput: where there is no such split.
+        """
+        if self.calibration_split is None:
             raise BadInput(
-                f"dataset.id={self.id} has no labels in split {self.split}; give another "
-                "dataset.split"
+                f"dataset.id={self.id} has no calibration images; give "
+                "dataset.calibration_split=…, a split with training images"
             )
-        return HubSamples(
-            labels=LabelSpace(self.labels, list(table.features[self.label_column].names)),
-            targets=[int(target) for target in targets],
-            identifiers=[f"{self.split}-{index:06d}" for index in range(len(targets))],
-            table=table,
-            column=self.image_column,
+        return self._first(self.calibration_split, count)
+
+    @property
+    def _origin(self) -> Origin:
+        gated = self.card is not None and self.card.gated
+        return Origin(self.id, self.config, self.data_dir, self.revision, gated)
+
+    def _columns(self, split: str) -> Columns:
+        return Columns(self.id, split, self.image_column, self.label_column, self.class_names)
+
+    def _first(self, split: str, count: int) -> HubSamples:
+        """Returns the first images of each class, from a stream or as they were kept of one."""
+        columns = self._columns(split)
+        asked = {
+            "first": count,
+            "columns": [self.image_column, self.label_column],
+            "class_names": self.class_names,
+        }
+        sample = self._origin.sample(
+            split, asked, lambda builder: first_of_each_class(builder, columns, count)
+        )
+        return self._samples(
+            replace(columns, image="image", label="label"), sample, sample["row"][:]
         )
 
-    def _table(self) -> Any:
-        """Reads the split: a folder's, the hub's, or without the hub the cache's."""
-        if Path(self.id).is_dir():
-            return self._read()
-        try:
-            describe(self.id, self.revision, kind="dataset", key="dataset.id")
-        except BadInput as unreachable:
-            with _offline(), contextlib.suppress(BadInput):
-                return self._read()
-            raise unreachable from None
-        return self._read()
-
-    def _read(self) -> Any:
-        import datasets
-
-        try:
-            return datasets.load_dataset(
-                self.id,
-                self.config,
-                split=self.split,
-                data_dir=self.data_dir,
-                revision=self.revision,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = first_line(error)
-            raise BadInput(f"dataset.id={self.id} can't be read: {reason}") from None
-
-    def _check_columns(self, table: Any) -> None:
-        import datasets
-
-        for key, column in (("image", self.image_column), ("label", self.label_column)):
-            if column not in table.column_names:
-                raise BadInput(
-                    f"dataset.{key}_column={column} is not in {self.id}; it has "
-                    f"{', '.join(table.column_names)}.{nearest(column, table.column_names)}"
-                )
-        image, label = table.features[self.image_column], table.features[self.label_column]
-        if not isinstance(image, datasets.Image):
-            raise BadInput(
-                f"dataset.image_column={self.image_column} of {self.id} holds no images "
-                f"but {image}; give the column whose type is Image"
-            )
-        if not isinstance(label, datasets.ClassLabel):
-            raise BadInput(
-                f"dataset.label_column={self.label_column} of {self.id} holds no class labels "
-                f"but {label}; give the column whose type is ClassLabel"
-            )
-
-
-@contextlib.contextmanager
-def _offline() -> Iterator[None]:
-    """Keeps the libraries from asking the hub, and from retrying, inside the context."""
-    import datasets
-    from huggingface_hub import constants
-
-    before = constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = datasets.config.HF_HUB_OFFLINE = True
-    try:
-        yield
-    finally:
-        constants.HF_HUB_OFFLINE, datasets.config.HF_HUB_OFFLINE = before
+    def _samples(self, columns: Columns, table: Any, rows: Sequence[int]) -> HubSamples:
+        """Returns the images of a table; `rows` is where they stand in the split."""
+        if not rows:
+            raise BadInput(f"dataset.id={self.id} has no images in split {columns.split}")
+        return HubSamples(
+            labels=LabelSpace(self.labels, columns.names(table.features)),
+            targets=[int(label) for label in table[columns.label][:]],
+            identifiers=[f"{columns.split}-{row:06d}" for row in rows],
+            table=table,
+            column=columns.image,
+        )
 
 
 @dataclass(frozen=True)

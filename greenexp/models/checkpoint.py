@@ -141,6 +141,20 @@ def has_weights(files: Sequence[str]) -> bool:
     return any(name in SAFETENSORS or name.endswith(PICKLED) for name in files)
 
 
+def needed_files(files: Sequence[str], *, code: bool) -> list[str]:
+    """Returns those of a repository's files that a classifier is read from.
+
+    Args:
+        files: of the repository; safetensors are preferred to pickled weights.
+        code: whether the code that comes with it is read too.
+    """
+    top = [name for name in files if "/" not in name]
+    safe = [name for name in top if name.endswith((".safetensors", ".safetensors.index.json"))]
+    weights = safe or [name for name in top if name.startswith("pytorch_model")]
+    settings = [name for name in top if name.endswith("config.json")]
+    return [*settings, *weights, *(name for name in top if code and name.endswith(".py"))]
+
+
 def check_weights(location: str, files: Sequence[str], *, allow_pickle: bool) -> None:
     """Checks that a list of file names holds weights that may be read.
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from greenexp.errors import BadInput
 from greenexp.hub import asking, describe
-from greenexp.models.checkpoint import Checkpoint, check_weights, has_weights
+from greenexp.models.card import Card
+from greenexp.models.checkpoint import Checkpoint, check_weights, has_weights, needed_files
 from greenexp.protocols import Classifier, LabelSpace
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A checkpoint by its hub id and revision."""
+    """A checkpoint by its hub id and revision; `card` describes it and changes no measurement."""
 
     checkpoint: str
     revision: str = "main"
@@ -21,6 +23,7 @@ class Hub:
     offset: int = 0
     allow_pickle: bool = False
     trust_remote_code: bool = False
+    card: Card | None = None
 
     def __post_init__(self) -> None:
         from huggingface_hub.errors import HFValidationError
@@ -40,30 +43,23 @@ class Hub:
 
     @property
     def title(self) -> str | None:
-        """The checkpoint's name without its owner."""
-        return self.checkpoint.rpartition("/")[2]
+        """The checkpoint's name without its owner; None with a card: the choice's own name says it.
+
+        Two owners in the catalogue give one name to different checkpoints.
+        """
+        return None if self.card is not None else self.checkpoint.rpartition("/")[2]
 
     def check(self) -> LabelSpace:
         """Fetches config.json, or finds it in the cache, and returns the classes."""
-        snapshot = self._cached()
-        if snapshot is None:
-            repository = describe(
-                self.checkpoint, self.revision, kind="model", key="model.checkpoint"
-            )
-            check_weights(self.checkpoint, repository.files, allow_pickle=self.allow_pickle)
-            snapshot = self._fetch()
+        snapshot = self._cached() or self._fetch(["config.json"])
         return self._checkpoint().check(snapshot / "config.json")
 
     def load(self, device: str) -> Classifier:
         """Returns the classifier on `device`, downloading it where it is not cached."""
-        snapshot = self._cached()
-        checkpoint = self._checkpoint()
-        if snapshot is not None:  # read as a folder, so that nothing waits for the network
-            classifier = replace(checkpoint, location=str(snapshot), revision=None).load(device)
-        else:
-            with asking(self.checkpoint, self.revision, kind="model", key="model.checkpoint"):
-                classifier = checkpoint.load(device)
-            snapshot = self._fetch()
+        # Read as a folder, so that nothing waits for the network once the files are there.
+        snapshot = self._cached() or self._fetch(None)
+        checkpoint = replace(self._checkpoint(), location=str(snapshot), revision=None)
+        classifier = checkpoint.load(device)
         named = {"checkpoint": self.checkpoint, "commit": snapshot.name}
         return replace(classifier, provenance={**classifier.provenance, **named})
 
@@ -81,13 +77,19 @@ class Hub:
         check_weights(self.checkpoint, files, allow_pickle=self.allow_pickle)
         return snapshot
 
-    def _fetch(self) -> Path:
-        """Returns the cache's folder of the revision, config.json at least being in it."""
+    def _fetch(self, wanted: Sequence[str] | None) -> Path:
+        """Returns the cache's folder of the revision with the files wanted; None: all it needs."""
         from huggingface_hub import hf_hub_download
 
+        repository = describe(self.checkpoint, self.revision, kind="model", key="model.checkpoint")
+        check_weights(self.checkpoint, repository.files, allow_pickle=self.allow_pickle)
+        if wanted is None:
+            wanted = needed_files(repository.files, code=self.trust_remote_code)
         with asking(self.checkpoint, self.revision, kind="model", key="model.checkpoint"):
-            config = hf_hub_download(self.checkpoint, "config.json", revision=self.revision)
-        return Path(config).parent
+            paths = [
+                hf_hub_download(self.checkpoint, name, revision=self.revision) for name in wanted
+            ]
+        return Path(paths[0]).parent
 
     def _checkpoint(self) -> Checkpoint:
         return Checkpoint(

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from greenexp import energy, metrics
 from greenexp.config import Hardware, Interference, Tracking, typed
-from greenexp.errors import NotTracked, first_line
+from greenexp.errors import BadInput, NotTracked, first_line
 from greenexp.store.journal import RECORD, Record, read, record_json, run_name
 from greenexp.store.saved_view import run_color_tag, view_tag, view_url
 from greenexp.validity import validity
@@ -64,6 +64,27 @@ class Finished:
     seconds: float
     joules: float | None
     usd: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the latest finished run of a model on a data set found.
+
+    Attributes:
+        model: the choice, as are `tactic` and `dataset` of a run.
+        dataset: likewise.
+        place: hub id or folder of the data set; None where it has neither.
+        limit: images that the data set was limited to; None: all.
+        top1: fraction right.
+        macs: multiply-accumulates for one image; None where they could not be counted.
+    """
+
+    model: str
+    dataset: str
+    place: str | None
+    limit: int | None
+    top1: float
+    macs: float | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +148,24 @@ class Tracker:
         self.client.set_terminated(run_id, status, end_time=_epoch_ms(record.ended))
         return run_id
 
+    def measured(self, tactic: str) -> list[Measured]:
+        """Returns what a tactic's latest finished run of each model on each data set found."""
+        wanted = f"attributes.status = 'FINISHED' and params.tactic = '{tactic}'"
+        latest: dict[tuple[object, ...], Measured] = {}
+        page_token: str | None = None
+        while page_token != "":
+            page = self.client.search_runs(
+                [self.experiment_id],
+                wanted,
+                order_by=["attributes.start_time DESC"],
+                page_token=page_token,
+            )
+            for found in filter(None, map(_measured, page)):
+                key = (found.model, found.dataset, found.place, found.limit)
+                latest.setdefault(key, found)
+            page_token = page.token or ""
+        return list(latest.values())
+
 
 def send(record: Record, path: Path) -> str:
     """Sends a journalled record to the tracker that its configuration names.
@@ -146,14 +185,36 @@ def send(record: Record, path: Path) -> str:
         ) from error
 
 
+def measured(settings: Tracking, tactic: str) -> list[Measured]:
+    """Returns `Tracker.measured`; where store or experiment is missing, nothing, and makes neither.
+
+    Raises:
+        BadInput: where the store can't be read.
+    """
+    if not exists(settings):
+        return []
+    _quiet()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client = MlflowClient(tracking_uri=settings.uri)
+        experiment = client.get_experiment_by_name(settings.experiment)
+        if experiment is None:
+            return []
+        return Tracker(client, experiment.experiment_id).measured(tactic)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise BadInput(
+            f"the runs at {settings.uri} can't be read: {first_line(error)}; "
+            "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
+        ) from None
+
+
 def connect(settings: Tracking) -> Tracker:
     """Opens the store, creating database, experiment and saved view where they are missing."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    _quiet()
     from mlflow import MlflowClient
-
-    for chatty in ("alembic", "mlflow"):  # they narrate the making of the database
-        logging.getLogger(chatty).setLevel(logging.WARNING)
 
     folder = local_folder(settings.uri)
     if folder is None:
@@ -234,7 +295,8 @@ def parameters_of(record: Record) -> dict[str, str]:
         flat[f"effect.{key}"] = str(value)
     for when, complexity in (("before", record.result.before), ("after", record.result.after)):
         if complexity is not None:
-            flat[f"effect.weights_mib_{when}"] = complexity.weights_mib
+            known = {key: value for key, value in asdict(complexity).items() if value is not None}
+            flat |= {f"effect.{key}_{when}": value for key, value in known.items()}
     for key, value in record.result.provenance.items():
         flat[f"provenance.{key}"] = str(value)
     return {key: str(value)[:PARAMETER_LENGTH] for key, value in flat.items()}
@@ -274,6 +336,16 @@ def artifacts(record: Record) -> dict[str, str]:
     return files
 
 
+def _quiet() -> None:
+    """Imports MLflow such that it neither reports its use nor narrates."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow  # noqa: F401 - its import sets the levels of its loggers
+
+    for chatty in ("alembic", "mlflow"):  # they narrate the making of the database
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
 def _make_whole(database: Path) -> None:
     """Makes a SQLite store where none is: MLflow can't open one whose making was killed."""
     from mlflow import MlflowClient
@@ -310,6 +382,21 @@ def _finished(run: Run) -> Finished:
         seconds=(run.info.end_time - run.info.start_time) / MS_PER_S,
         joules=run.data.metrics.get("run/energy_j"),
         usd=run.data.metrics.get("run/cost_usd"),
+    )
+
+
+def _measured(run: Run) -> Measured | None:
+    parameters, values = run.data.params, run.data.metrics
+    if not {"model", "dataset"} <= parameters.keys() or "accuracy/top1" not in values:
+        return None
+    limit = parameters.get("dataset.limit")
+    return Measured(
+        model=parameters["model"],
+        dataset=parameters["dataset"],
+        place=parameters.get("dataset.id") or parameters.get("dataset.path"),
+        limit=None if limit is None else int(limit),
+        top1=values["accuracy/top1"],
+        macs=values.get("complexity/macs"),
     )
 
 

@@ -7,11 +7,11 @@ with Hydra's own classes, internal ones included: the range of hydra-core is `<1
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,9 +20,13 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from greenexp.errors import BadInput
+from greenexp.datasets.labels import check_spaces
+from greenexp.errors import BadInput, Unfit
+from greenexp.sweep.plan import Exclusion
 
 ALL = "all"
+EXPERIMENT = "experiment"  # the group of ready sweeps
+EMPTY = "''"  # an empty text in Hydra's grammar
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     the defaults shows; with `--cfg` and `--info` the first option stands for all.
 
     Raises:
-        BadInput: where no option of a group fits `all`.
+        BadInput: where no option of a group fits `all`, or several experiments are given.
     """
     parsed = get_args_parser().parse_intermixed_args(list(arguments))
     # Hydra's own parser refuses overrides that stand both before and after a flag.
@@ -57,34 +61,24 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
         for token, override in overrides.items()
         if override is not None and ALL in _choices(override)
     }
-    if not wanted or parsed.shell_completion:
+    if parsed.shell_completion:
         return Arguments(list(arguments), [])
+    experiment = _experiment(overrides.values())
+    if not wanted and experiment is None:
+        return Arguments(_swept_along(arguments, overrides, (), parsed.multirun), [])
 
     repository = _repository(config_dir, parsed.config_dir, overrides.values())
+    by_experiment = [] if experiment is None else _swept_by(repository, experiment)
     given = {o.key_or_group for o in overrides.values() if o is not None}
     rewritten: dict[str, list[str]] = {}
     notes: list[str] = []
     for token, override in wanted.items():
         group = override.key_or_group
-        options = repository.get_group_options(group, ObjectType.CONFIG)
-        if not options or ALL in options:
+        found = every_option(repository, group, given)
+        if found is None:
             continue  # no group, or a group that has an option of that very name
-        incomplete = {name: _missing(repository, group, name, given) for name in options}
-        complete = [name for name in options if not incomplete[name]]
-        if not complete:
-            raise BadInput(f"{group}=all fits no option of {', '.join(options)}")
-        notes += [
-            f"{group}=all leaves out {name}, which needs {', '.join(f'{key}=…' for key in keys)}"
-            for name, keys in incomplete.items()
-            if keys
-        ]
-        chosen = list(
-            dict.fromkeys(
-                name
-                for choice in _choices(override)
-                for name in (complete if choice == ALL else [choice])
-            )
-        )
+        notes += found.notes
+        chosen = _in_place_of_all(_choices(override), found.options)
         if parsed.help:
             rewritten[token] = []
         elif parsed.cfg or parsed.info:
@@ -97,7 +91,143 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     shows_only = parsed.help or parsed.hydra_help or parsed.cfg or parsed.info
     if rewritten and not shows_only and not parsed.multirun:
         result.insert(0, "--multirun")
+    if not shows_only:
+        sweeps = parsed.multirun or bool(rewritten or by_experiment)
+        result = _swept_along(result, overrides, by_experiment, sweeps)
     return Arguments(result, [] if parsed.help else notes)
+
+
+def _swept_along(
+    arguments: Sequence[str],
+    overrides: Mapping[str, Override | None],
+    by_experiment: Collection[str],
+    multirun: bool,
+) -> list[str]:
+    """Returns the arguments, with a value inside a swept choice made part of the sweep.
+
+    Hydra applies `tactic.precision=int8` before it looks at `tactic=a,b`, to a choice that may not
+    know it. As a sweep of one value it goes with each of them.
+    """
+    known = {token: override for token, override in overrides.items() if override is not None}
+    swept = {
+        override.key_or_group
+        for override in known.values()
+        if override.is_sweep_override() or ALL in _choices(override)
+    }
+    swept |= set(by_experiment) - {override.key_or_group for override in known.values()}
+    along = {
+        token: f"{override.get_key_element()}={_as_sweep(override)}"
+        for token, override in known.items()
+        if override.key_or_group.partition(".")[0] in swept
+        and "." in override.key_or_group
+        and not override.is_sweep_override()
+        and not override.is_delete()
+    }
+    return [along.get(token, token) if multirun else token for token in arguments]
+
+
+@dataclass(frozen=True)
+class Every:
+    """What `all` means of a group: its complete options, and lines about those left out."""
+
+    options: list[str]
+    notes: list[str]
+
+
+def every_option(repository: IConfigRepository, group: str, given: Collection[str]) -> Every | None:
+    """Returns the options that `group=all` stands for, None where `all` means nothing there.
+
+    Args:
+        repository: of the configuration files.
+        group: such as `model`.
+        given: keys that have a value, so that an option need not bring one of its own.
+
+    Raises:
+        BadInput: where no option of the group is complete.
+    """
+    options = repository.get_group_options(group, ObjectType.CONFIG)
+    if not options or ALL in options:
+        return None
+    incomplete = {name: _missing(repository, group, name, given) for name in options}
+    complete = [name for name in options if not incomplete[name]]
+    if not complete:
+        raise BadInput(f"{group}=all fits no option of {', '.join(options)}")
+    notes = [
+        f"{group}=all leaves out {name}, which needs {', '.join(f'{key}=…' for key in keys)}"
+        for name, keys in incomplete.items()
+        if keys
+    ]
+    return Every(complete, notes)
+
+
+def expand_swept(
+    params: Mapping[str, str], repository: IConfigRepository, given: Collection[str]
+) -> Arguments:
+    """Returns the overrides that an experiment sweeps, with every `all` expanded."""
+    result: list[str] = []
+    notes: list[str] = []
+    for key, value in params.items():
+        listed = [choice.strip() for choice in value.split(",")]  # a folded text has spaces
+        found = every_option(repository, key, given) if ALL in listed else None
+        notes += found.notes if found is not None else []
+        chosen = _in_place_of_all(listed, found.options) if found is not None else [value]
+        result.append(f"{key}={','.join(chosen)}")
+    return Arguments(result, notes)
+
+
+def fitting(
+    repository: IConfigRepository, overrides: Sequence[str], labels: str | None
+) -> tuple[list[str], list[Exclusion]]:
+    """Returns the models whose label space may be the data set's, and those left out.
+
+    Told from the files alone, so that a model that can't fit isn't composed with every tactic.
+
+    Args:
+        repository: of the configuration files.
+        overrides: `model=…`, one an option.
+        labels: the data set's label space; None where unknown.
+    """
+    kept: list[str] = []
+    exclusions: list[Exclusion] = []
+    for override in overrides:
+        name = override.partition("=")[2]
+        loaded = repository.load_config(f"model/{name}")
+        own = OmegaConf.select(loaded.config, "labels") if loaded is not None else None
+        try:
+            check_spaces(own, labels)
+        except Unfit as unfit:
+            exclusions.append(Exclusion(name, str(unfit)))
+        else:
+            kept.append(override)
+    return kept, exclusions
+
+
+def _experiment(overrides: Iterable[Override | None]) -> str | None:
+    """Returns the experiment that the command line names, None without one.
+
+    Raises:
+        BadInput: for several, since each is a sweep of its own.
+    """
+    named = [one for one in overrides if one is not None and one.key_or_group == EXPERIMENT]
+    for override in named:
+        if override.is_sweep_override() or _choices(override) == [ALL]:
+            raise BadInput(f"{override.input_line}: each experiment is a sweep; give one at a time")
+    return next((name for override in named for name in _choices(override)), None)
+
+
+def _swept_by(repository: IConfigRepository, experiment: str) -> list[str]:
+    """Returns the keys that an experiment sweeps."""
+    loaded = repository.load_config(f"{EXPERIMENT}/{experiment}")
+    params = OmegaConf.select(loaded.config, "hydra.sweeper.params") if loaded else None
+    return [str(key) for key in params or ()]
+
+
+def _in_place_of_all(choices: Iterable[str], options: Sequence[str]) -> list[str]:
+    return list(
+        dict.fromkeys(
+            name for choice in choices for name in (options if choice == ALL else [choice])
+        )
+    )
 
 
 def _override(token: str) -> Override | None:
@@ -105,6 +235,13 @@ def _override(token: str) -> Override | None:
         return OverridesParser.create().parse_override(token)
     except HydraException:
         return None  # Hydra itself says what is wrong with it
+
+
+def _as_sweep(override: Override) -> str:
+    """Returns the override's one value as a sweep."""
+    text = override.get_value_element_as_str() or EMPTY
+    # Hydra's choice() refuses null; the sweeper takes equal values once.
+    return "null,null" if text == "null" else f"choice({text})"
 
 
 def _choices(override: Override) -> list[str]:
@@ -129,7 +266,9 @@ def _repository(
     return ConfigRepository(config_search_path=search_path)
 
 
-def _missing(repository: ConfigRepository, group: str, option: str, given: set[str]) -> list[str]:
+def _missing(
+    repository: IConfigRepository, group: str, option: str, given: Collection[str]
+) -> list[str]:
     """Returns the mandatory values (`???`) of an option that the command line doesn't give."""
     loaded = repository.load_config(f"{group}/{option}")
     if loaded is None or not OmegaConf.is_dict(loaded.config):

@@ -17,7 +17,16 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
 from greenexp import console, isolation
-from greenexp.config import GROUPS, Hardware, Sweep, Tracking, Workload, settings, typed
+from greenexp.config import (
+    GROUPS,
+    Hardware,
+    Sweep,
+    Tracking,
+    Workload,
+    settings,
+    steps_given,
+    typed,
+)
 from greenexp.cost import stale_quote
 from greenexp.errors import BadInput, NotTracked, RunsFailed, Unfit
 from greenexp.machine import fingerprint
@@ -33,6 +42,7 @@ from greenexp.sweep.plan import (
     Planned,
     blocks,
     cell_hash,
+    choices_of,
     exclusion_lines,
     peers_hash,
     product,
@@ -57,7 +67,7 @@ class Composed:
         chosen = cell.hydra.runtime.choices
         with open_dict(cell):
             del cell["hydra"]
-        return cls(settings(cell), {group: str(chosen[group]) for group in GROUPS})
+        return cls(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
 
 
 @dataclass(frozen=True)
@@ -104,9 +114,10 @@ class Plan:
 
 def conduct(
     swept: Sequence[Sequence[str]],
-    compose: Callable[[Sequence[str]], Composed],
+    compose: Callable[[tuple[str, ...]], Composed],
     launcher: Launcher,
     folder: Path,
+    left_out: Sequence[Exclusion] = (),
 ) -> None:
     """Runs every cell of the product that fits, block by block, and shows the table.
 
@@ -117,22 +128,29 @@ def conduct(
         compose: overrides to a configuration.
         launcher: Hydra's; with its own basic one, cells run one by one under a progress bar.
         folder: of the sweep.
+        left_out: options known not to fit, which are not in `swept`.
 
     Raises:
         BadInput: before anything has run, where a cell can't run or none fits.
         RunsFailed: after the last run, where some did not end well.
     """
-    cells, exclusions = _cells(product(swept), compose)
-    first = compose(cells[0].overrides).configuration
+    for line in exclusion_lines(left_out, "options"):
+        console.note(line)
+    products = product(swept)
+    if not products:
+        reason = left_out[0].reason if left_out else "a sweep over no option at all; give one"
+        raise BadInput(f"no option is left to run: {reason}")
+    first = compose(products[0]).configuration
     where = typed(first, "tracking", Tracking)
     rules = typed(first, "sweep", Sweep)
+    cells, exclusions = _cells(products, compose, Preflight(looks=not rules.dry_run))
     if not rules.dry_run:
         isolation.prepare()
     tracker = None
     if not rules.dry_run or tracking.exists(where):
         tracker = tracking.connect(where)  # creating its database must not cost a run
         _send_what_was_missed(Path(where.journal))
-    plan = _plan(cells, exclusions, first, compose, tracker)
+    plan = _plan(cells, [*left_out, *exclusions], first, compose, tracker)
     write_atomically(folder / PLAN, plan.as_json())
     if plan.finished:
         console.note(
@@ -157,10 +175,11 @@ def conduct(
 
 
 def _cells(
-    products: Sequence[Sequence[str]], compose: Callable[[Sequence[str]], Composed]
+    products: Sequence[tuple[str, ...]],
+    compose: Callable[[tuple[str, ...]], Composed],
+    preflight: Preflight,
 ) -> tuple[list[Cell], list[Exclusion]]:
     """Composes and checks every cell; returns those that fit, and why others don't."""
-    preflight = Preflight()
     varying = varying_keys(products)
     cells: dict[str, Cell] = {}
     exclusions: list[Exclusion] = []
@@ -171,12 +190,12 @@ def _cells(
         try:
             model_title = preflight.check(configuration)
         except Unfit as unfit:
-            pair = f"{composed.choices['model']} with {composed.choices['dataset']}"
-            exclusions.append(Exclusion(pair, str(unfit)))
+            shown = " · ".join(composed.choices[group] for group in ("model", "tactic", "dataset"))
+            exclusions.append(Exclusion(shown, str(unfit)))
             continue
         name = configuration["title"] or title(composed.choices, model_title, overrides, varying)
         cell = Cell(
-            overrides=tuple(overrides),
+            overrides=overrides,
             title=name,
             id=cell_hash(configuration),
             peers=peers_hash(configuration),
@@ -187,7 +206,7 @@ def _cells(
         stale = stale_quote(price, datetime.date.today())
         if stale is not None:
             warnings[f"hardware={composed.choices['hardware']}: {stale}"] = None
-    for line in [*exclusion_lines(exclusions, len(products)), *warnings]:
+    for line in [*exclusion_lines(exclusions, "runs"), *warnings]:
         console.note(line)
     if not cells:
         raise BadInput(f"none of the {len(products)} runs can be done: {exclusions[0].reason}")
@@ -198,7 +217,7 @@ def _plan(
     cells: Sequence[Cell],
     exclusions: Sequence[Exclusion],
     first: Mapping[str, Any],
-    compose: Callable[[Sequence[str]], Composed],
+    compose: Callable[[tuple[str, ...]], Composed],
     tracker: Tracker | None,
 ) -> Plan:
     """Orders the runs, finds those that are finished, and forecasts the rest."""

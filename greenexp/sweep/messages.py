@@ -20,6 +20,7 @@ from omegaconf.errors import (
 )
 
 from greenexp.errors import GreenexpError, first_line, nearest
+from greenexp.sweep.arguments import ALL, EXPERIMENT
 
 
 def one_line(error: BaseException) -> str | None:
@@ -49,7 +50,7 @@ def _unknown_choice(error: MissingConfigException) -> str:
     options = list(error.options or [])
     if not group or not options:
         return first_line(error)
-    allowed = ", ".join([*options, "all"])
+    allowed = ", ".join(options if group == EXPERIMENT else [*options, ALL])
     return f"{group}={choice} is unknown; allowed: {allowed}.{nearest(choice, options)}"
 
 

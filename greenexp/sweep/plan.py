@@ -17,6 +17,7 @@ from greenexp.store.journal import run_name
 # What doesn't change the measurement: outputs, and the order of runs.
 NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions")
 BASELINE = "baseline"
+THEN = " > "  # between the steps of a chain
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,40 @@ def title(
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         said_by_the_model = model_title is not None and key in ("model.path", "model.checkpoint")
+        if key == "tactic.steps":
+            continue  # the tactic's name says them
         if key.startswith("tactic."):
             options.append(f"{key.removeprefix('tactic.')}={value}")
         elif key in varying and key not in ("model", "tactic") and not said_by_the_model:
             options.append(f"{key.removeprefix('workload.')}={value}")
     return " · ".join([model_title or choices["model"], " ".join([choices["tactic"], *options])])
+
+
+def choices_of(
+    chosen: Mapping[str, Any], groups: Iterable[str], steps: Sequence[Any] | None
+) -> dict[str, str]:
+    """Returns the option chosen in each group; a chain is called by its steps.
+
+    Args:
+        chosen: options by group, as Hydra holds them.
+        groups: those wanted.
+        steps: of a chain as they were given, names or `{name: {option: value}}`; without any the
+            chain is the baseline. None: the tactic is no chain.
+    """
+    choices = {group: str(chosen[group]) for group in groups}
+    if steps is not None:
+        choices["tactic"] = THEN.join(map(_step_name, steps)) or BASELINE
+    return choices
+
+
+def _step_name(given: Any) -> str:
+    """Returns a step's name with the options given to it: `openvino precision=int8`."""
+    if not isinstance(given, Mapping):
+        return str(given)
+    return ", ".join(
+        " ".join([str(name), *(f"{key}={value}" for key, value in (options or {}).items())])
+        for name, options in given.items()
+    )
 
 
 def varying_keys(products: Sequence[Sequence[str]]) -> set[str]:
@@ -146,18 +176,32 @@ def peers_hash(configuration: Mapping[str, Any]) -> str:
 
 def cell_hash(configuration: Mapping[str, Any]) -> str:
     """Returns the identity of a configuration: equal for runs that measure the same thing."""
-    measured = {key: value for key, value in configuration.items() if key not in NOT_MEASURED}
+    measured = {
+        key: _without_card(value) for key, value in configuration.items() if key not in NOT_MEASURED
+    }
     canonical = json.dumps(measured, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def exclusion_lines(exclusions: Sequence[Exclusion], total: int) -> list[str]:
-    """Returns a line for each reason: how many cells of the plan it leaves out, and which."""
+def _without_card(section: Any) -> Any:
+    """Returns a choice without its card, which describes it and changes nothing."""
+    if not isinstance(section, Mapping):
+        return section
+    return {key: value for key, value in section.items() if key != "card"}
+
+
+def exclusion_lines(exclusions: Sequence[Exclusion], what: str) -> list[str]:
+    """Returns a line for each reason: how many are left out for it, and which.
+
+    Args:
+        exclusions: in order.
+        what: they are, in the plural.
+    """
     by_reason: dict[str, list[str]] = defaultdict(list)
     for exclusion in exclusions:
         by_reason[exclusion.reason].append(exclusion.title)
     return [
-        f"left out {len(titles)} of {total} runs: {reason} ({', '.join(titles[:3])}"
-        f"{', …' if len(titles) > 3 else ''})"
+        f"left out {len(titles)} {what if len(titles) > 1 else what.removesuffix('s')}: {reason} "
+        f"({', '.join(titles[:3])}{', …' if len(titles) > 3 else ''})"
         for reason, titles in by_reason.items()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tempfile
 from collections.abc import Mapping
@@ -12,25 +13,31 @@ from typing import Any
 from greenexp import isolation
 from greenexp.config import Hardware, Interference, Isolation, Workload, build, typed
 from greenexp.datasets.labels import check_spaces, match
-from greenexp.errors import BadInput, check_choice, check_range
+from greenexp.errors import BadInput, Unfit, check_choice, check_range
 from greenexp.measure import probe_device
-from greenexp.protocols import Dataset, LabelSpace, ModelSource
+from greenexp.protocols import Dataset, LabelSpace, ModelSource, Tactic, Traits
 
 PROBE_TIMEOUT_S = 120.0
 
 
 @dataclass
 class Preflight:
-    """Checks configurations; what several share is looked at once."""
+    """Checks configurations; what several share is looked at once.
 
+    Attributes:
+        looks: whether models, data and the device asked for are looked at, which may download them;
+            else only what the configuration itself says is checked.
+    """
+
+    looks: bool = True
     _classes: dict[str, LabelSpace] = field(default_factory=dict)
-    _devices: set[str] = field(default_factory=set)
+    _devices: dict[str, str] = field(default_factory=dict)
 
     def check(self, configuration: Mapping[str, Any]) -> str | None:
         """Returns the model's own title, if it has one.
 
         Raises:
-            Unfit: where model and data set don't fit each other.
+            Unfit: where model and data set, or tactic and device, don't fit each other.
             BadInput: for anything else that would make the run fail.
         """
         typed(configuration, "hardware", Hardware)
@@ -41,15 +48,20 @@ class Preflight:
         check_choice("device", configuration["device"], ("auto", "cpu", "cuda"))
         for name, choice in configuration["meters"].items():
             build(choice, f"meters.{name}")
-        build(configuration["tactic"], "tactic")
+        tactic: Tactic = build(configuration["tactic"], "tactic")
         model: ModelSource = build(configuration["model"], "model")
         dataset: Dataset = build(configuration["dataset"], "dataset")
         check_spaces(model.labels, dataset.labels)
-        match(
-            self._once(configuration["model"], model),
-            self._once(configuration["dataset"], dataset),
-        )
-        self._check_device(configuration["device"])
+        self._check_traits(tactic.traits, configuration["device"], dataset)
+        if self.looks:
+            match(
+                self._once(configuration["model"], model),
+                self._once(configuration["dataset"], dataset),
+            )
+            if tactic.traits.calibration_images:
+                dataset.calibration(tactic.traits.calibration_images)  # fetched before it is timed
+            if configuration["device"] == "cuda":
+                self._device("cuda")
         return model.title
 
     def _once(self, choice: Mapping[str, Any], source: ModelSource | Dataset) -> LabelSpace:
@@ -58,13 +70,48 @@ class Preflight:
             self._classes[key] = source.check()
         return self._classes[key]
 
-    def _check_device(self, device: str) -> None:
-        """Asks in a child, since asking CUDA takes the device and importing torch takes seconds."""
-        if device != "cuda" or device in self._devices:
+    def _check_traits(self, traits: Traits, device: str, dataset: Dataset) -> None:
+        """Checks that the tactic finds the packages, the device and the images that it needs."""
+        missing = [name for name in traits.packages if importlib.util.find_spec(name) is None]
+        if missing:
+            raise Unfit(
+                f"the tactic needs {', '.join(missing)}, not installed here; "
+                f"install greenexp with its extra: pip install 'greenexp[{traits.extra}]'"
+            )
+        if traits.calibration_images and not dataset.calibrates:
+            raise Unfit(
+                "the tactic calibrates on training images and the data set has none; give it some "
+                "(dataset.calibration_split, calibration_path or held_back, see docs/datasets.md)"
+            )
+        if {"cpu", "cuda"} <= set(traits.devices):
             return
-        with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
-            answer = Path(folder) / "answer"
-            isolation.call(probe_device, device, str(answer), timeout_s=PROBE_TIMEOUT_S)
-            if answer.exists():
-                raise BadInput(answer.read_text(encoding="utf-8"))
-        self._devices.add(device)
+        there = self._device(device)
+        if there not in traits.devices:
+            raise Unfit(f"the tactic runs on {', '.join(traits.devices)} and the device is {there}")
+
+    def _device(self, device: str) -> str:
+        """Returns the device that is meant, cpu or cuda.
+
+        Asks in a child, since asking CUDA takes the device and importing torch takes seconds.
+
+        Raises:
+            BadInput: where cuda is asked for and absent.
+        """
+        if device not in self._devices:
+            known = device == "cpu" or (device == "cuda" and not self.looks)
+            self._devices[device] = device if known else _probed(device)
+        return self._devices[device]
+
+
+def _probed(device: str) -> str:
+    with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
+        answer = Path(folder) / "answer"
+        ended = isolation.call(probe_device, device, str(answer), timeout_s=PROBE_TIMEOUT_S)
+        if not answer.exists():
+            raise BadInput(
+                f"device={device}: what there is can't be told, {ended.detail}; give device=cpu"
+            )
+        there, _, refused = answer.read_text(encoding="utf-8").partition("\n")
+    if refused:
+        raise BadInput(refused)
+    return there

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from greenexp.protocols import Scalar
+from greenexp.protocols import Sample, Scalar, Traits
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 @dataclass(frozen=True)
 class Baseline:
     """Changes nothing: what the other tactics are compared with."""
 
-    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
+    traits: ClassVar[Traits] = Traits()
+
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the module."""
         return module
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, cast, get_args
 
 from greenexp.errors import NoEffect, Unsupported, check_choice
-from greenexp.protocols import Scalar
+from greenexp.protocols import Sample, Scalar, Traits
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -27,6 +27,8 @@ class TorchCompile:
         fullgraph: fail on a graph break in place of splitting the model.
     """
 
+    traits: ClassVar[Traits] = Traits(makes=("compiled",), not_after=("compiled", "engine"))
+
     mode: Mode = "default"
     dynamic: bool | None = None
     fullgraph: bool = False
@@ -34,16 +36,11 @@ class TorchCompile:
     def __post_init__(self) -> None:
         check_choice("tactic.mode", self.mode, get_args(Mode))
 
-    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the compiled module; the compiler itself runs at the first forward pass."""
-        import shutil
-
         import torch
 
-        if sample.device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
-            raise Unsupported(
-                "torch.compile needs a C++ compiler on the CPU and none is installed; install g++"
-            )
+        check_compiler(sample.batch)
         compiled = torch.compile(
             module, mode=self.mode, dynamic=self.dynamic, fullgraph=self.fullgraph
         )
@@ -61,3 +58,17 @@ class TorchCompile:
         if breaks:
             effect["first_graph_break"] = str(next(iter(breaks))).splitlines()[0]
         return effect
+
+
+def check_compiler(batch: Tensor) -> None:
+    """Checks that inductor finds what it compiles with.
+
+    Raises:
+        Unsupported: on a CPU without a C++ compiler.
+    """
+    import shutil
+
+    if batch.device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
+        raise Unsupported(
+            "torch.compile needs a C++ compiler on the CPU and none is installed; install g++"
+        )

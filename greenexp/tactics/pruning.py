@@ -5,33 +5,41 @@ Dense kernels multiply by those zeros like by any number: no compute is saved, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from greenexp.errors import NoEffect, check_range
-from greenexp.protocols import Scalar
+from greenexp.protocols import Sample, Scalar, Traits
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
+
+
+ZEROING = Traits(not_after=("quantized", "exported", "compiled", "engine"))
 
 
 @dataclass(frozen=True)
 class LocalPruning:
     """In each Linear and Conv2d layer, zeroes the fraction `amount` of weights least by L1."""
 
+    traits: ClassVar[Traits] = ZEROING
+
     amount: float = 0.3
 
     def __post_init__(self) -> None:
         check_range("tactic.amount", self.amount, above=0, below=1)
 
-    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the module, pruned in place and for good."""
         from torch.nn.utils import prune
 
-        for layer in prunable(module):
-            prune.l1_unstructured(layer, "weight", amount=self.amount)
-            prune.remove(layer, "weight")
+        layers = prunable(module)
+        with _row_by_row(layers):
+            for layer in layers:
+                prune.l1_unstructured(layer, "weight", amount=self.amount)
+                prune.remove(layer, "weight")
         return module
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
@@ -44,17 +52,21 @@ class LocalPruning:
 class GlobalPruning:
     """Across all Linear and Conv2d layers, zeroes the fraction `amount` of weights least by L1."""
 
+    traits: ClassVar[Traits] = ZEROING
+
     amount: float = 0.3
 
     def __post_init__(self) -> None:
         check_range("tactic.amount", self.amount, above=0, below=1)
 
-    def __call__(self, module: nn.Module, sample: Tensor) -> nn.Module:
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the module, pruned in place and for good."""
         from torch.nn.utils import prune
 
         layers = prunable(module)
-        if layers:
+        if not layers:
+            return module
+        with _row_by_row(layers):
             prune.global_unstructured(
                 [(layer, "weight") for layer in layers],
                 pruning_method=prune.L1Unstructured,
@@ -74,6 +86,20 @@ def prunable(module: nn.Module) -> list[nn.Linear | nn.Conv2d]:
     from torch import nn
 
     return [child for child in module.modules() if isinstance(child, nn.Linear | nn.Conv2d)]
+
+
+@contextlib.contextmanager
+def _row_by_row(layers: Sequence[nn.Linear | nn.Conv2d]) -> Iterator[None]:
+    """Lays weights out as torch's pruning needs them, and back: channels_last may come before."""
+    import torch
+
+    moved = [layer for layer in layers if not layer.weight.is_contiguous()]
+    for layer in moved:
+        layer.weight.data = layer.weight.data.contiguous()
+    yield
+    for layer in moved:
+        if layer.weight.dim() == 4:
+            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _sizes(module: nn.Module) -> list[int]:

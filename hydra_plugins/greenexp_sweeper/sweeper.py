@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import IConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
@@ -18,7 +22,10 @@ class GreenexpSweeper(Sweeper):
     """The Cartesian product, less the pairs that don't fit, with progress and a final table."""
 
     def __init__(self, params: DictConfig | None = None) -> None:
-        self._params = {str(key): value for key, value in (params or {}).items()}
+        self._params = {
+            str(key): "null" if value is None else str(value)
+            for key, value in (params or {}).items()
+        }
         self._hydra_context: HydraContext | None = None
         self._config: DictConfig | None = None
         self._launcher: Launcher | None = None
@@ -39,7 +46,9 @@ class GreenexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Composes and checks every cell, then launches those that fit."""
+        from greenexp.sweep.arguments import fitting
         from greenexp.sweep.conduct import Composed, conduct
+        from greenexp.sweep.plan import Exclusion
 
         if self._hydra_context is None or self._config is None or self._launcher is None:
             raise RuntimeError("sweep() is called before setup()")
@@ -49,22 +58,70 @@ class GreenexpSweeper(Sweeper):
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(config, folder / "multirun.yaml")
 
-        def compose(overrides: Sequence[str]) -> Composed:
+        @functools.cache  # the plan asks for a cell twice
+        def compose(overrides: tuple[str, ...]) -> Composed:
             return Composed.of(loader.load_sweep_config(config, list(overrides)))
 
-        conduct(self._choices(arguments, loader), compose, self._launcher, folder)
+        repository = _repository(loader, config)
+        swept = self._choices(arguments, loader, repository)
+        exclusions: list[Exclusion] = []
+        if "model" in swept and "model.labels" not in swept:
+            labels = self._labels(config, swept)
+            swept["model"], exclusions = fitting(repository, swept["model"], labels)
+        conduct(list(swept.values()), compose, self._launcher, folder, exclusions)
 
-    def _choices(self, arguments: Sequence[str], loader: ConfigLoader) -> list[list[str]]:
-        """Returns, for each override, the values that it sweeps; the command line wins."""
+    def _labels(self, config: DictConfig, swept: Mapping[str, Sequence[str]]) -> str | None:
+        """Returns the data set's label space, None where unknown or where the sweep decides it."""
+        decided = any(
+            key in self._params or len(swept.get(key, ())) > 1
+            for key in ("dataset", "dataset.labels")
+        )
+        labels: str | None = None if decided else config.dataset.get("labels")
+        return labels
+
+    def _choices(
+        self, arguments: Sequence[str], loader: ConfigLoader, repository: IConfigRepository
+    ) -> dict[str, list[str]]:
+        """Returns, for each override, the values that it sweeps; the command line wins.
+
+        What it chooses in a group stands alone: the experiment's values inside are dropped.
+        """
+        from greenexp import console
+        from greenexp.sweep.arguments import expand_swept
+
         parser = OverridesParser.create(config_loader=loader)
+        given = parser.parse_overrides(list(arguments))
+        own = {
+            key: value
+            for key, value in self._params.items()
+            if _keys(given).isdisjoint({key, key.partition(".")[0]})
+        }
+        listed = expand_swept(own, repository, {*own, *_keys(given)})
+        for note in listed.notes:
+            console.note(note)
         swept: dict[str, list[str]] = {}
-        listed = [f"{key}={value}" for key, value in self._params.items()]
-        for override in parser.parse_overrides([*listed, *arguments]):
+        for override in [*parser.parse_overrides(listed.arguments), *given]:
             key = override.get_key_element()
             values: list[str] = (
                 list(override.sweep_string_iterator())
                 if override.is_sweep_override()
                 else [override.get_value_element_as_str()]
             )
-            swept[key] = [key if override.is_delete() else f"{key}={value}" for value in values]
-        return list(swept.values())
+            swept[key] = [
+                key if override.is_delete() else f"{key}={value}" for value in dict.fromkeys(values)
+            ]
+        return swept
+
+
+def _repository(loader: ConfigLoader, config: DictConfig) -> IConfigRepository:
+    """Returns the configuration files that Hydra composes from, `hydra.searchpath` included."""
+    if not isinstance(loader, ConfigLoaderImpl):
+        raise RuntimeError(f"{type(loader).__name__} is no loader of Hydra 1.3")
+    _, repository = loader._parse_overrides_and_create_caching_repo(
+        config.hydra.job.config_name, list(config.hydra.overrides.hydra)
+    )
+    return repository
+
+
+def _keys(overrides: Sequence[Override]) -> set[str]:
+    return {override.key_or_group for override in overrides}

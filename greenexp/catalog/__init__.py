@@ -1,0 +1,1 @@
+"""The catalogue: which models and data sets the configuration offers, and what is known of them."""

@@ -1,0 +1,163 @@
+"""Execution by ONNX Runtime."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from greenexp.errors import NoEffect, Unsupported, check_choice, check_range, first_line
+from greenexp.protocols import Sample, Scalar, Traits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import nn
+
+Precision = Literal["float32", "int8"]
+OPSET = 18  # of the exporter of torch 2.13 by default
+INPUT = "pixels"
+
+
+@dataclass(frozen=True)
+class OnnxRuntime:
+    """The model exported to ONNX and run by ONNX Runtime on the CPU.
+
+    Attributes:
+        precision: `int8` quantizes weights and activations, with scales from training images.
+        calibration_images: training images for those scales.
+    """
+
+    precision: Precision = "float32"
+    calibration_images: int = 64
+
+    def __post_init__(self) -> None:
+        check_choice("tactic.precision", self.precision, get_args(Precision))
+        check_range("tactic.calibration_images", self.calibration_images, at_least=1)
+
+    @property
+    def traits(self) -> Traits:
+        """An engine of its own, started from float32 layers; int8 needs training images."""
+        return Traits(
+            makes=("engine",),
+            not_after=("half", "quantized", "exported", "compiled", "engine"),
+            devices=("cpu",),
+            packages=("onnx", "onnxscript", "onnxruntime"),
+            extra="onnx",
+            calibration_images=self.calibration_images if self.precision == "int8" else 0,
+        )
+
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+        """Returns the engine."""
+        import onnx
+        import onnxruntime
+        import torch
+
+        from greenexp.tactics.engine import Engine
+
+        with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
+            path = Path(folder) / "model.onnx"
+            _export(module, sample, path)
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = torch.get_num_threads()
+            options.log_severity_level = 3  # errors; warnings speak of nodes it leaves as they are
+            try:
+                if self.precision == "int8":
+                    path = _quantize(path, sample)
+                session = onnxruntime.InferenceSession(
+                    path, options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:  # it raises types of many kinds
+                raise Unsupported(
+                    f"ONNX Runtime can't take the model: {first_line(error)}"
+                ) from None
+            model = onnx.load(path)
+            stored_bytes = path.stat().st_size
+        operations = {node.op_type for node in model.graph.node}
+        return Engine(
+            lambda pixels: session.run(None, {INPUT: pixels})[0],
+            held=list(_weights(model.graph)),
+            stored_bytes=stored_bytes,
+            facts={
+                "engine": f"onnxruntime {onnxruntime.__version__}",
+                "precision": self.precision,
+                "nodes": len(model.graph.node),
+                "int8_nodes": sum(node.op_type == "QuantizeLinear" for node in model.graph.node),
+                "operations": len(operations),
+            },
+        )
+
+    def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
+        """Returns the engine and what its graph holds."""
+        facts = dict(getattr(module, "facts", {}))
+        if not facts:
+            raise NoEffect("the module is no engine of ONNX Runtime")
+        if self.precision == "int8" and not facts["int8_nodes"]:
+            raise NoEffect("ONNX Runtime quantized no operation")
+        return facts
+
+
+def _weights(graph: Any) -> Iterator[NDArray[Any]]:
+    """Yields a graph's weights: no shapes, no scales of what is quantized, no empty masks."""
+    from onnx import numpy_helper
+
+    scales, added, restored = set(), set(), {}
+    for node in graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            scales |= set(node.input[1:])
+            restored[node.input[0]] = node.output[0]
+        elif node.op_type == "Add":
+            added |= set(node.input)
+    for tensor in graph.initializer:
+        weight = numpy_helper.to_array(tensor)
+        if not weight.ndim or weight.dtype in ("int64", "bool") or tensor.name in scales:
+            continue
+        mask = weight.ndim > 1 and not weight.any()  # attention's, where it leaves nothing out
+        if not (mask and restored.get(tensor.name, tensor.name) in added):
+            yield weight
+
+
+def _export(module: nn.Module, sample: Sample, path: Path) -> None:
+    import torch
+
+    from greenexp.tactics.engine import silenced
+
+    try:
+        with silenced():
+            torch.onnx.export(
+                module,
+                (sample.batch,),
+                path,
+                input_names=[INPUT],
+                opset_version=OPSET,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as error:  # the exporter raises types of many kinds
+        reason = first_line(error.__cause__ or error)  # its own message tells what to do next
+        raise Unsupported(f"the model can't be exported to ONNX: {reason}") from None
+
+
+def _quantize(path: Path, sample: Sample) -> Path:
+    """Returns the file of the quantized model."""
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    from greenexp.tactics.engine import silenced
+
+    class Calibration(CalibrationDataReader):  # type: ignore[misc]  # it ships no types
+        def __init__(self) -> None:
+            self.batches = iter(sample.calibration)
+
+        def get_next(self) -> dict[str, Any] | None:
+            batch = next(self.batches, None)
+            return None if batch is None else {INPUT: batch.numpy()}
+
+    prepared, quantized = path.with_suffix(".prepared.onnx"), path.with_suffix(".int8.onnx")
+    with silenced():
+        # Every shape is fixed, and the symbolic inference stumbles over some models.
+        quant_pre_process(path, prepared, skip_symbolic_shape=True)
+        quantize_static(prepared, quantized, Calibration(), per_channel=True)
+    return quantized

@@ -1,0 +1,83 @@
+"""Quantization with scales found beforehand on training images (PT2E, inductor's x86 kernels)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from greenexp.errors import NoEffect, Unsupported, check_range, first_line
+from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.tactics.compilation import check_compiler
+
+if TYPE_CHECKING:
+    from torch import nn
+
+QUANTIZED = ("conv2d", "linear")  # operations that inductor has int8 kernels for
+
+
+@dataclass(frozen=True)
+class StaticQuantization:
+    """Int8 weights and activations, with scales fixed beforehand, lowered by torch.compile.
+
+    The scales come from training images; images of the evaluation are never looked at.
+
+    Attributes:
+        calibration_images: training images that the activations' ranges are observed on.
+        linear: quantize linear layers too, not convolutions alone.
+    """
+
+    calibration_images: int = 64
+    linear: bool = True
+
+    def __post_init__(self) -> None:
+        check_range("tactic.calibration_images", self.calibration_images, at_least=1)
+
+    @property
+    def traits(self) -> Traits:
+        """It needs training images, and starts from float32 layers."""
+        return Traits(
+            makes=("quantized", "exported", "compiled"),
+            not_after=("half", "quantized", "exported", "compiled", "engine"),
+            devices=("cpu",),
+            calibration_images=self.calibration_images,
+        )
+
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+        """Returns the exported, quantized module under torch.compile."""
+        import torch
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+        from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+
+        from greenexp.tactics.quantized_graph import QuantizedGraph
+
+        check_compiler(sample.batch)
+        quantizer = x86.X86InductorQuantizer()
+        settings = x86.get_default_x86_inductor_quantization_config()
+        if self.linear:
+            quantizer.set_global(settings)
+        else:
+            quantizer.set_module_type_qconfig(torch.nn.Conv2d, settings)
+        try:
+            exported: Any = torch.export.export(module, (sample.batch,)).module()
+        except Exception as error:  # torch.export raises types of many kinds
+            raise Unsupported(f"torch.export can't: {first_line(error)}") from None
+        prepared = prepare_pt2e(exported, quantizer)
+        for batch in sample.calibration:
+            prepared(batch)
+        return QuantizedGraph(convert_pt2e(prepared))
+
+    def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
+        """Returns how many convolutions and linear layers compute in int8, and of how many."""
+        from greenexp.tactics.quantized_graph import QuantizedGraph
+
+        if not isinstance(module, QuantizedGraph):
+            raise NoEffect("no quantized graph is left of the module")
+        proof: dict[str, Scalar] = {"calibration_images": self.calibration_images}
+        for operation in QUANTIZED:
+            quantized, total = module.quantized(operation)
+            proof[f"{operation}_quantized"] = quantized
+            proof[operation] = total
+        if not any(proof[f"{operation}_quantized"] for operation in QUANTIZED):
+            raise NoEffect("no convolution or linear layer was quantized")
+        return proof

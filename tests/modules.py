@@ -1,0 +1,92 @@
+"""What tests of tactics apply them to: small modules, and samples of data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.sparse import SparseSemiStructuredTensor
+
+from greenexp.datasets.digits import Digits
+from greenexp.models.embedded_model import Embedded
+from greenexp.models.local import Local
+from greenexp.protocols import Classifier, Sample, Samples
+
+Refusal = Callable[[Callable[[], object]], str]
+
+
+def loaded(folder: Path) -> nn.Module:
+    return Local(str(folder)).load("cpu").module
+
+
+def embedded(name: str) -> Classifier:
+    return Embedded(name).load("cpu")
+
+
+def pixels(count: int = 4) -> Tensor:
+    return torch.randn(count, 3, 32, 32)
+
+
+def seen(batch: Tensor | None = None, calibration: Sequence[Tensor] = ()) -> Sample:
+    return Sample(pixels() if batch is None else batch, calibration)
+
+
+def on_cuda() -> Sample:
+    """All that a tactic looks at in a sample before it starts."""
+    batch: Any = SimpleNamespace(device=torch.device("cuda"))
+    return Sample(batch)
+
+
+def batches(classifier: Classifier, samples: Samples, size: int) -> list[Tensor]:
+    """Whole batches of a split, preprocessed; what is left over is left out."""
+    images = [samples.image(index) for index in range(len(samples.targets))]
+    return [one for one in classifier.preprocess(images).split(size) if len(one) == size]
+
+
+class Beside(nn.Module):
+    """Linear layers side by side, each fed from the first values of a row."""
+
+    def __init__(self, sizes: Sequence[tuple[int, int]]) -> None:
+        super().__init__()
+        self.each = nn.ModuleList(nn.Linear(*size) for size in sizes)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return torch.cat([one(rows[:, : one.in_features]) for one in self.each], dim=1)
+
+
+def beside(*sizes: tuple[int, int]) -> nn.Module:
+    return Beside(sizes).eval().requires_grad_(False)
+
+
+def accuracy(module: nn.Module, split: Sequence[Tensor]) -> float:
+    """Of the digits in batches of the evaluation split, the fraction told right."""
+    with torch.inference_mode():
+        told = torch.cat([module(batch).argmax(dim=1) for batch in split])
+    return float((told == torch.tensor(Digits().load().targets[: len(told)])).float().mean())
+
+
+def error(logits: Tensor, exact: Tensor) -> float:
+    """The largest error of a logit, in units of the largest logit."""
+    return float((logits - exact).abs().max() / exact.abs().max())
+
+
+def zeros(layer: nn.Module) -> float:
+    return float((layer.weight == 0).float().mean())
+
+
+class SparseOnCpu(SparseSemiStructuredTensor):
+    """A 2:4 sparse weight as a GPU's, but packed as it is and multiplied as any other."""
+
+    @classmethod
+    def of(cls, dense: Tensor) -> SparseOnCpu:
+        return cls(dense.shape, dense, None, dense.t(), None, None)
+
+    def _mm(self, other: Tensor, *, bias: Tensor | None = None, **how: bool) -> Tensor:
+        product = other @ self.packed.t() if how.get("should_transpose_dense") else None
+        if product is None:
+            return self.packed @ other
+        return product if bias is None else product + bias
