@@ -24,8 +24,8 @@ from pathlib import Path
 from cells import configuration, disturbed_by, last_line, say
 
 from greenexp import isolation, metrics
-from greenexp.config import Hardware
 from greenexp.runner import isolated
+from greenexp.schema import Hardware
 from greenexp.stats import CONFIDENCE, PairedRatio, family_wise, paired_ratio
 from greenexp.sweep.plan import Cell, blocks
 

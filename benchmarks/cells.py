@@ -9,8 +9,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from greenexp.config import Hardware, Interference, config_dir, register, settings, typed
+from greenexp.config import config_dir, register, settings, typed
 from greenexp.result import Result
+from greenexp.schema import Hardware, Interference
 from greenexp.validity import validity
 
 MODELS = ("digits_convnext", "digits_mobilenet_v2", "digits_resnet", "digits_swin", "digits_vit")

@@ -24,9 +24,10 @@ from cells import configuration, last_line, say
 from rich.console import Console
 
 from greenexp import console, isolation, runner
-from greenexp.config import Tracking, typed
+from greenexp.config import typed
 from greenexp.result import Result
 from greenexp.runner import Naming
+from greenexp.schema import Tracking
 from greenexp.store import journal, tracking
 
 CHOICES = {

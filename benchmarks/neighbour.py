@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from cells import MODELS, configuration, disturbed_by, last_line, say
 
 from greenexp import isolation, metrics
-from greenexp.config import Hardware
 from greenexp.runner import isolated
+from greenexp.schema import Hardware
 
 
 def main() -> None:

@@ -25,11 +25,11 @@ from cells import configuration, last_line, say
 from torch import Tensor
 
 from greenexp import metrics
-from greenexp.config import Hardware
 from greenexp.experiment import Experiment, preprocessed
 from greenexp.measure import experiment, quiet_libraries
 from greenexp.recorder import Recorder
 from greenexp.result import Result
+from greenexp.schema import Hardware
 from greenexp.workload.loop import measure_window
 
 MODELS = ("digits_vit", "digits_resnet")

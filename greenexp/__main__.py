@@ -67,10 +67,11 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 def _measure(cfg: DictConfig) -> str:
     from greenexp import console
-    from greenexp.config import Hardware, Sweep, Tracking, settings, steps_given, typed
+    from greenexp.config import settings, steps_given, typed
     from greenexp.cost import stale_quote
     from greenexp.report.table import row
     from greenexp.runner import Naming, conduct
+    from greenexp.schema import Hardware, Sweep, Tracking
     from greenexp.store import journal, tracking
     from greenexp.sweep.plan import choices_of, title
     from greenexp.sweep.preflight import Preflight

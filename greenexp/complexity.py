@@ -72,7 +72,8 @@ def _readable(tensor: Tensor) -> Tensor | None:
 
     try:
         if isinstance(tensor, SparseSemiStructuredTensor):
-            return tensor.to_dense()
+            dense: Tensor = tensor.to_dense()
+            return dense
         packed = tensor.is_quantized or isinstance(tensor, TorchAOBaseTensor)
         return tensor.dequantize() if packed else tensor
     except NotImplementedError:

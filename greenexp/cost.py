@@ -11,8 +11,8 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from greenexp.config import Carbon, Hardware, Price
 from greenexp.device_names import names
+from greenexp.schema import Carbon, Hardware, Price
 
 SECONDS_PER_HOUR = 3600.0
 JOULES_PER_KWH = 3.6e6

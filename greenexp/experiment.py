@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import time
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from greenexp.complexity import complexity
-from greenexp.config import Interference, Workload
 from greenexp.datasets.labels import match
 from greenexp.environment import environment
 from greenexp.errors import BadInput
@@ -29,6 +29,7 @@ from greenexp.protocols import (
 )
 from greenexp.recorder import Recorder
 from greenexp.result import Predictions, Result
+from greenexp.schema import Interference, Workload
 from greenexp.tactics.chain import steps_of
 from greenexp.workload.loop import Forward, warm_up
 from greenexp.workload.quiet import Guard
@@ -88,7 +89,8 @@ def run(experiment: Experiment) -> Result:
             classifier = experiment.model.load(device)
         classes = match(classifier.labels, samples.labels)
         pool = preprocessed(classifier, samples, workload, device)
-        before = complexity(classifier.module, pool[0])
+        # Of a copy: some models keep tensors of their first pass, which a cast would not reach.
+        before = complexity(copy.deepcopy(classifier.module), pool[0])
         sample = Sample(pool[0], _calibration(experiment, classifier, workload.batch_size))
 
         module = classifier.module

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from greenexp.config import Interference, Workload, build, typed
+from greenexp.config import build, typed
 from greenexp.errors import BadInput, Disturbed, NoEffect, Unsupported, first_line
 from greenexp.experiment import Experiment, check_device, run
 from greenexp.result import Result, to_json
+from greenexp.schema import Interference, Workload
 from greenexp.store.journal import write_atomically
 
 NO_EFFECT = "no effect"  # begins the reason where a tactic had nothing to change

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from greenexp import cost as money
-from greenexp.config import Hardware
 from greenexp.energy import (
     energy_by_kind,
     energy_holds,
@@ -23,6 +22,7 @@ from greenexp.energy import (
 )
 from greenexp.protocols import Source
 from greenexp.result import Complexity, Phase, Predictions, Result, Window
+from greenexp.schema import Hardware
 from greenexp.stats import mean_interval, proportion_interval, ratio_interval
 from greenexp.validity import mean_level
 

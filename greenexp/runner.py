@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from greenexp import isolation
-from greenexp.config import Isolation, typed
+from greenexp.config import typed
 from greenexp.machine import fingerprint
 from greenexp.measure import measure
 from greenexp.result import Result, from_json
+from greenexp.schema import Isolation
 from greenexp.store import journal, tracking
 from greenexp.store.journal import Record
 from greenexp.sweep.plan import cell_hash

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from greenexp import cost as money
-from greenexp.config import Hardware, Interference
 from greenexp.energy import in_use, kind, source_gap
 from greenexp.result import Phase, Result, Window
+from greenexp.schema import Hardware, Interference
 
 PERCENT = 100.0
 REPLAY = "replay"  # the meter whose readings were not measured in this run

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenexp.config import Carbon, Hardware, Price
 from greenexp.protocols import Reading, Source
 from greenexp.report.table import Row
 from greenexp.result import Phase, Result, Window
+from greenexp.schema import Carbon, Hardware, Price
 from greenexp.store.journal import Record
 
 ANY_MACHINE = Hardware(any_device=True)

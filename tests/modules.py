@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,10 +33,15 @@ def seen(batch: Tensor | None = None, calibration: Sequence[Tensor] = ()) -> Sam
     return Sample(pixels() if batch is None else batch, calibration)
 
 
-def on_cuda() -> Sample:
-    """All that a tactic looks at in a sample before it starts."""
-    batch: Any = SimpleNamespace(device=torch.device("cuda"))
-    return Sample(batch)
+class OnCuda(Tensor):
+    """A tensor of the CPU that says it is a GPU's."""
+
+    device = torch.device("cuda")
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+
+def on_cuda(batch: Tensor | None = None) -> Sample:
+    return Sample((pixels() if batch is None else batch).as_subclass(OnCuda))
 
 
 def batches(classifier: Classifier, samples: Samples, size: int) -> list[Tensor]:

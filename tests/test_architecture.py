@@ -22,6 +22,7 @@ INPUT_OUTPUT = ("os", "io", "pathlib", "shutil", "tempfile", "subprocess", "sock
 MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "__main__.py": ("torch",),
     "config.py": ("torch", "mlflow"),
+    "schema.py": ("torch", "mlflow", "hydra", *INPUT_OUTPUT),
     "protocols.py": ("greenexp",),
     "experiment.py": ("hydra", "mlflow", "zeus", "transformers"),
     "recorder.py": ("torch", "hydra", "mlflow"),
@@ -56,6 +57,7 @@ TRACKER = "store/tracking.py"
 HEAVY = ("torch", "transformers", "mlflow", "datasets")
 WITHOUT_TORCH = (
     "greenexp.config",
+    "greenexp.schema",
     "greenexp.machine",
     "greenexp.metrics",
     "greenexp.energy",

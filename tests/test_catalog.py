@@ -19,11 +19,12 @@ from rich.console import Console
 
 from greenexp.catalog import rows, tables
 from greenexp.catalog.__main__ import main
-from greenexp.config import Tracking, build, config_dir
+from greenexp.config import build, config_dir
 from greenexp.models.card import Card
 from greenexp.models.hub import Hub
 from greenexp.protocols import Scalar
 from greenexp.result import Complexity, Predictions
+from greenexp.schema import Tracking
 from greenexp.store import journal, tracking
 from greenexp.store.tracking import Measured
 

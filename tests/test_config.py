@@ -19,7 +19,9 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from greenexp.config import (
+from greenexp.config import build, config_dir, register, settings, typed
+from greenexp.errors import BadInput
+from greenexp.schema import (
     ON_INTERFERENCE,
     Carbon,
     Config,
@@ -31,13 +33,7 @@ from greenexp.config import (
     Sweep,
     Tracking,
     Workload,
-    build,
-    config_dir,
-    register,
-    settings,
-    typed,
 )
-from greenexp.errors import BadInput
 
 CONF = config_dir()
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))

@@ -11,11 +11,11 @@ import pytest
 from builders import hardware
 
 from greenexp import metrics
-from greenexp.config import Interference, Workload
 from greenexp.meters.replay import Replay, Trace
 from greenexp.protocols import Shortest
 from greenexp.recorder import Recorder
 from greenexp.result import Result
+from greenexp.schema import Interference, Workload
 from greenexp.workload.quiet import Guard
 from greenexp.workload.windows import measure_windows
 

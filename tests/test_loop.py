@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.config import Workload
+from greenexp.schema import Workload
 from greenexp.workload.loop import WarmUp, measure_window, warm_up
 
 

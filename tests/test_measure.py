@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from greenexp import measure as module
-from greenexp.config import Interference, Workload
 from greenexp.datasets.folder import Folder
 from greenexp.errors import BadInput, Disturbed, NoEffect, Unfit, Unsupported
 from greenexp.experiment import Experiment
@@ -23,6 +22,7 @@ from greenexp.measure import measure, probe_device
 from greenexp.models.local import Local
 from greenexp.protocols import Sample
 from greenexp.result import Result, from_json
+from greenexp.schema import Interference, Workload
 from greenexp.tactics.baseline import Baseline
 
 QUICK = Workload(

@@ -11,11 +11,11 @@ from builders import ANY_MACHINE, cpu_run, cuda_run, energy, hardware, level, ph
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.config import Hardware, Interference
 from greenexp.energy import energy_source
 from greenexp.metrics import cost_holds, evaluate
 from greenexp.protocols import Reading
 from greenexp.result import OUTCOMES, Complexity, Phase, Predictions, Result, Window
+from greenexp.schema import Hardware, Interference
 from greenexp.stats import mean_interval, proportion_interval, ratio_interval
 from greenexp.validity import validity
 
@@ -84,7 +84,9 @@ WHOLE = cuda_run(
         ranked=[[0, 1, 2, 3, 4], [1, 0, 2, 3, 4], [0, 1, 3, 4, 2], [0, 1, 2, 4, 5]],
     ),
     before=Complexity(parameters=2000, macs=9000, weights_mib=8.0, sparsity=0.0),
-    after=Complexity(parameters=1000, macs=5000, weights_mib=2.5, sparsity=0.25),
+    after=Complexity(
+        parameters=1000, macs=5000, weights_mib=2.5, sparsity=0.25, weights_in_memory_mib=2.25
+    ),
     discarded_windows=1,
     duration_s=77.0,
 )
@@ -109,6 +111,7 @@ KNOWN = {
     "complexity/parameters": 1000,
     "complexity/macs": 5000,
     "complexity/weights_mib": 2.5,
+    "complexity/weights_in_memory_mib": 2.25,
     "complexity/sparsity": 0.25,
     "optimization/time_s": 36.0,
     "optimization/energy_j": 3600.0,
@@ -378,6 +381,21 @@ ENERGY = {name for name in KNOWN if name.startswith(("energy/", "power/", "carbo
             PRICED,
             {"complexity/macs"},
             id="operations not counted",
+        ),
+        pytest.param(
+            replace(WHOLE, after=replace(WHOLE.after, sparsity=None)),  # type: ignore[type-var]
+            PRICED,
+            {"complexity/sparsity"},
+            id="weights that can't be unpacked",
+        ),
+        pytest.param(
+            replace(
+                WHOLE,
+                after=replace(WHOLE.after, macs=None, weights_in_memory_mib=None),  # type: ignore[type-var]
+            ),
+            PRICED,
+            {"complexity/macs", "complexity/weights_in_memory_mib"},
+            id="an engine",
         ),
         pytest.param(
             replace(WHOLE, phases=WHOLE.phases[1:]),

@@ -11,7 +11,7 @@ from modules import accuracy, batches, embedded, error, loaded, pixels, seen
 from torch import nn
 
 from greenexp.datasets.digits import Digits
-from greenexp.errors import NoEffect
+from greenexp.errors import NoEffect, Unsupported
 from greenexp.tactics.layout import ChannelsLast
 from greenexp.tactics.precision import Dtype, HalfPrecision, Method
 from greenexp.tactics.running import BatchSize, Threads
@@ -80,6 +80,28 @@ def test_autocast_leaves_weights_and_computes_in_half(dtype: Dtype) -> None:
     assert {one.dtype for one in module.parameters()} == {torch.float32}
     assert tactic.effect(module) == {"dtype": dtype, "method": "autocast"}
     assert not torch.is_autocast_enabled("cpu")
+
+
+class Mixing(nn.Module):
+    """Code that makes float32 of its own and multiplies it with what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.ones(2, 3, dtype=torch.float32) @ self.head.weight.t()
+
+
+def test_model_whose_code_mixes_types_can_t_be_cast() -> None:
+    with pytest.raises(Unsupported, match=r"can't compute in torch\.bfloat16 throughout") as caught:
+        HalfPrecision()(Mixing().eval(), seen())
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_model_whose_code_mixes_types_can_be_autocast() -> None:
+    module = HalfPrecision(method="autocast")(Mixing().eval(), seen())
+    assert module(pixels()).dtype is torch.float32
 
 
 @pytest.mark.parametrize("method", ["cast", "autocast"])

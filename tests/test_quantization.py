@@ -152,7 +152,7 @@ def test_int4_takes_layers_that_its_kernel_takes(
 
 def test_int4_that_fits_no_layer_has_no_effect() -> None:
     tactic = Int4WeightOnly(128)
-    module = tactic(beside((64, 16), (256, 10)), seen())
+    module = tactic(beside((64, 16), (256, 10)), seen(torch.randn(3, 256)))
     with pytest.raises(NoEffect, match="none that can be"):
         tactic.effect(module)
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import FakeMeter, Read, Timeline
 
-from greenexp.config import ON_INTERFERENCE, Interference
 from greenexp.errors import Disturbed
 from greenexp.protocols import Reading
 from greenexp.recorder import Recorder
+from greenexp.schema import ON_INTERFERENCE, Interference
 from greenexp.workload.quiet import LOOK_S, Guard
 
 untimed = settings(deadline=None)  # no test asserts a time

@@ -65,6 +65,18 @@ def test_phase_counts_from_the_runs_beginning() -> None:
     assert run.elapsed_s() == 5.0
 
 
+def test_phase_of_a_step_is_named_by_it() -> None:
+    time = Timeline()
+    run = recorder(time)
+    for step, seconds in (("prune", 2.0), ("compile", 3.0)):
+        with run.phase("optimize", step):
+            time.sleep(seconds)
+    assert run.phases == [
+        Phase("optimize", 0.0, 2.0, [], step="prune"),
+        Phase("optimize", 2.0, 3.0, [], step="compile"),
+    ]
+
+
 def test_window_holds_latencies_and_the_images_they_stand_for() -> None:
     time = Timeline()
     run = recorder(time)
@@ -147,7 +159,10 @@ def test_stretches_tile_the_run(parts: list[tuple[float, float, bool]]) -> None:
         expected.append((time.now_s - 1000.0, seconds))
         with run.window(1) if is_window else run.phase("part"):
             time.sleep(seconds)
-    stretches = sorted([*run.phases, *run.windows], key=lambda part: part.start_s)
+    # One that took no time began where the next one does, and was before it.
+    stretches = sorted(
+        [*run.phases, *run.windows], key=lambda part: (part.start_s, part.duration_s)
+    )
     assert [(part.start_s, part.duration_s) for part in stretches] == expected
     assert all(part.readings[0].value == part.duration_s for part in stretches)
     assert run.elapsed_s() == sum(pause_s + seconds for pause_s, seconds, _ in parts)

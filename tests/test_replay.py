@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenexp import energy, metrics
-from greenexp.config import Interference, Workload, build
+from greenexp.config import build
 from greenexp.errors import BadInput
 from greenexp.meters.replay import Replay, Trace
 from greenexp.protocols import Shortest
 from greenexp.recorder import Recorder
 from greenexp.result import Result
+from greenexp.schema import Interference, Workload
 from greenexp.validity import validity
 from greenexp.workload.quiet import Guard
 from greenexp.workload.windows import measure_windows

@@ -42,7 +42,8 @@ complexities = st.builds(
     parameters=indices,
     macs=st.none() | indices,
     weights_mib=numbers,
-    sparsity=numbers,
+    sparsity=st.none() | numbers,
+    weights_in_memory_mib=st.none() | numbers,
 )
 results = st.builds(
     Result,
@@ -51,7 +52,7 @@ results = st.builds(
     traceback=st.none() | words,
     device=st.none() | words,
     components=st.lists(words, max_size=3),
-    phases=st.lists(st.builds(Phase, words, numbers, numbers, readings), max_size=2),
+    phases=st.lists(st.builds(Phase, words, numbers, numbers, readings, words), max_size=2),
     windows=st.lists(
         st.builds(Window, numbers, numbers, indices, st.lists(numbers, max_size=3), readings),
         max_size=2,
@@ -135,6 +136,15 @@ def test_what_is_no_result_is_refused(text: str) -> None:
 
 def test_an_older_record_without_a_field_is_read() -> None:
     assert from_json('{"outcome": "oom", "reason": "why"}') == Result("oom", reason="why")
+
+
+def test_an_older_record_of_phases_and_weights_is_read() -> None:
+    """As written before phases had steps, and before bytes in memory were counted."""
+    phase = {"name": "optimize", "start_s": 1.0, "duration_s": 2.0, "readings": []}
+    weights = {"parameters": 3, "macs": 4, "weights_mib": 5.0, "sparsity": 0.5}
+    read = from_json(json.dumps({"outcome": "ok", "phases": [phase], "after": weights}))
+    assert list(read.phases) == [Phase("optimize", 1.0, 2.0, [], step="")]
+    assert read.after == Complexity(3, 4, 5.0, 0.5, weights_in_memory_mib=None)
 
 
 def test_json_keeps_letters_readable() -> None:

@@ -90,7 +90,7 @@ def test_gpu_without_sparse_cores_is_unsupported(
 )
 def test_layers_of_fitting_size_become_sparse(size: tuple[int, int], fits: bool) -> None:
     tactic = SemiStructuredSparsity()
-    module = tactic(beside(size, (64, 64)), on_cuda())  # the second always fits
+    module = tactic(beside(size, (64, 64)), on_cuda(torch.randn(3, 256)))  # the second always fits
     assert tactic.effect(module) == {
         "modules_sparse": 1 + fits,
         "linear_modules": 2,
@@ -102,7 +102,7 @@ def test_layers_of_fitting_size_become_sparse(size: tuple[int, int], fits: bool)
 @pytest.mark.usefixtures("ampere")
 def test_what_fits_no_layer_has_no_effect() -> None:
     tactic = SemiStructuredSparsity()
-    module = tactic(beside((32, 64), (64, 10)), on_cuda())
+    module = tactic(beside((32, 64), (64, 10)), on_cuda(torch.randn(3, 256)))
     with pytest.raises(NoEffect, match="multiples of 64"):
         tactic.effect(module)
 
@@ -113,7 +113,7 @@ def test_weights_are_halved_in_number_and_in_precision() -> None:
     weight = module[0].weight.half()
     rows = torch.randn(3, 128)
     exact = rows @ (weight * two_of_four(weight)).float().t() + module[0].bias
-    cast = SemiStructuredSparsity()(module, on_cuda())
+    cast = SemiStructuredSparsity()(module, on_cuda(rows))
     logits = cast(rows)
     assert logits.dtype is torch.float32
     assert error(logits, exact) < 0.005

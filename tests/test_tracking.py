@@ -10,23 +10,14 @@ from pathlib import Path
 import pytest
 from builders import cpu_run, energy, level, record, window
 
-from greenexp.config import Tracking
 from greenexp.errors import NotTracked
 from greenexp.protocols import Series
 from greenexp.result import Complexity, Predictions, Result
+from greenexp.schema import Tracking
 from greenexp.store import journal
 from greenexp.store.journal import Record
-from greenexp.store.tracking import (
-    Finished,
-    Tracker,
-    artifacts,
-    connect,
-    exists,
-    local_folder,
-    parameters_of,
-    send,
-    tags,
-)
+from greenexp.store.run_fields import artifacts, parameters_of, tags
+from greenexp.store.tracking import Finished, Tracker, connect, exists, local_folder, send
 
 CHOICES = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}
 CHAIN = "half_precision > torch_compile"

@@ -10,9 +10,9 @@ from builders import ANY_MACHINE, cpu_run, cuda_run, energy, level, phase, windo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenexp.config import Hardware, Interference
 from greenexp.protocols import Reading
 from greenexp.result import OUTCOMES, Phase, Result, Window
+from greenexp.schema import Hardware, Interference
 from greenexp.validity import disturbances, mean_level, validity
 
 untimed = settings(deadline=None)  # no test asserts a time

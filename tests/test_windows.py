@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import FakeMeter, Timeline
 
-from greenexp.config import Interference, Workload
 from greenexp.errors import Disturbed
 from greenexp.protocols import Reading, Shortest
 from greenexp.recorder import Recorder
 from greenexp.result import Window
+from greenexp.schema import Interference, Workload
 from greenexp.workload.quiet import Guard
 from greenexp.workload.windows import Measured, half_width_of, measure_windows
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from greenexp import console
 from greenexp.catalog import rows, tables
-from greenexp.config import Tracking, config_dir
+from greenexp.config import config_dir
 from greenexp.errors import BadInput, check_choice, nearest
+from greenexp.schema import Tracking
 from greenexp.store import tracking
 from greenexp.sweep.plan import BASELINE
 

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from greenexp import energy, metrics
-from greenexp.config import Hardware, Interference, typed
+from greenexp.config import typed
+from greenexp.schema import Hardware, Interference
 from greenexp.stats import paired_ratio
 from greenexp.store.journal import Record
 from greenexp.sweep.plan import BASELINE, peers_hash

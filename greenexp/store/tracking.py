@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import itertools
-import json
 import logging
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlparse
 
 from filelock import FileLock
 
-from greenexp import energy, metrics
-from greenexp.config import Hardware, Interference, Tracking, typed
+from greenexp.config import typed
 from greenexp.errors import BadInput, NotTracked, first_line
-from greenexp.store.journal import RECORD, Record, read, record_json, run_name
-from greenexp.store.saved_view import run_color_tag, view_tag, view_url
-from greenexp.validity import validity
+from greenexp.schema import Tracking
+from greenexp.store.journal import RECORD, Record, read, run_name
+from greenexp.store.run_fields import (
+    BLOCK_TAG,
+    CELL_TAG,
+    ID_TAG,
+    MACHINE_TAG,
+    MS_PER_S,
+    REPLICATE_TAG,
+    artifacts,
+    epoch_ms,
+    parameters_of,
+    points_of,
+    tags,
+)
+from greenexp.store.saved_view import view_tag, view_url
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
 T = TypeVar("T")
 
-CELL_TAG = "greenexp.cell"
-BLOCK_TAG = "greenexp.block"
-REPLICATE_TAG = "greenexp.replicate"
-MACHINE_TAG = "greenexp.machine"
-
-ID_TAG = "greenexp.id"
 UI_ADDRESS = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
-PARAMETER_LENGTH = 500  # characters; servers before MLflow 2.8 refuse more
 PARAMETERS_PER_CALL = 100
 METRICS_PER_CALL = 1000
-MS_PER_S = 1000
-SERIES = ("power_w", "utilization_pct", "temperature_c")
 
 
 @dataclass(frozen=True)
@@ -125,9 +124,9 @@ class Tracker:
             return read(Path(path))
 
     def _send(self, record: Record) -> str:
-        from mlflow.entities import Param
+        from mlflow.entities import Metric, Param
 
-        started_ms = _epoch_ms(record.started)
+        started_ms = epoch_ms(record.started)
         run = self.client.create_run(
             self.experiment_id,
             start_time=started_ms,
@@ -138,14 +137,15 @@ class Tracker:
         parameters = [Param(key, value) for key, value in parameters_of(record).items()]
         for some in _chunks(parameters, PARAMETERS_PER_CALL):
             self.client.log_batch(run_id, params=some)
-        for points in _chunks(_metrics(record, started_ms), METRICS_PER_CALL):
+        metrics = [Metric(*astuple(point)) for point in points_of(record)]
+        for points in _chunks(metrics, METRICS_PER_CALL):
             self.client.log_batch(run_id, metrics=points)
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
             for name, text in artifacts(record).items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
         status = "FINISHED" if record.result.outcome == "ok" else "FAILED"
-        self.client.set_terminated(run_id, status, end_time=_epoch_ms(record.ended))
+        self.client.set_terminated(run_id, status, end_time=epoch_ms(record.ended))
         return run_id
 
     def measured(self, tactic: str) -> list[Measured]:
@@ -252,88 +252,10 @@ def database_file(uri: str) -> Path:
     return Path(urlparse(uri).path.removeprefix("/"))
 
 
-def tags(record: Record) -> dict[str, str]:
-    """Returns the run's tags."""
-    hardware = typed(record.configuration, "hardware", Hardware)
-    limits = typed(record.configuration, "interference", Interference)
-    doubts = validity(record.result, hardware, limits)
-    named = {
-        ID_TAG: record.id,
-        CELL_TAG: record.cell,
-        BLOCK_TAG: None if record.block is None else str(record.block),
-        REPLICATE_TAG: str(record.replicate),
-        MACHINE_TAG: record.machine,
-        "greenexp.sweep": record.sweep,
-        "greenexp.energy_source": energy.energy_source(record.result),
-        "greenexp.cost_holds": metrics.cost_holds(record.result, hardware),
-        "greenexp.validity": ", ".join(doubts) or "valid",
-        "greenexp.outcome": record.result.outcome,
-        "greenexp.reason": record.result.reason,
-        "mlflow.source.name": "greenexp",
-        "mlflow.source.git.commit": record.result.environment.get("git_commit"),
-    }
-    if record.result.reason is not None:
-        named["mlflow.note.content"] = record.result.reason
-    color_key, color = run_color_tag(record.choices["tactic"])
-    named[color_key] = color
-    return {key: value for key, value in named.items() if value is not None}
-
-
 def exists(settings: Tracking) -> bool:
     """Tells whether the store is there already; a server is taken to be."""
     folder = local_folder(settings.uri)
     return folder is None or database_file(settings.uri).is_file()
-
-
-def parameters_of(record: Record) -> dict[str, str]:
-    """Returns the choices and the flattened configuration; None has no entry."""
-    flat: dict[str, Any] = dict(record.choices)
-    for key, value in _flatten(record.configuration):
-        if value is not None and key not in flat:
-            flat[key] = value
-    for key, value in record.result.effect.items():
-        flat[f"effect.{key}"] = str(value)
-    for when, complexity in (("before", record.result.before), ("after", record.result.after)):
-        if complexity is not None:
-            known = {key: value for key, value in asdict(complexity).items() if value is not None}
-            flat |= {f"effect.{key}_{when}": value for key, value in known.items()}
-    for key, value in record.result.provenance.items():
-        flat[f"provenance.{key}"] = str(value)
-    return {key: str(value)[:PARAMETER_LENGTH] for key, value in flat.items()}
-
-
-def artifacts(record: Record) -> dict[str, str]:
-    """Returns the run's artifacts: file name to text."""
-    from omegaconf import OmegaConf
-
-    files = {
-        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(record.configuration))),
-        "environment.json": json.dumps(record.result.environment, indent=2),
-        "record.json": record_json(record),
-    }
-    if record.result.windows:
-        files["latencies.csv"] = _csv(
-            ("window", "batch", "latency_s"),
-            (
-                (number, batch, latency_s)
-                for number, window in enumerate(record.result.windows)
-                for batch, latency_s in enumerate(window.latencies_s)
-            ),
-        )
-    predictions = record.result.predictions
-    if predictions is not None:
-        files["predictions.csv"] = _csv(
-            ("image", "target", "predicted", "correct"),
-            (
-                (identifier, target, ranked[0], int(ranked[0] == target))
-                for identifier, target, ranked in zip(
-                    predictions.identifiers, predictions.targets, predictions.ranked, strict=True
-                )
-            ),
-        )
-    if record.result.traceback is not None:
-        files["traceback.txt"] = record.result.traceback
-    return files
 
 
 def _quiet() -> None:
@@ -400,50 +322,7 @@ def _measured(run: Run) -> Measured | None:
     )
 
 
-def _metrics(record: Record, started_ms: int) -> list[Metric]:
-    from mlflow.entities import Metric
-
-    hardware = typed(record.configuration, "hardware", Hardware)
-    ended_ms = _epoch_ms(record.ended)
-    values = metrics.evaluate(record.result, hardware)
-    points = [Metric(name, _rounded(value), ended_ms, 0) for name, value in values.items()]
-    for series in record.result.series:
-        if series.quantity not in SERIES:
-            continue
-        name = f"series/{series.meter}/{series.component.replace(':', '_')}_{series.quantity}"
-        points += [
-            Metric(name, _rounded(value), started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
-            for t_s, value in zip(series.t_s, series.values, strict=True)
-        ]
-    return points
-
-
-def _rounded(value: float) -> float:
-    """Returns the value as the UI's table can show it; the journal keeps every digit."""
-    return float(f"{value:.6g}")
-
-
-def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
-
-
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk
-
-
-def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _epoch_ms(iso: str) -> int:
-    return int(datetime.fromisoformat(iso).timestamp() * MS_PER_S)

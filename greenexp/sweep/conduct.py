@@ -17,20 +17,12 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, open_dict
 
 from greenexp import console, isolation
-from greenexp.config import (
-    GROUPS,
-    Hardware,
-    Sweep,
-    Tracking,
-    Workload,
-    settings,
-    steps_given,
-    typed,
-)
+from greenexp.config import GROUPS, settings, steps_given, typed
 from greenexp.cost import stale_quote
 from greenexp.errors import BadInput, NotTracked, RunsFailed, Unfit
 from greenexp.machine import fingerprint
 from greenexp.report.table import row
+from greenexp.schema import Hardware, Sweep, Tracking, Workload
 from greenexp.store import journal, tracking
 from greenexp.store.journal import Record, write_atomically
 from greenexp.store.tracking import Finished, Tracker

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from greenexp import isolation
-from greenexp.config import Hardware, Interference, Isolation, Workload, build, typed
+from greenexp.config import build, typed
 from greenexp.datasets.labels import check_spaces, match
 from greenexp.errors import BadInput, Unfit, check_choice, check_range
 from greenexp.measure import probe_device
 from greenexp.protocols import Dataset, LabelSpace, ModelSource, Tactic, Traits
+from greenexp.schema import Hardware, Interference, Isolation, Workload
 
 PROBE_TIMEOUT_S = 120.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from greenexp.errors import NoEffect, check_choice
+from greenexp.errors import NoEffect, Unsupported, check_choice, first_line
 from greenexp.protocols import Sample, Scalar, Traits
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class HalfPrecision:
         dtype: torch.dtype = getattr(torch, self.dtype)
         if self.method == "autocast":
             return Autocast(module, dtype).eval()
-        return cast_to(module, dtype)
+        return cast_to(module, dtype, sample)
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns the type computed in, and of the weights' bytes the fraction in that type."""
@@ -65,8 +65,19 @@ class HalfPrecision:
         return {**proof, "tensors_cast": len(half), "tensors": len(parameters)}
 
 
-def cast_to(module: nn.Module, dtype: torch.dtype) -> Cast:
-    """Returns the module with weights of that type, fed and answering in float32."""
+def cast_to(module: nn.Module, dtype: torch.dtype, sample: Sample) -> Cast:
+    """Returns the module with weights of that type, fed and answering in float32.
+
+    Raises:
+        Unsupported: where the model's own code mixes types.
+    """
     from greenexp.tactics.casting import Cast
 
-    return Cast(module.to(dtype), dtype).eval()
+    cast = Cast(module.to(dtype), dtype).eval()
+    try:
+        cast(sample.batch)
+    except RuntimeError as error:
+        raise Unsupported(
+            f"the model's code can't compute in {dtype} throughout ({first_line(error)})"
+        ) from None
+    return cast

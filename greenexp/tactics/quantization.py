@@ -147,7 +147,7 @@ class Int4WeightOnly:
                 and layer.out_features % INT4_ROWS == 0
             )
 
-        cast = cast_to(module, torch.bfloat16)
+        cast = cast_to(module, torch.bfloat16, sample)
         quantize_(cast, config, filter_fn=fits)
         return cast
 

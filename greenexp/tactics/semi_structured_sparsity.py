@@ -38,7 +38,7 @@ class SemiStructuredSparsity:
             raise Unsupported("2:4 sparsity has kernels for NVIDIA GPUs only; use device=cuda")
         if torch.cuda.get_device_capability(device) < AMPERE:
             raise Unsupported("2:4 sparsity needs an NVIDIA GPU of compute capability 8.0 or more")
-        cast = cast_to(module, torch.float16)
+        cast = cast_to(module, torch.float16, sample)
         for layer in cast.modules():
             if isinstance(layer, torch.nn.Linear) and _fits(layer):
                 kept = layer.weight * two_of_four(layer.weight)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenexp.config import Workload
+from greenexp.schema import Workload
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from greenexp.config import Interference
 from greenexp.energy import used
 from greenexp.errors import Disturbed
 from greenexp.recorder import Recorder
 from greenexp.result import Phase, Window
+from greenexp.schema import Interference
 from greenexp.validity import disturbances
 
 LOOK_S = 1.0  # s between two looks at the machine

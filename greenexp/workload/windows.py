@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from greenexp.config import Workload
 from greenexp.energy import energy_holds, total_energy_j, used
 from greenexp.protocols import Shortest
 from greenexp.recorder import Recorder
 from greenexp.result import Window
+from greenexp.schema import Workload
 from greenexp.stats import relative_half_width
 from greenexp.workload.loop import Forward, measure_window
 from greenexp.workload.quiet import Guard
