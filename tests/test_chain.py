@@ -136,7 +136,9 @@ def test_nothing_that_changes_a_module_follows_an_engine_or_a_compiled_graph(
     ("steps", "said"),
     [
         pytest.param(
-            [{"threads": Threads()}, {"threads": Threads(2)}], "threads twice", id="duplicate"
+            [{"local_pruning": LocalPruning(0.1)}, {"local_pruning": LocalPruning(0.5)}],
+            "holds local_pruning twice",
+            id="duplicate",
         ),
         pytest.param([{"baseline": Baseline()}], "baseline, which is no step", id="baseline"),
         pytest.param([{"chain": Chain([])}], "chain, which is no step", id="chain_in_chain"),
@@ -162,7 +164,7 @@ def test_steps_that_make_no_chain_are_refused(
 
 def test_refusal_of_bad_steps_is_no_matter_of_fit() -> None:
     with pytest.raises(BadInput) as caught:
-        chain("threads", "threads")
+        chain("local_pruning", "local_pruning")
     assert not isinstance(caught.value, Unfit)
 
 

@@ -250,7 +250,9 @@ def test_as_many_channels_go_from_each_group_of_a_group_norm() -> None:
     module = between(16, nn.GroupNorm(4, 16))
     quieten(module, [0, 1, 2, 3])  # all of the first group
     whole = module[0].weight.clone()
-    StructuredPruning(0.3)(module, seen(images()))
+    tactic = StructuredPruning(0.3)
+    tactic(module, seen(images()))
+    assert tactic.effect(module)["channels_removed"] == 4
     stays = kept(whole, module[0].weight, dim=0)
     assert [sum(one // 4 == group for one in stays) for group in range(4)] == [3, 3, 3, 3]
     assert module[1].num_channels == 12
