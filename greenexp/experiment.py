@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from greenexp.complexity import complexity
 from greenexp.datasets.labels import match
 from greenexp.environment import environment
-from greenexp.errors import BadInput
+from greenexp.errors import BadInput, NoEffect
 from greenexp.protocols import (
     Batch,
     Classifier,
@@ -30,7 +30,7 @@ from greenexp.protocols import (
 from greenexp.recorder import Recorder
 from greenexp.result import Predictions, Result
 from greenexp.schema import Interference, Workload
-from greenexp.tactics.chain import steps_of
+from greenexp.tactics.chain import Step, steps_of
 from greenexp.workload.loop import Forward, warm_up
 from greenexp.workload.quiet import Guard
 from greenexp.workload.windows import measure_windows
@@ -105,6 +105,7 @@ def run(experiment: Experiment) -> Result:
             proof = step.tactic.effect(module)
             effect |= {"/".join(filter(None, (step.name, key))): proof[key] for key in proof}
         after = complexity(module, pool[0])
+        settled = _effects(steps, module)
 
         with torch.inference_mode():
             with recorder.phase("accuracy"):
@@ -118,14 +119,14 @@ def run(experiment: Experiment) -> Result:
             shortest = _shortest(meters, device)
             measured = measure_windows(recorder, forward, inputs, workload, guard, shortest)
 
-        late = steps[-1].tactic.effect(module)
+        late = _effects(steps, module)
         series = [one for meter in meters for one in meter.series(recorder.origin_s)]
 
     doubts = {
         "not_cooled_down": not cool,
         "warmup_not_settled": not warmed.settled,
         "precision_not_reached": not measured.settled,
-        "effect_changed": late != proof,  # compiled anew while measured, say
+        "effect_changed": late != settled,  # compiled anew while measured, say
     }
     return Result(
         outcome="ok",
@@ -144,6 +145,17 @@ def run(experiment: Experiment) -> Result:
         discarded_windows=measured.discarded,
         duration_s=time.perf_counter() - began_s,
     )
+
+
+def _effects(steps: Sequence[Step], module: nn.Module) -> list[Mapping[str, Scalar] | None]:
+    """Returns what each step can still be seen to have done; None where another covers it."""
+    found: list[Mapping[str, Scalar] | None] = []
+    for step in steps:
+        try:
+            found.append(step.tactic.effect(module))
+        except NoEffect:
+            found.append(None)
+    return found
 
 
 def _driven(workload: Workload, traits: Traits) -> Workload:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,6 +16,22 @@ from greenexp.models.local import Local
 from greenexp.protocols import Classifier, Sample, Samples
 
 Refusal = Callable[[Callable[[], object]], str]
+
+
+@contextmanager
+def as_in_a_run() -> Iterator[None]:
+    """Without gradients, with the same random numbers in each test, and on one thread.
+
+    Over modules this small, several threads only wait for each other.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(0)
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def loaded(folder: Path) -> nn.Module:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 import torch
 from builders import hardware
-from modules import embedded, error, loaded, pixels, seen
+from modules import as_in_a_run, embedded, error, loaded, pixels, seen
 from runs import QUICK, FakeMeter, experiment
 from torch import nn
 
@@ -35,8 +35,7 @@ from greenexp.tactics.structured_pruning import StructuredPruning
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from modules import SparseOnCpu, beside, embedded, loaded, pixels, seen
+from modules import SparseOnCpu, as_in_a_run, beside, embedded, loaded, pixels, seen
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -46,8 +46,7 @@ MIB = 2**20
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from modules import accuracy, batches, embedded, error, loaded, pixels, seen
+from modules import accuracy, as_in_a_run, batches, embedded, error, loaded, pixels, seen
 from torch import nn
 
 from greenexp.datasets.digits import Digits
@@ -33,8 +33,7 @@ THREADS = "INFERENCE_NUM_THREADS"
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

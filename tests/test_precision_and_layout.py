@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from modules import accuracy, batches, embedded, error, loaded, pixels, seen
+from modules import accuracy, as_in_a_run, batches, embedded, error, loaded, pixels, seen
 from torch import nn
 
 from greenexp.datasets.digits import Digits
@@ -22,8 +22,7 @@ WITHIN = {"bfloat16": 0.05, "float16": 0.01}
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from modules import loaded, pixels, seen, zeros
+from modules import as_in_a_run, loaded, pixels, seen, zeros
 from torch import nn
 
 from greenexp.errors import NoEffect
@@ -22,8 +22,7 @@ PRUNINGS = [
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

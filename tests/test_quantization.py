@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from modules import accuracy, batches, beside, embedded, error, loaded, on_cuda, pixels, seen
+from modules import (
+    accuracy,
+    as_in_a_run,
+    batches,
+    beside,
+    embedded,
+    error,
+    loaded,
+    on_cuda,
+    pixels,
+    seen,
+)
 from torch import nn
 
 from greenexp.datasets.digits import Digits
@@ -33,8 +44,7 @@ INT8 = [
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from modules import SparseOnCpu, beside, error, on_cuda, seen
+from modules import SparseOnCpu, as_in_a_run, beside, error, on_cuda, seen
 from torch import nn
 
 from greenexp.errors import NoEffect, Unsupported
@@ -24,8 +24,7 @@ weights = st.tuples(st.integers(1, 5), st.integers(1, 8)).flatmap(
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from modules import embedded, error, loaded, pixels, seen
+from modules import as_in_a_run, embedded, error, loaded, pixels, seen
 from torch import Tensor, nn
 from torch_pruning import DependencyGraph
 
@@ -18,20 +18,14 @@ from greenexp.complexity import count_macs
 from greenexp.errors import NoEffect, Unsupported
 from greenexp.tactics.structured_pruning import StructuredPruning
 
-QUICK = ("ViT", "BEiT", "Swin", "ResNet")
 NOT_FOLLOWED = ("Hiera", "CvT")  # torch-pruning fails on their reshaping
 NORMED = ("BiT", "ConvNeXtV2")  # a norm over channels that go changes those that stay
-FOLLOWED = [
-    pytest.param(name, id=name, marks=[] if name in QUICK else pytest.mark.slow)
-    for name in FAMILIES
-    if name not in NOT_FOLLOWED
-]
+FOLLOWED = [name for name in FAMILIES if name not in NOT_FOLLOWED]
 
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

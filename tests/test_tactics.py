@@ -13,7 +13,7 @@ from typing import Any, get_args
 import pytest
 import torch
 import yaml
-from modules import Refusal, loaded, pixels, seen
+from modules import Refusal, as_in_a_run, loaded, pixels, seen
 
 from greenexp.config import build, config_dir
 from greenexp.protocols import Form, Tactic, Traits
@@ -74,9 +74,7 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
 @pytest.fixture(autouse=True)
 def _as_in_a_run() -> Iterator[None]:
-    """Without gradients; random numbers are the same in each test."""
-    with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)
+    with as_in_a_run():
         yield
 
 

@@ -71,11 +71,15 @@ def cast_to(module: nn.Module, dtype: torch.dtype, sample: Sample) -> Cast:
     Raises:
         Unsupported: where the model's own code mixes types.
     """
+    import torch
+
     from greenexp.tactics.casting import Cast
 
     cast = Cast(module.to(dtype), dtype).eval()
     try:
         cast(sample.batch)
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         raise Unsupported(
             f"the model's code can't compute in {dtype} throughout ({first_line(error)})"
