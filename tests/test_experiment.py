@@ -26,6 +26,7 @@ from greenexp.experiment import run
 from greenexp.protocols import Sample, Traits
 from greenexp.result import from_json, to_json
 from greenexp.tactics.baseline import Baseline
+from greenexp.tactics.chain import Chain
 
 PHASES = ["idle", "load", "optimize", "accuracy", "warmup"]
 
@@ -90,6 +91,7 @@ def test_phases_come_in_order_and_each_is_metered() -> None:
         *("meter open", "tactic", "forward", "meter close"),  # optimize
         "effect",
         "forward",  # its operations are counted
+        "effect",  # as it is before it is measured
         *window,  # accuracy
         *window,  # warm-up
         *(QUICK.min_windows * window),
@@ -374,3 +376,39 @@ def test_effect_that_changed_while_measured_is_a_doubt() -> None:
     result = run(experiment(tactic=Drifting()))
     assert list(result.doubts) == ["effect_changed"]
     assert result.effect == {"graphs": 1}
+
+
+@pytest.mark.parametrize("drifts", ["first", "last"])
+def test_effect_of_any_step_that_changed_while_measured_is_a_doubt(drifts: str) -> None:
+    seen: list[int] = []
+
+    @dataclass(frozen=True)
+    class Drifting(Baseline):
+        def effect(self, module: nn.Module) -> Mapping[str, int]:
+            seen.append(1)
+            return {"graphs": 1 if len(seen) < 3 else 2}  # applied, before the windows, after them
+
+    steps = {"first": Baseline(), "last": Baseline()} | {drifts: Drifting()}
+    chain = Chain([{name: tactic} for name, tactic in steps.items()])
+    result = run(experiment(tactic=chain))
+    assert list(result.doubts) == ["effect_changed"]
+    assert result.effect == {f"{drifts}/graphs": 1}
+
+
+def test_effect_that_a_later_step_covers_is_no_doubt() -> None:
+    @dataclass(frozen=True)
+    class Covered(Baseline):
+        def effect(self, module: nn.Module) -> Mapping[str, int]:
+            if not isinstance(module, MeanColor):
+                raise NoEffect("covered")
+            return {"seen": 1}
+
+    @dataclass(frozen=True)
+    class Covering(Baseline):
+        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+            return nn.Sequential(module)
+
+    chain = Chain([{"under": Covered()}, {"over": Covering()}])
+    result = run(experiment(tactic=chain))
+    assert list(result.doubts) == []
+    assert result.effect == {"under/seen": 1}
