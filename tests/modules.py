@@ -67,6 +67,23 @@ def batches(classifier: Classifier, samples: Samples, size: int) -> list[Tensor]
     return [one for one in classifier.preprocess(images).split(size) if len(one) == size]
 
 
+class Small(nn.Module):
+    """A convolution and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3, stride=4)
+        self.linear = nn.Linear(16, 10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.linear(self.conv(images).relu().mean(dim=(2, 3)))
+
+
+def small() -> nn.Module:
+    torch.manual_seed(1)
+    return Small().eval().requires_grad_(False)
+
+
 class Beside(nn.Module):
     """Linear layers side by side, each fed from the first values of a row."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from modules import accuracy, as_in_a_run, batches, embedded, error, loaded, pixels, seen
+from modules import accuracy, as_in_a_run, batches, embedded, error, loaded, pixels, seen, small
 from torch import nn
 
 from greenexp.datasets.digits import Digits
@@ -35,23 +35,6 @@ THREADS = "INFERENCE_NUM_THREADS"
 def _as_in_a_run() -> Iterator[None]:
     with as_in_a_run():
         yield
-
-
-class Small(nn.Module):
-    """A convolution and a linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, stride=4)
-        self.linear = nn.Linear(16, 10)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.conv(images).relu().mean(dim=(2, 3)))
-
-
-def small() -> nn.Module:
-    torch.manual_seed(1)
-    return Small().eval().requires_grad_(False)
 
 
 # The wrapper

@@ -18,6 +18,7 @@ from modules import (
     on_cuda,
     pixels,
     seen,
+    small,
 )
 from torch import nn
 
@@ -202,23 +203,6 @@ def test_int4_of_larger_groups_is_coarser() -> None:
 
 
 # With calibration
-
-
-class Small(nn.Module):
-    """A convolution and a linear layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 16, 3, stride=4)
-        self.linear = nn.Linear(16, 10)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.linear(self.conv(images).relu().mean(dim=(2, 3)))
-
-
-def small() -> nn.Module:
-    torch.manual_seed(1)
-    return Small().eval().requires_grad_(False)
 
 
 def static(calibration: torch.Tensor, batch: torch.Tensor | None = None) -> QuantizedGraph:

@@ -84,8 +84,8 @@ def _parquet(builder: Any, columns: Columns) -> tuple[Any, Iterator[Group]]:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[Any]:
-    import pyarrow.parquet as pq  # type: ignore[import-untyped, unused-ignore]
-    from fsspec.core import url_to_fs  # type: ignore[import-untyped, unused-ignore]
+    import pyarrow.parquet as pq
+    from fsspec.core import url_to_fs
 
     system, place = url_to_fs(path)
     # Each column of a row group is one range; a cache would fetch what lies between them.
@@ -124,7 +124,7 @@ def _alone(image: Mapping[str, Any], _: Sequence[int]) -> Sequence[Any]:
 
 def _encoded(image: Mapping[str, Any]) -> dict[str, Any]:
     """Returns an image with its bytes, which a folder of images gives by their path."""
-    import fsspec  # type: ignore[import-untyped, unused-ignore]
+    import fsspec
 
     if image["bytes"] is not None:
         return {"bytes": image["bytes"], "path": None}

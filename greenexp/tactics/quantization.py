@@ -61,8 +61,8 @@ class DynamicQuantization:
 class Int8Dynamic:
     """Int8 weights, and activations quantized to int8 as they come, by torchao.
 
-    torchao's kernels are made for torch.compile: alone they are slow on CPUs, so that the tactic
-    to use there is the chain of this one and torch_compile.
+    torchao means its operations to be fused by torch.compile, as the chain of this tactic and
+    torch_compile does.
     """
 
     traits: ClassVar[Traits] = FROM_FLOAT
@@ -160,7 +160,7 @@ def _quantize_eager(module: nn.Module) -> nn.Module:
     import torch
 
     with warnings.catch_warnings():
-        # Deprecated in favour of torchao, whose int8 is slower on CPUs; the study used this one.
+        # Deprecated in favour of torchao, which is a backend of its own here.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", message="torch.quantize_per_tensor")
         converted: nn.Module = torch.ao.quantization.quantize_dynamic(
