@@ -15,9 +15,11 @@ from greenexp.config import typed
 from greenexp.schema import Hardware, Interference
 from greenexp.store.journal import Record, record_json
 from greenexp.store.saved_view import run_color_tag
+from greenexp.sweep.plan import peers_hash
 from greenexp.validity import validity
 
 CELL_TAG = "greenexp.cell"
+PEERS_TAG = "greenexp.peers"
 BLOCK_TAG = "greenexp.block"
 REPLICATE_TAG = "greenexp.replicate"
 MACHINE_TAG = "greenexp.machine"
@@ -45,6 +47,7 @@ def tags(record: Record) -> dict[str, str]:
     named = {
         ID_TAG: record.id,
         CELL_TAG: record.cell,
+        PEERS_TAG: peers_hash(record.configuration),
         BLOCK_TAG: None if record.block is None else str(record.block),
         REPLICATE_TAG: str(record.replicate),
         MACHINE_TAG: record.machine,
