@@ -107,12 +107,12 @@ def run(experiment: Experiment) -> Result:
         after = complexity(module, pool[0])
         settled = _effects(steps, module)
 
-        with torch.inference_mode():
-            with recorder.phase("accuracy"):
-                batches = _batches(classifier, samples, workload.batch_size)
-                predictions = _predict(module, batches, samples, classes, classifier.offset, device)
+        with recorder.phase("accuracy"):
+            batches = _batches(classifier, samples, workload.batch_size)
+            predictions = _predict(module, batches, samples, classes, classifier.offset, device)
 
-            inputs = itertools.cycle(pool)
+        inputs = itertools.cycle(pool)
+        with torch.inference_mode():
             with recorder.phase("warmup"):
                 warmed = warm_up(forward, inputs, workload)
 
@@ -265,9 +265,14 @@ def _predict(
         offset: output index of class 0.
         device: of the module.
     """
+    import torch
+
     ranked: list[list[int]] = []
     for batch in batches:
-        logits = module(batch.images.to(device))
+        # Images made in inference mode are tensors of another kind, compiled for anew.
+        images = batch.images.to(device)
+        with torch.inference_mode():
+            logits = module(images)
         best = logits.topk(min(RANKED, logits.shape[-1]), dim=-1).indices
         ranked += best[: batch.count].cpu().tolist()
     return Predictions(

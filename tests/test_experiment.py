@@ -364,6 +364,21 @@ def test_no_gradients_are_kept_and_what_is_timed_runs_in_inference_mode() -> Non
     assert not torch.is_inference_mode_enabled()
 
 
+def test_every_pass_is_given_tensors_of_one_kind() -> None:
+    """A compiled module is compiled anew for tensors that were made in inference mode."""
+    kinds: list[bool] = []
+
+    @dataclass(frozen=True)
+    class Asking(Baseline):
+        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+            module.register_forward_pre_hook(lambda _, given: kinds.append(given[0].is_inference()))
+            return module
+
+    run(experiment(tactic=Asking()))
+    assert len(kinds) > len(IMAGES)
+    assert set(kinds) == {False}
+
+
 def test_effect_that_changed_while_measured_is_a_doubt() -> None:
     seen: list[int] = []
 
