@@ -2,7 +2,7 @@
 
     GreenexpError
     ├── BadInput        what the user gave can't be used; one line: given, allowed, the cure
-    │   └── Unfit       model and data set don't fit each other; a sweep leaves the pair out
+    │   └── Unfit       the parts of a run don't fit each other; a sweep leaves the run out
     ├── Unsupported     the tactic can't run on this device, library version or model
     ├── NoEffect        the tactic ran and changed nothing
     ├── Disturbed       something else used the machine, and workload.on_interference=fail
@@ -28,7 +28,7 @@ class BadInput(GreenexpError):
 
 
 class Unfit(BadInput):
-    """The model's classes are not the data set's."""
+    """Parts of a run don't fit each other: labels, device, packages, images, or order of steps."""
 
 
 class Unsupported(GreenexpError):

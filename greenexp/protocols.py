@@ -99,6 +99,12 @@ Weights in half precision, layers replaced by quantized ones, a graph in place o
 compiler's wrapper, an inference engine's session.
 """
 
+NOT_FLOAT: tuple[Form, ...] = ("quantized", "exported", "compiled", "engine")
+"""Forms that can't come before a tactic that needs layers in floating point."""
+
+NOT_FLOAT32: tuple[Form, ...] = ("half", *NOT_FLOAT)
+"""Forms that can't come before a tactic that needs layers in float32."""
+
 
 @dataclass(frozen=True)
 class Traits:

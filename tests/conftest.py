@@ -315,6 +315,16 @@ def offline(no_hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and an empty hub cache in it."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub_cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def cached(tmp_path: Path) -> Callable[[str, Path], None]:
     """Puts a model folder into the hub cache under an id, at COMMIT, as `main`."""
 

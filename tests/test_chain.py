@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
+from chains import STEPS, chain
 from modules import Refusal, seen
 from torch import nn
 
@@ -14,40 +15,10 @@ from greenexp.errors import BadInput, Unfit
 from greenexp.protocols import Form, Tactic, Traits
 from greenexp.tactics.baseline import Baseline
 from greenexp.tactics.chain import REASONS, Chain, Step, steps_of
-from greenexp.tactics.compilation import TorchCompile
-from greenexp.tactics.layout import ChannelsLast
-from greenexp.tactics.onnx_runtime import OnnxRuntime
 from greenexp.tactics.openvino import OpenVino
-from greenexp.tactics.precision import HalfPrecision
-from greenexp.tactics.pruning import GlobalPruning, LocalPruning
-from greenexp.tactics.quantization import DynamicQuantization, Int4WeightOnly, Int8Dynamic
+from greenexp.tactics.pruning import LocalPruning
 from greenexp.tactics.running import BatchSize, Threads
-from greenexp.tactics.semi_structured_sparsity import SemiStructuredSparsity
-from greenexp.tactics.static_quantization import StaticQuantization
 from greenexp.tactics.structured_pruning import StructuredPruning
-
-STEPS: dict[str, Tactic] = {
-    "batch_size": BatchSize(),
-    "channels_last": ChannelsLast(),
-    "dynamic_quantization": DynamicQuantization(),
-    "global_pruning": GlobalPruning(),
-    "half_precision": HalfPrecision(),
-    "int4_weight_only": Int4WeightOnly(),
-    "int8_dynamic": Int8Dynamic(),
-    "local_pruning": LocalPruning(),
-    "onnx_runtime": OnnxRuntime(),
-    "openvino": OpenVino(),
-    "semi_structured_sparsity": SemiStructuredSparsity(),
-    "static_quantization": StaticQuantization(),
-    "structured_pruning": StructuredPruning(),
-    "threads": Threads(),
-    "torch_compile": TorchCompile(),
-}
-
-
-def chain(*names: str) -> Chain:
-    return Chain([{name: STEPS[name]} for name in names])
-
 
 # Order
 
@@ -141,7 +112,16 @@ def test_nothing_that_changes_a_module_follows_an_engine_or_a_compiled_graph(
             id="duplicate",
         ),
         pytest.param([{"baseline": Baseline()}], "baseline, which is no step", id="baseline"),
-        pytest.param([{"chain": Chain([])}], "chain, which is no step", id="chain_in_chain"),
+        pytest.param(
+            [{"chain": Chain([])}],
+            "holds chain, which is a chain; give its steps in its place",
+            id="chain_in_chain",
+        ),
+        pytest.param(
+            [{"threads": Threads(2)}, {"mine": Chain([{"local_pruning": LocalPruning()}])}],
+            "holds mine, which is a chain; give its steps in its place",
+            id="chain_by_another_name",
+        ),
         pytest.param(
             [{"batch_size": BatchSize(8)}, {"larger": BatchSize(16)}],
             "sets batch_size twice, by batch_size and larger",
@@ -194,6 +174,31 @@ def test_options_of_a_step_are_checked_and_named(refusal: Refusal) -> None:
     assert "tactic.steps.local_pruning.amount='much'" in refusal(lambda: build(choice, "tactic"))
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        pytest.param(
+            "local_pruning",
+            {"_target_": "greenexp.tactics.pruning.LocalPruning", "amount": 2},
+            "tactic.steps.local_pruning.amount=2.0 is out of range; "
+            "allowed: a finite number > 0 and < 1",
+            id="range",
+        ),
+        pytest.param(
+            "fewer",
+            {"_target_": "greenexp.tactics.running.Threads", "count": 0},
+            "tactic.steps.fewer.count=0 is out of range; allowed: a finite number >= 1",
+            id="by_the_name_of_the_step",
+        ),
+    ],
+)
+def test_option_of_a_step_that_is_out_of_range_names_the_step(
+    refusal: Refusal, name: str, options: Mapping[str, object], said: str
+) -> None:
+    choice = {"_target_": "greenexp.tactics.chain.Chain", "steps": [{name: options}]}
+    assert refusal(lambda: build(choice, "tactic")) == said
+
+
 # As planning sees it
 
 
@@ -208,7 +213,6 @@ def test_traits_are_those_of_all_steps() -> None:
     ).traits
     assert merged == Traits(
         makes=("engine",),
-        not_after=tuple(REASONS),
         devices=("cpu",),
         packages=("openvino", "nncf"),
         extra="openvino",
@@ -228,25 +232,25 @@ class Having(Baseline):
 @pytest.mark.parametrize(
     ("each", "merged"),
     [
-        pytest.param([], Traits(not_after=tuple(REASONS)), id="no_steps"),
+        pytest.param([], Traits(), id="no_steps"),
         pytest.param(
             [Traits(calibration_images=3), Traits(calibration_images=5), Traits()],
-            Traits(not_after=tuple(REASONS), calibration_images=5),
+            Traits(calibration_images=5),
             id="the_most_images",
         ),
         pytest.param(
             [Traits(devices=("cuda",)), Traits()],
-            Traits(not_after=tuple(REASONS), devices=("cuda",)),
+            Traits(devices=("cuda",)),
             id="devices_of_all",
         ),
         pytest.param(
             [Traits(packages=("b", "c"), extra="two"), Traits(packages=("a", "b"), extra="one")],
-            Traits(not_after=tuple(REASONS), packages=("b", "c", "a"), extra="one,two"),
+            Traits(packages=("b", "c", "a"), extra="one,two"),
             id="packages_of_all",
         ),
         pytest.param(
             [Traits(makes=("half",)), Traits(makes=("half", "quantized"))],
-            Traits(not_after=tuple(REASONS), makes=("half", "quantized")),
+            Traits(makes=("half", "quantized")),
             id="forms_of_all",
         ),
     ],

@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 import torch
 from builders import hardware
+from chains import chain
 from modules import as_in_a_run, embedded, error, loaded, pixels, seen
 from runs import QUICK, FakeMeter, experiment
 from torch import nn
@@ -18,19 +19,10 @@ from greenexp.complexity import complexity
 from greenexp.errors import NoEffect
 from greenexp.experiment import run
 from greenexp.metrics import evaluate
-from greenexp.protocols import Sample, Tactic, Traits
+from greenexp.protocols import Sample, Traits
 from greenexp.tactics.baseline import Baseline
 from greenexp.tactics.chain import Chain, steps_of
-from greenexp.tactics.compilation import TorchCompile
-from greenexp.tactics.layout import ChannelsLast
-from greenexp.tactics.onnx_runtime import OnnxRuntime
-from greenexp.tactics.openvino import OpenVino
-from greenexp.tactics.precision import HalfPrecision
-from greenexp.tactics.pruning import GlobalPruning, LocalPruning
-from greenexp.tactics.quantization import DynamicQuantization, Int4WeightOnly, Int8Dynamic
-from greenexp.tactics.running import BatchSize, Threads
-from greenexp.tactics.static_quantization import StaticQuantization
-from greenexp.tactics.structured_pruning import StructuredPruning
+from greenexp.tactics.running import BatchSize
 
 
 @pytest.fixture(autouse=True)
@@ -157,27 +149,6 @@ def test_batch_size_of_a_step_drives_the_whole_run() -> None:
 # Real ones
 
 
-STEPS: dict[str, Tactic] = {
-    "channels_last": ChannelsLast(),
-    "dynamic_quantization": DynamicQuantization(),
-    "global_pruning": GlobalPruning(),
-    "half_precision": HalfPrecision(),
-    "int4_weight_only": Int4WeightOnly(),
-    "int8_dynamic": Int8Dynamic(),
-    "local_pruning": LocalPruning(),
-    "onnx_runtime": OnnxRuntime(),
-    "openvino": OpenVino(),
-    "static_quantization": StaticQuantization(),
-    "structured_pruning": StructuredPruning(),
-    "threads": Threads(),
-    "torch_compile": TorchCompile(),
-}
-
-
-def chain(names: str) -> Chain:
-    return Chain([{name: STEPS[name]} for name in names.split()])
-
-
 @pytest.mark.parametrize(
     ("names", "within"),
     [
@@ -195,7 +166,7 @@ def chain(names: str) -> Chain:
 def test_steps_work_on_what_those_before_left(names: str, within: float | None) -> None:
     module, effects, sample = embedded("digits_vit").module, {}, seen()
     exact = module(sample.batch)
-    for step in steps_of(chain(names)):
+    for step in steps_of(chain(*names.split())):
         module = step.tactic(module, sample)
         effects[step.name] = step.tactic.effect(module)
     logits = module(sample.batch)
@@ -221,7 +192,7 @@ def test_steps_work_on_what_those_before_left(names: str, within: float | None) 
 def test_compilers_and_engines_take_what_others_made(vit_folder: Path, names: str) -> None:
     module, sample = loaded(vit_folder), seen(calibration=[pixels()])
     before = complexity(module, sample.batch)
-    for step in steps_of(chain(names)):
+    for step in steps_of(chain(*names.split())):
         exact = module(sample.batch)
         module = step.tactic(module, sample)
         with torch.inference_mode():

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from runs import QUICK
 from torch import nn
 
 from greenexp import measure as module
@@ -22,22 +23,8 @@ from greenexp.measure import measure, probe_device
 from greenexp.models.local import Local
 from greenexp.protocols import Sample
 from greenexp.result import Result, from_json
-from greenexp.schema import Interference, Workload
+from greenexp.schema import Interference
 from greenexp.tactics.baseline import Baseline
-
-QUICK = Workload(
-    batch_size=2,
-    pool_images=4,
-    idle_seconds=0.0,
-    warmup_min_seconds=0.0,
-    warmup_max_seconds=60.0,
-    steady_batches=2,
-    steady_tolerance=1e9,  # anything is steady
-    min_seconds=1e-9,
-    min_batches=2,
-    min_windows=2,
-    max_windows=2,
-)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from modules import as_in_a_run, loaded, pixels, seen, zeros
 from torch import nn
+from torch.nn.utils import prune
 
 from greenexp.errors import NoEffect
 from greenexp.tactics.layout import ChannelsLast
@@ -117,6 +118,20 @@ def test_pruning_in_channels_last_zeroes_the_same_and_keeps_the_layout(tactic: t
         assert one.weight.is_contiguous(memory_format=torch.channels_last)
     assert ChannelsLast().effect(moved)["convolutions_moved"] == 2
     torch.testing.assert_close(moved(sample.batch), plain(sample.batch))
+
+
+@pytest.mark.parametrize("tactic", PRUNINGS)
+def test_pruning_that_fails_keeps_the_layout(monkeypatch: pytest.MonkeyPatch, tactic: type) -> None:
+    def fail(*given: object, **named: object) -> None:
+        raise RuntimeError("out of order")
+
+    for name in ("l1_unstructured", "global_unstructured"):
+        monkeypatch.setattr(prune, name, fail)
+    sample = seen(pixels())
+    moved = ChannelsLast()(nn.Sequential(nn.Conv2d(3, 8, 3)).eval(), sample)
+    with pytest.raises(RuntimeError, match="out of order"):
+        tactic(0.5)(moved, sample)
+    assert ChannelsLast().effect(moved)["convolutions_moved"] == 1
 
 
 @pytest.mark.parametrize("tactic", PRUNINGS)

@@ -12,7 +12,6 @@ from greenexp.protocols import Form, Sample, Scalar, Tactic, Traits
 if TYPE_CHECKING:
     from torch import nn
 
-ALONE = ("baseline", "chain")  # steps that mean nothing in a chain
 REASONS: Mapping[Form, str] = {
     "half": "weights in half precision",
     "quantized": "quantized weights",
@@ -43,11 +42,15 @@ class Chain:
     def __post_init__(self) -> None:
         steps = list(named(self.steps))
         names = [step.name for step in steps]
-        for name in names:
-            if name in ALONE:
-                raise BadInput(f"tactic.steps holds {name}, which is no step; leave it out")
-            if names.count(name) > 1:
-                raise BadInput(f"tactic.steps holds {name} twice; give each tactic once")
+        for step in steps:
+            if isinstance(step.tactic, Chain):
+                raise BadInput(
+                    f"tactic.steps holds {step.name}, which is a chain; give its steps in its place"
+                )
+            if step.name == "baseline":
+                raise BadInput("tactic.steps holds baseline, which is no step; leave it out")
+            if names.count(step.name) > 1:
+                raise BadInput(f"tactic.steps holds {step.name} twice; give each tactic once")
         _check_order(steps)
         _merged("batch_size", steps)
         _merged("threads", steps)
@@ -60,7 +63,6 @@ class Chain:
         extras = sorted({one.extra for one in each if one.extra is not None})
         return Traits(
             makes=tuple(dict.fromkeys(form for one in each for form in one.makes)),
-            not_after=(*REASONS,),
             devices=tuple(
                 device for device in ("cpu", "cuda") if all(device in one.devices for one in each)
             ),

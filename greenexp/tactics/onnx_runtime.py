@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from greenexp.errors import NoEffect, Unsupported, check_choice, check_range, first_line
+from greenexp.errors import NoEffect, Unsupported, first_line
 from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.tactics.engine_options import check_options, engine_traits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,19 +34,16 @@ class OnnxRuntime:
     calibration_images: int = 64
 
     def __post_init__(self) -> None:
-        check_choice("tactic.precision", self.precision, get_args(Precision))
-        check_range("tactic.calibration_images", self.calibration_images, at_least=1)
+        check_options(self.precision, self.calibration_images, allowed=get_args(Precision))
 
     @property
     def traits(self) -> Traits:
         """An engine of its own, started from float32 layers; int8 needs training images."""
-        return Traits(
-            makes=("engine",),
-            not_after=("half", "quantized", "exported", "compiled", "engine"),
-            devices=("cpu",),
+        return engine_traits(
+            self.precision,
+            self.calibration_images,
             packages=("onnx", "onnxscript", "onnxruntime"),
             extra="onnx",
-            calibration_images=self.calibration_images if self.precision == "int8" else 0,
         )
 
     def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from greenexp.errors import NoEffect, Unsupported, check_choice, check_range
+from greenexp.errors import NoEffect, Unsupported
 from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.tactics.engine_options import check_options, engine_traits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,20 +34,16 @@ class OpenVino:
     calibration_images: int = 64
 
     def __post_init__(self) -> None:
-        check_choice("tactic.precision", self.precision, get_args(Precision))
-        check_range("tactic.calibration_images", self.calibration_images, at_least=1)
+        check_options(self.precision, self.calibration_images, allowed=get_args(Precision))
 
     @property
     def traits(self) -> Traits:
         """An engine of its own, started from float32 layers; int8 needs training images."""
-        int8 = self.precision == "int8"
-        return Traits(
-            makes=("engine",),
-            not_after=("half", "quantized", "exported", "compiled", "engine"),
-            devices=("cpu",),
-            packages=("openvino", "nncf") if int8 else ("openvino",),
+        return engine_traits(
+            self.precision,
+            self.calibration_images,
+            packages=("openvino", "nncf") if self.precision == "int8" else ("openvino",),
             extra="openvino",
-            calibration_images=self.calibration_images if int8 else 0,
         )
 
     def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:

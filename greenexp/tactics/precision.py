@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from greenexp.errors import NoEffect, Unsupported, check_choice, first_line
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
 
 if TYPE_CHECKING:
     import torch
@@ -29,9 +29,7 @@ class HalfPrecision:
             torch choose, operation by operation, what is computed in half precision.
     """
 
-    traits: ClassVar[Traits] = Traits(
-        makes=("half",), not_after=("half", "quantized", "exported", "compiled", "engine")
-    )
+    traits: ClassVar[Traits] = Traits(makes=("half",), not_after=NOT_FLOAT32)
 
     dtype: Dtype = "bfloat16"
     method: Method = "cast"

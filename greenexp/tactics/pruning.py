@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from greenexp.errors import NoEffect, check_range
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import NOT_FLOAT, Sample, Scalar, Traits
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-ZEROING = Traits(not_after=("quantized", "exported", "compiled", "engine"))
+ZEROING = Traits(not_after=NOT_FLOAT)
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,12 @@ def _row_by_row(layers: Sequence[nn.Linear | nn.Conv2d]) -> Iterator[None]:
     moved = [layer for layer in layers if not layer.weight.is_contiguous()]
     for layer in moved:
         layer.weight.data = layer.weight.data.contiguous()
-    yield
-    for layer in moved:
-        if layer.weight.dim() == 4:
-            layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        for layer in moved:
+            if layer.weight.dim() == 4:
+                layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _sizes(module: nn.Module) -> list[int]:

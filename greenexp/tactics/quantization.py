@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from greenexp.errors import NoEffect, Unsupported, check_choice
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import NOT_FLOAT, NOT_FLOAT32, Sample, Scalar, Traits
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,10 +18,8 @@ Backend = Literal["auto", "eager", "torchao"]
 INT4_ROWS = 16  # the kernels take multiples of so many rows
 GroupSize = Literal[32, 64, 128, 256]
 MOST_ON_CPU = 128  # weights in a group that torchao's format for CPUs takes
-FROM_FLOAT32 = Traits(
-    makes=("quantized",), not_after=("half", "quantized", "exported", "compiled", "engine")
-)
-FROM_FLOAT = Traits(makes=("quantized",), not_after=("quantized", "exported", "compiled", "engine"))
+FROM_FLOAT32 = Traits(makes=("quantized",), not_after=NOT_FLOAT32)
+FROM_FLOAT = Traits(makes=("quantized",), not_after=NOT_FLOAT)
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class Int4WeightOnly:
 
     traits: ClassVar[Traits] = Traits(
         makes=("half", "quantized"),
-        not_after=("half", "quantized", "exported", "compiled", "engine"),
+        not_after=NOT_FLOAT32,
     )
 
     group_size: GroupSize = 32

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from greenexp.errors import NoEffect, Unsupported
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,7 +22,7 @@ class SemiStructuredSparsity:
 
     traits: ClassVar[Traits] = Traits(
         makes=("half", "quantized"),
-        not_after=("half", "quantized", "exported", "compiled", "engine"),
+        not_after=NOT_FLOAT32,
         devices=("cuda",),
     )
 

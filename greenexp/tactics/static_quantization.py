@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from greenexp.errors import NoEffect, Unsupported, check_range, first_line
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
 from greenexp.tactics.compilation import check_compiler
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class StaticQuantization:
         """It needs training images, and starts from float32 layers."""
         return Traits(
             makes=("quantized", "exported", "compiled"),
-            not_after=("half", "quantized", "exported", "compiled", "engine"),
+            not_after=NOT_FLOAT32,
             devices=("cpu",),
             calibration_images=self.calibration_images,
         )

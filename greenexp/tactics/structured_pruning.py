@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from greenexp.complexity import count_macs
 from greenexp.errors import NoEffect, Unsupported, check_range, first_line
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import NOT_FLOAT, Sample, Scalar, Traits
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,7 +35,7 @@ class StructuredPruning:
         amount: fraction of each layer's channels, and of each attention's heads.
     """
 
-    traits: ClassVar[Traits] = Traits(not_after=("quantized", "exported", "compiled", "engine"))
+    traits: ClassVar[Traits] = Traits(not_after=NOT_FLOAT)
 
     amount: float = 0.3
 
