@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 GPU_PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep test test-slow lint ui gpu-check embedded screenshots clean
+.PHONY: help install sweep report test test-slow lint ui gpu-check embedded screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,10 @@ embedded: install ## train the embedded classifiers anew
 
 screenshots: install ## take the README's pictures from the runs at hand (needs chromium)
 	$(BIN)/python docs/screenshots.py --backend-store-uri sqlite:///mlruns/mlflow.db --out docs/images
+	$(BIN)/python docs/screenshots.py --report multirun/report/report.html --out docs/images
+
+report: install ## what the runs at hand say: tables, tests, break-even, advice
+	$(BIN)/python -m greenexp.report
 
 clean: ## remove the environment and caches; runs stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

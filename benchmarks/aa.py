@@ -24,9 +24,10 @@ from pathlib import Path
 from cells import configuration, disturbed_by, last_line, say
 
 from greenexp import isolation, metrics
+from greenexp.comparison import PairedRatio, family_wise, paired_ratio
 from greenexp.runner import isolated
 from greenexp.schema import Hardware
-from greenexp.stats import CONFIDENCE, PairedRatio, family_wise, paired_ratio
+from greenexp.stats import CONFIDENCE
 from greenexp.sweep.plan import Cell, blocks
 
 FIGURE = "energy/per_image_j"

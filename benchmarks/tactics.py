@@ -18,8 +18,8 @@ from pathlib import Path
 
 from cells import say
 
+from greenexp.comparison import paired_ratio
 from greenexp.report.table import Row, row
-from greenexp.stats import paired_ratio
 from greenexp.store import journal
 
 ENERGY = "energy/per_image_j"

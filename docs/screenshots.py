@@ -1,6 +1,7 @@
-"""Takes the README's pictures of the MLflow UI: the table of runs, the charts, one run.
+"""Takes the README's pictures: of the MLflow UI (table, charts, one run) and of the report.
 
     python docs/screenshots.py --backend-store-uri sqlite:///mlruns/mlflow.db --out docs/images
+    python docs/screenshots.py --report multirun/report/report.html --out docs/images
 
 Needs playwright from the development dependencies and an installed chromium; downloads nothing.
 The browser test of the saved view, tests/test_saved_view.py, drives the UI with these functions.
@@ -147,6 +148,21 @@ def take_screenshots(base_url: str, experiment: str, out: Path) -> list[Path]:
     return files
 
 
+def take_report(report: Path, out: Path) -> list[Path]:
+    """Writes report_top.png, its beginning, and report_front.png, its Pareto front, into `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / "report_top.png", out / "report_front.png"]
+    with chromium_page() as page:
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.goto(report.resolve().as_uri())
+        page.wait_for_timeout(DRAWN_MS)
+        page.screenshot(path=files[0])
+        page.evaluate("document.querySelector('#front').scrollIntoView()")
+        page.wait_for_timeout(DRAWN_MS)
+        page.screenshot(path=files[1])
+    return files
+
+
 def _load(page: Page, url: str) -> None:
     # These addresses differ behind the # only: without the detour the UI would not start anew.
     page.goto("about:blank")
@@ -195,8 +211,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--backend-store-uri", default="sqlite:///mlruns/mlflow.db")
     parser.add_argument("--experiment", default=EXPERIMENT)
+    parser.add_argument("--report", type=Path, help="a report.html, in place of the UI")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     arguments = parser.parse_args()
+    if arguments.report is not None:
+        for file in take_report(arguments.report, arguments.out):
+            print(file)
+        return
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read when mlflow is imported
     with mlflow_server(arguments.backend_store_uri) as base_url:
         for file in take_screenshots(base_url, arguments.experiment, arguments.out):

@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from greenexp.errors import BadInput, nearest
-from greenexp.schema import Config
+from greenexp.schema import Config, ReportConfig
 
 T = TypeVar("T")
 
@@ -35,6 +35,7 @@ ROOMS = {  # where the classes of each kind of choice are made
     "tactic": "greenexp.tactics",
     "meters": "greenexp.meters",
 }
+STEP = "tactic.steps."  # what the keys of a chain's steps begin with
 SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
 
 
@@ -42,6 +43,7 @@ def register() -> None:
     """Puts the schema and the sweeper in Hydra's ConfigStore."""
     store = ConfigStore.instance()
     store.store(name="base_config", node=Config)
+    store.store(name="base_report", node=ReportConfig)
     # `params` holds overrides to sweep, as with Hydra's own sweeper.
     store.store(group="hydra/sweeper", name="greenexp", node={"_target_": SWEEPER, "params": {}})
 
@@ -84,7 +86,13 @@ def build(choice: Mapping[str, Any], key: str) -> Any:
         if first["type"] == "missing":
             raise BadInput(f"{where} is missing; give {where}=…") from None
         raise BadInput(f"{where}={first['input']!r}: {first['msg']}") from None
-    return cls(**{name: getattr(checked, name) for name in fields})
+    try:
+        return cls(**{name: getattr(checked, name) for name in fields})
+    except BadInput as refused:
+        if not key.startswith(STEP):
+            raise
+        said = str(refused).removeprefix("tactic.")  # a tactic can't know that it is a step
+        raise type(refused)(f"{key}.{said}") from None
 
 
 def _built(value: Any, key: str) -> Any:
@@ -160,7 +168,10 @@ def _step(given: Any) -> dict[str, Any]:
     if not isinstance(options, Mapping | None):
         raise BadInput(f"tactic.steps.{name}={options}; allowed: {{option: value}}")
     loader = GlobalHydra.instance().config_loader()
-    return {str(name): _option(loader, str(name)) | dict(options or {})}
+    option = _option(loader, str(name))
+    if "steps" in option:
+        raise BadInput(f"tactic.steps holds {name}, which is a chain; give its steps in its place")
+    return {str(name): option | dict(options or {})}
 
 
 @lru_cache(maxsize=64)

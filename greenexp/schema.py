@@ -216,6 +216,31 @@ class Tracking:
 
 
 @dataclass
+class Report:
+    """What the report assumes and asks."""
+
+    max_top1_drop: float = 0.01  # fraction of top-1 that advice may give up, 0.01 is one point
+    requests_per_month: float = 1e6  # images served a month, one a request
+    months: float = 12.0  # over which bills are summed
+    keep_flagged: bool = False  # True: runs that something stands against count too
+    after_sweep: bool = True  # False: a sweep ends without a summary
+
+    def __post_init__(self) -> None:
+        check_range("report.max_top1_drop", self.max_top1_drop, at_least=0, at_most=1)
+        check_range("report.requests_per_month", self.requests_per_month, above=0)
+        check_range("report.months", self.months, above=0)
+
+
+@dataclass
+class ReportConfig:
+    """The configuration of `python -m greenexp.report`."""
+
+    report: Report = field(default_factory=Report)
+    hardware: Hardware = field(default_factory=Hardware)
+    tracking: Tracking = field(default_factory=Tracking)
+
+
+@dataclass
 class Config:
     """The whole configuration of one run. The `Any` fields are choices, see `build`."""
 
@@ -230,6 +255,7 @@ class Config:
     meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
     isolation: Isolation = field(default_factory=Isolation)
     tracking: Tracking = field(default_factory=Tracking)
+    report: Report = field(default_factory=Report)
     title: str | None = None  # name of the run; None: made from the choices
     device: str = "auto"  # auto: cuda where there is one, else cpu
 

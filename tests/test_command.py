@@ -35,7 +35,7 @@ def greenexp(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def runs(folder: Path) -> list[dict]:
-    """Returns name, status, metrics, tags and parameters of every MLflow run."""
+    """Returns name, status, metrics, tags and parameters of every measured MLflow run."""
     script = (
         "import json, mlflow\n"
         "c = mlflow.MlflowClient('sqlite:///mlruns/mlflow.db')\n"
@@ -43,7 +43,7 @@ def runs(folder: Path) -> list[dict]:
         "print(json.dumps([{'name': r.info.run_name, 'status': r.info.status,"
         " 'metrics': r.data.metrics, 'tags': r.data.tags, 'params': r.data.params,"
         " 'artifacts': [a.path for a in c.list_artifacts(r.info.run_id)]}"
-        " for r in c.search_runs([e.experiment_id])]))"
+        " for r in c.search_runs([e.experiment_id]) if 'greenexp.cell' in r.data.tags]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=True

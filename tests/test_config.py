@@ -327,6 +327,13 @@ def test_build_refuses_what_is_no_class_of_greenexp(target: str) -> None:
         build({"_target_": target, "args": ["true"]}, "tactic")
 
 
+@pytest.mark.parametrize("steps", ["[chain]", "[threads,{chain:{steps:[half_precision]}}]"])
+def test_chain_within_a_chain_is_refused(steps: str) -> None:
+    said = r"^tactic\.steps holds chain, which is a chain; give its steps in its place$"
+    with pytest.raises(BadInput, match=said):
+        composed("tactic/chain", f"tactic.steps={steps}")
+
+
 def test_build_reports_a_field_not_given() -> None:
     with pytest.raises(BadInput, match=r"^model\.path"):
         build({"_target_": "greenexp.models.local.Local"}, "model")

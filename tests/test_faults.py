@@ -15,6 +15,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from greenexp.store.run_fields import CELL_TAG
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -98,7 +100,8 @@ def sweep(program: Path, folder: Path, *tactics: str) -> subprocess.CompletedPro
 def tracked(folder: Path) -> list[Run]:
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("greenexp")
-    return list(client.search_runs([experiment.experiment_id]))
+    found = client.search_runs([experiment.experiment_id])
+    return [run for run in found if CELL_TAG in run.data.tags]  # the summary is no measured run
 
 
 def by_tactic(runs: list[Run]) -> dict[str, Run]:

@@ -19,6 +19,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
+from greenexp.store.run_fields import CELL_TAG
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
@@ -174,7 +176,8 @@ def journalled(folder: Path) -> list[dict]:
 def tracked(folder: Path, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("greenexp")
-    return list(client.search_runs([experiment.experiment_id], run_view_type=view))
+    found = client.search_runs([experiment.experiment_id], run_view_type=view)
+    return [run for run in found if CELL_TAG in run.data.tags]  # the summary is no measured run
 
 
 def key_of_record(record: dict) -> Key:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, ttest_rel
+from scipy.stats import binomtest
 from statsmodels.stats.weightstats import DescrStatsW
 
 from greenexp.stats import (
     CONFIDENCE,
-    family_wise,
     mean_interval,
-    paired_ratio,
     proportion_interval,
     ratio_interval,
     relative_half_width,
@@ -167,137 +164,6 @@ def test_relative_half_width_edges(
     numerators: list[float], denominators: list[float], half_width: float | None
 ) -> None:
     assert relative_half_width(numerators, denominators) == half_width
-
-
-pairs = st.lists(
-    st.tuples(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3)), min_size=2, max_size=30
-).map(lambda drawn: tuple(map(list, zip(*drawn, strict=True))))
-
-
-def has_spread(values: list[float], others: list[float]) -> bool:
-    """Whether rounding is far below what sets the pairs apart."""
-    return float(np.std(np.log(values) - np.log(others))) > 1e-6
-
-
-@given(pairs)
-def test_paired_ratio_agrees_with_scipy(both: tuple[list[float], list[float]]) -> None:
-    assume(has_spread(*both))
-    found = paired_ratio(*both)
-    test = ttest_rel(*map(np.log, both))
-    low, high = np.exp(test.confidence_interval(CONFIDENCE))
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6)
-
-
-def flips(values: list[float], others: list[float]) -> float:
-    """The share of all ways to swap within pairs that set the sum at least as far from 0."""
-    logs = np.log(values) - np.log(others)
-    signs = np.array(list(itertools.product((1, -1), repeat=len(logs))))
-    reached = np.abs(signs @ logs)
-    return float(np.mean(reached >= abs(logs.sum()) * (1 - 1e-12)))
-
-
-@pytest.mark.parametrize("count", [2, 3, 6, 9])
-def test_paired_ratio_tries_every_sign(count: int) -> None:
-    rng = np.random.default_rng(count)
-    for shift in (0.0, 0.5, 3.0):
-        values, others = np.exp(rng.normal(0.0, 1.0, (2, count))).tolist()
-        moved = [value * math.exp(shift) for value in values]
-        found = paired_ratio(moved, others)
-        assert found is not None
-        assert found.p_value == pytest.approx(flips(moved, others), rel=1e-9)
-
-
-@given(pairs)
-def test_paired_ratio_of_the_inverse_is_the_inverse(
-    both: tuple[list[float], list[float]],
-) -> None:
-    assume(has_spread(*both))
-    values, others = both
-    there, back = paired_ratio(values, others), paired_ratio(others, values)
-    assert there is not None
-    assert back is not None
-    assert back.ratio == pytest.approx(1 / there.ratio, rel=1e-9)
-    assert (back.low, back.high) == pytest.approx((1 / there.high, 1 / there.low), rel=1e-6)
-    assert back.p_value == pytest.approx(there.p_value, abs=0.03)  # 9,999 draws beyond 13 pairs
-
-
-def test_paired_ratio_known_answer() -> None:
-    # Logarithms 0 and ln 4: mean ln 2, standard error ln 2, t(0.975, 1) = 12.706.
-    found = paired_ratio([1.0, 4.0], [1.0, 1.0])
-    assert found is not None
-    assert found.ratio == pytest.approx(2.0)
-    reach = 2.0**12.706204736174694
-    assert (found.low, found.high) == pytest.approx((2 / reach, 2 * reach), rel=1e-9)
-    assert found.p_value == 1.0  # of the four ways to swap, all set the sum as far from 0
-
-
-@pytest.mark.parametrize(
-    ("values", "others", "expected"),
-    [
-        pytest.param([3.0, 7.0], [3.0, 7.0], (1.0, 1.0, 1.0, 1.0), id="alike"),
-        pytest.param([4.0, 4.0], [2.0, 2.0], (2.0, 2.0, 2.0, 0.5), id="twice, without spread"),
-    ],
-)
-def test_paired_ratio_without_spread(
-    values: list[float], others: list[float], expected: tuple[float, ...]
-) -> None:
-    found = paired_ratio(values, others)
-    assert found is not None
-    assert (found.ratio, found.low, found.high, found.p_value) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("values", [[], [2.0]], ids=["no pair", "one pair"])
-def test_paired_ratio_needs_two_pairs(values: list[float]) -> None:
-    assert paired_ratio(values, values) is None
-
-
-@pytest.mark.parametrize("kind", ["normal", "two speeds"])
-def test_paired_ratio_of_equals_is_seldom_found_different(kind: str) -> None:
-    """Eight A/A blocks. Noise as a normal law has it, and as a machine of two speeds."""
-    rng = np.random.default_rng(11)
-    rejected = 0
-    for _ in range(1000):
-        if kind == "normal":
-            values, others = np.exp(rng.normal(0.0, 0.01, size=(2, 8)))
-        else:
-            values, others = np.exp(0.2 * (rng.random((2, 8)) < 0.03) + rng.normal(0, 1e-3, (2, 8)))
-        found = paired_ratio(values.tolist(), others.tolist())
-        assert found is not None
-        rejected += found.p_value < 1 - CONFIDENCE
-    assert 0.02 <= rejected / 1000 <= 0.065
-
-
-def holm(p_values: list[float], level: float) -> list[bool]:
-    """Holm 1979: from the least on, p of rank i is held against level / (m - i), to the first."""
-    rejected = [False] * len(p_values)
-    ranked = sorted(range(len(p_values)), key=p_values.__getitem__)
-    for rank, index in enumerate(ranked):
-        if p_values[index] > level / (len(p_values) - rank):
-            break
-        rejected[index] = True
-    return rejected
-
-
-@given(st.lists(st.floats(0, 1), unique=True, max_size=12), st.sampled_from([0.01, 0.05, 0.2]))
-def test_family_wise_is_holms_procedure(p_values: list[float], level: float) -> None:
-    for rank in range(1, len(p_values) + 1):
-        assume(not any(math.isclose(p, level / rank, rel_tol=1e-6) for p in p_values))
-    assert family_wise(p_values, level) == holm(p_values, level)
-
-
-@pytest.mark.parametrize(
-    ("p_values", "rejected"),
-    [
-        pytest.param([], [], id="no family"),
-        pytest.param([0.04], [True], id="alone"),
-        pytest.param([0.04, 0.9], [False, False], id="not among two"),
-        pytest.param([0.01, 0.04, 0.03], [True, False, False], id="the least of three"),
-        pytest.param([0.04, 0.01, 0.02], [True, True, True], id="step by step down"),
-    ],
-)
-def test_family_wise_known_answers(p_values: list[float], rejected: list[bool]) -> None:
-    assert family_wise(p_values) == rejected
 
 
 def test_proportion_interval_without_trials() -> None:

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from greenexp import energy, metrics
+from greenexp.comparison import paired_ratio
 from greenexp.config import typed
 from greenexp.schema import Hardware, Interference
-from greenexp.stats import paired_ratio
 from greenexp.store.journal import Record
 from greenexp.sweep.plan import BASELINE, peers_hash
 from greenexp.validity import validity

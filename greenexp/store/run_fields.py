@@ -51,6 +51,9 @@ def tags(record: Record) -> dict[str, str]:
         BLOCK_TAG: None if record.block is None else str(record.block),
         REPLICATE_TAG: str(record.replicate),
         MACHINE_TAG: record.machine,
+        "greenexp.device": record.result.device,
+        "greenexp.cpu": record.result.environment.get("cpu"),
+        "greenexp.gpus": ", ".join(record.result.environment.get("gpus", ())) or None,
         "greenexp.sweep": record.sweep,
         "greenexp.energy_source": energy.energy_source(record.result),
         "greenexp.cost_holds": metrics.cost_holds(record.result, hardware),
@@ -146,10 +149,10 @@ def _rounded(value: float) -> float:
 
 
 def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields each value with its dotted key; a card describes a choice and is left out."""
+    """Yields each value with its dotted key; what a run isn't measured by is left out."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            if key != "card":
+            if key not in ("card", "report"):
                 yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value

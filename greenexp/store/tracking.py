@@ -193,7 +193,7 @@ def measured(settings: Tracking, tactic: str) -> list[Measured]:
     """
     if not exists(settings):
         return []
-    _quiet()
+    quiet()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -213,7 +213,7 @@ def measured(settings: Tracking, tactic: str) -> list[Measured]:
 
 def connect(settings: Tracking) -> Tracker:
     """Opens the store, creating database, experiment and saved view where they are missing."""
-    _quiet()
+    quiet()
     from mlflow import MlflowClient
 
     folder = local_folder(settings.uri)
@@ -258,7 +258,7 @@ def exists(settings: Tracking) -> bool:
     return folder is None or database_file(settings.uri).is_file()
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """Imports MLflow such that it neither reports its use nor narrates."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -19,10 +19,10 @@ from omegaconf import DictConfig, open_dict
 from greenexp import console, isolation
 from greenexp.config import GROUPS, settings, steps_given, typed
 from greenexp.cost import stale_quote
-from greenexp.errors import BadInput, NotTracked, RunsFailed, Unfit
+from greenexp.errors import BadInput, GreenexpError, NotTracked, RunsFailed, Unfit
 from greenexp.machine import fingerprint
 from greenexp.report.table import row
-from greenexp.schema import Hardware, Sweep, Tracking, Workload
+from greenexp.schema import Hardware, Report, Sweep, Tracking, Workload
 from greenexp.store import journal, tracking
 from greenexp.store.journal import Record, write_atomically
 from greenexp.store.tracking import Finished, Tracker
@@ -158,12 +158,31 @@ def conduct(
     place = {cell.id: number for number, cell in enumerate(cells)}
     records.sort(key=lambda record: (place[record.cell], record.replicate))
     console.show_table([row(record) for record in records])
+    options = typed(first, "report", Report)
+    if options.after_sweep:
+        _summarize(where, options, cells, folder)
     console.note(tracking.how_to_open(where, tracker))
     if failures:
         raise RunsFailed(
             f"{len(failures)} of {len(plan.left)} runs failed; first: {failures[0]} "
             f"(journal in {folder})"
         )
+
+
+def _summarize(where: Tracking, options: Report, cells: Sequence[Cell], folder: Path) -> None:
+    """Makes the sweep's summary in the tracker, and shows what it advises."""
+    from greenexp.report import summary  # its figures take a second to import
+
+    sweep = "/".join(folder.parts[-2:])
+    try:
+        made, _ = summary.track(where, options, [cell.id for cell in cells], sweep)
+    except GreenexpError as error:  # every run is recorded; python -m greenexp.report tries again
+        console.note(f"greenexp: {error}")
+        return
+    for line in made.advice:
+        console.out.print(line, markup=False, soft_wrap=True)
+    for line in made.next_steps:
+        console.note(line)
 
 
 def _cells(

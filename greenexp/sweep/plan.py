@@ -14,8 +14,8 @@ from typing import Any
 
 from greenexp.store.journal import run_name
 
-# What doesn't change the measurement: outputs, and the order of runs.
-NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions")
+# What doesn't change the measurement: outputs, the order of runs, what is said of them.
+NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions", "report")
 BASELINE = "baseline"
 THEN = " > "  # between the steps of a chain
 

@@ -1,0 +1,112 @@
+"""`python -m greenexp.report`: what the runs at hand say, at prices that may be given anew."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from greenexp.config import config_dir, register, settings, typed
+from greenexp.errors import GreenexpError
+from greenexp.schema import Hardware, Report, Tracking
+
+FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
+HARDWARE = "hardware"
+
+
+def main() -> None:
+    """Runs the command line and exits."""
+    sys.exit(run_command())
+
+
+def run_command() -> int:
+    """Runs the command line and returns the exit code; errors meant for the user take one line."""
+    from greenexp import console
+    from greenexp.sweep.messages import one_line
+
+    keep_traceback = FULL_ERROR in os.environ
+    os.environ[FULL_ERROR] = "1"  # errors come here rather than to Hydra's own printer
+    register()
+    try:
+        _hydra_main()
+    except Exception as error:
+        message = one_line(error)
+        if message is None or keep_traceback:
+            raise
+        console.note(f"greenexp: {message}")
+        return 1
+    return 0
+
+
+@hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="report")
+def _hydra_main(cfg: DictConfig) -> None:
+    from greenexp import console
+
+    try:
+        _report(cfg)
+    except GreenexpError as error:
+        console.note(f"greenexp: {error}")
+        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
+
+
+def _report(cfg: DictConfig) -> None:
+    from greenexp import console
+    from greenexp.report import summary, tables
+    from greenexp.report.runs import loaded
+    from greenexp.store.reading import reader
+
+    plain = settings(cfg)
+    context = HydraConfig.get()
+    chosen = context.runtime.choices.get(HARDWARE)
+    given = [one.partition("=")[0].lstrip("+") for one in context.overrides.task]
+    changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
+    opened = reader(typed(plain, "tracking", Tracking))
+    made, _ = summary.study(
+        loaded(opened),
+        opened,
+        typed(plain, "report", Report),
+        *_pricing(cfg, chosen, changed),
+    )
+    path = summary.write(made, Path(context.runtime.output_dir))
+    for table in tables.tables(made, console.out.width):
+        console.out.print(table)
+    for line in (*made.advice, *made.notes, *made.next_steps):
+        console.out.print(line, markup=False, soft_wrap=True)
+    console.note(f"Report: {path}")
+
+
+def _pricing(
+    cfg: DictConfig, chosen: str | None, changed: list[str]
+) -> tuple[Callable[[Hardware], Hardware], str | None]:
+    """Returns how a run's preset becomes the one to price with, and what that is called."""
+    from greenexp.report.summary import own_prices
+
+    plain = settings(cfg)
+    whole = typed(plain, HARDWARE, Hardware)
+    if chosen is not None:
+        return lambda own: whole, str(chosen)
+    if not changed:
+        return own_prices, None
+
+    def with_changes(own: Hardware) -> Hardware:
+        merged: dict[str, Any] = {HARDWARE: asdict(own)}
+        for key in changed:
+            *sections, name = key.split(".")
+            into, given = merged, plain
+            for section in sections:
+                into, given = into[section], given[section]
+            into[name] = given[name]
+        return typed(merged, HARDWARE, Hardware)
+
+    return with_changes, None
+
+
+if __name__ == "__main__":
+    main()

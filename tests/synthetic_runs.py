@@ -1,0 +1,202 @@
+"""Runs in the table that `greenexp.report.runs.load` returns, with what is true of them planted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from greenexp.report.compare import Compared, compare
+from greenexp.report.priced import MEASURED, NAMES, Run, runs
+from greenexp.schema import Carbon, Hardware, Price, Report
+from greenexp.store.reading import Judged
+
+Row = dict[str, Any]
+Predictions = Callable[[str], Judged | None]
+
+IMAGES = tuple(f"image-{number}" for number in range(400))
+RIGHT = 300  # of them, under the baseline
+JOULES = 0.5  # an image of the first model; the second takes twice as much, and so on
+MS = 10.0  # latency of the first model, likewise
+COUNTED = ("block", "replicate")
+START = pd.Timestamp("2026-01-01", tz="UTC")
+LOCAL = Hardware(
+    description="any machine",
+    any_device=True,
+    price=Price(usd_per_kwh=0.2, pue=1.5),
+    carbon=Carbon(g_per_kwh=400.0),
+)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What is true of a tactic: its ratios to the baseline, images, and what applying it takes."""
+
+    energy: float = 1.0
+    latency: float = 1.0
+    lost: int = 0
+    gained: int = 0
+    seconds: float = 2.0
+    joules: float = 20.0
+
+
+BASELINE = Planted(seconds=0.0, joules=0.0)
+QUANTIZED = {"quantized": Planted(energy=0.6, latency=0.7, lost=2, gained=1)}
+STUDY = {
+    "quantized": Planted(energy=0.6, latency=0.7, lost=2, gained=1),
+    "compiled": Planted(energy=0.8, latency=0.75, seconds=60.0, joules=900.0),
+    "pruned": Planted(lost=12, seconds=0.5, joules=6.0),
+    "slowed": Planted(energy=1.3, latency=1.4, gained=1),
+    "harmed": Planted(energy=0.3, latency=0.3, lost=40),
+}
+
+
+def rows(
+    models: Sequence[str] = ("vit",),
+    tactics: Mapping[str, Planted] = QUANTIZED,
+    blocks: int = 8,
+    *,
+    noise: float = 0.002,
+    drift: float = 0.1,
+    aa: bool = True,
+    seed: int = 0,
+    **columns: Any,
+) -> list[Row]:
+    """Returns the runs of a sweep, a mapping each, to be changed before `frame`.
+
+    Args:
+        models: labels.
+        tactics: beside the baseline.
+        blocks: complete ones.
+        noise: standard deviation of the logarithm of each run's joules and latency.
+        drift: the same of what all runs of a block have in common.
+        aa: whether the baseline stands twice in each block.
+        seed: of both.
+        columns: of all runs, as they are.
+    """
+    random = np.random.default_rng(seed)
+    made: list[Row] = []
+    for block in range(1, blocks + 1):
+        pace = math.exp(random.normal(0.0, drift))
+        for number, model in enumerate(models, start=1):
+            for tactic, replicate in [("baseline", 1), *([("baseline", 2)] if aa else [])]:
+                made.append(_row(model, number, tactic, BASELINE, block, replicate))
+            for tactic, planted in tactics.items():
+                made.append(_row(model, number, tactic, planted, block, 1))
+            for row in made[-len(tactics) - 1 - aa :]:
+                row["energy/per_image_j"] *= pace * math.exp(random.normal(0.0, noise))
+                slower = pace * math.exp(random.normal(0.0, noise))
+                row["latency/p50_ms"] *= slower
+                row["throughput/images_per_s"] /= slower
+    return [_placed(row | columns, age) for age, row in enumerate(made)]
+
+
+def _row(model: str, number: int, tactic: str, planted: Planted, block: int, replicate: int) -> Row:
+    milliseconds = MS * number * planted.latency
+    return {
+        "model": model,
+        "tactic": tactic,
+        "dataset": "digits",
+        "hardware": "local",
+        "workload": "steady",
+        "setting_varied": None,
+        "block": block,
+        "replicate": replicate,
+        "machine": "f00d",
+        "outcome": "ok",
+        "validity": "valid",
+        "energy_source": "cpu:counter",
+        "device": "cpu",
+        "cpu": "Made-up CPU",
+        "gpus": None,
+        "accuracy/top1": float(right(planted).mean()),
+        "latency/p50_ms": milliseconds,
+        "throughput/images_per_s": 1000 / milliseconds,
+        "energy/per_image_j": JOULES * number * planted.energy,
+        "optimization/time_s": planted.seconds,
+        "optimization/energy_j": planted.joules,
+        "complexity/parameters": 1e6 * number,
+    }
+
+
+def _placed(row: Row, age: int) -> Row:
+    """Returns the row with what follows from the others, unless it is given."""
+    peers = "/".join(
+        str(row[name]) for name in ("model", "dataset", "hardware", "workload", "setting_varied")
+    )
+    cell = f"{peers}/{row['tactic']}"
+    run_id = f"{cell}/{row['machine']}/{row['block']}/{row['replicate']}"
+    started = START + pd.Timedelta(minutes=age)
+    return {"run_id": run_id, "cell": cell, "peers": peers, "started": started} | row
+
+
+def frame(made: Iterable[Row]) -> pd.DataFrame:
+    """Returns the rows with the types of `load`: texts, whole numbers and Float64; absent is NA."""
+    listed = list(made)
+    columns: dict[str, Any] = {}
+    for name in (*NAMES, *MEASURED):
+        values = [row.get(name) for row in listed]
+        if name == "started":
+            columns[name] = pd.to_datetime(pd.Series(values, dtype="datetime64[ns, UTC]"))
+        elif name in NAMES:
+            columns[name] = pd.array(values, dtype="Int64" if name in COUNTED else "string")
+        else:
+            columns[name] = pd.array(values, dtype="Float64")
+    return pd.DataFrame(columns)
+
+
+def presets(made: Iterable[Row], preset: Hardware = LOCAL) -> dict[str, Hardware]:
+    """Returns the preset that the runs were made with, by cell."""
+    return {row["cell"]: preset for row in made}
+
+
+def used(made: Sequence[Row], preset: Hardware = LOCAL, **options: Any) -> list[Run]:
+    """Returns the runs that count."""
+    return runs(frame(made), presets(made, preset), **options)[0]
+
+
+def right(planted: Planted) -> NDArray[np.bool_]:
+    """Returns which images are right under a tactic."""
+    correct = np.arange(len(IMAGES)) < RIGHT
+    correct[: planted.lost] = False
+    correct[RIGHT : RIGHT + planted.gained] = True
+    return correct
+
+
+def predictions(made: Iterable[Row], tactics: Mapping[str, Planted]) -> Predictions:
+    """Returns what reads which images a run had right, by its id."""
+    return {
+        row["run_id"]: Judged(IMAGES, right(tactics.get(row["tactic"], BASELINE))) for row in made
+    }.get
+
+
+def no_predictions(run_id: str) -> None:
+    """Stands for a store whose artifacts are gone."""
+    del run_id
+
+
+def compared(
+    made: Sequence[Row],
+    tactics: Mapping[str, Planted] = QUANTIZED,
+    preset: Hardware = LOCAL,
+    *,
+    judged: Predictions | None = None,
+    **options: Any,
+) -> Compared:
+    """Returns what the comparison says of the runs, each right about what its tactic leaves it."""
+    return compare(used(made, preset), judged or predictions(made, tactics), Report(**options))
+
+
+def without(made: Iterable[Row], *names: str) -> list[Row]:
+    """Returns the rows as if some columns had not been measured."""
+    return [{key: value for key, value in row.items() if key not in names} for row in made]
+
+
+def without_energy(made: Iterable[Row]) -> list[Row]:
+    """Returns the rows as if no meter had read energy."""
+    return without(made, "energy/per_image_j", "optimization/energy_j", "energy_source")

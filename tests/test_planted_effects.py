@@ -1,0 +1,159 @@
+"""Studies in which the truth is planted: what they may claim, and how often they find it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from benchmarks.power import (
+    SAVINGS,
+    Plan,
+    Tally,
+    by_report,
+    coverage,
+    made_up,
+    over_models,
+    tallies,
+    tally_over_models,
+)
+from greenexp.comparison import BOOTSTRAP_FROM
+
+STUDIES = 500
+NOTHING = (0.0,) * len(SAVINGS)
+LARGE = Plan(models=42, blocks=10)
+SMALL = Plan(models=5, blocks=8)
+FALSE_CLAIMS = 0.05
+COVERED = (0.93, 0.97)
+
+large = cache(tallies)  # each set of studies is made up once for all tests
+quick = cache(tally_over_models)
+
+
+def assert_covers(tally: Tally) -> None:
+    low, high = COVERED
+    assert low <= tally.coverage <= high
+
+
+@pytest.mark.parametrize("plan", [LARGE, SMALL], ids=["large", "small"])
+def test_the_quick_way_is_the_reports(plan: Plan) -> None:
+    """The simulations that leave out models must judge as the report does."""
+    study = made_up(plan, np.random.default_rng(3))
+    by_runs, _ = by_report(plan, study)
+    for tactic, one in over_models(plan, study).items():
+        expected = replace(by_runs[tactic], cliffs_delta=None)
+        assert one.verdict == expected.verdict
+        assert one.p_value == pytest.approx(expected.p_value, rel=1e-9)
+        assert one.interval is not None
+        assert expected.interval is not None
+        assert (one.ratio, one.interval.low, one.interval.high, one.floor) == pytest.approx(
+            (expected.ratio, expected.interval.low, expected.interval.high, expected.floor),
+            rel=1e-9,
+        )
+
+
+def test_planted_is_what_is_found() -> None:
+    """Next to no noise, models alike: each ratio is the planted one, and each saving is told."""
+    plan = replace(SMALL, models=8, between=0.0, noise=1e-6)
+    overall, models = by_report(plan, made_up(plan, np.random.default_rng(4)))
+    for effects in (overall, *models):
+        for (tactic, log), saving in zip(plan.tactics.items(), SAVINGS, strict=True):
+            assert effects[tactic].ratio == pytest.approx(math.exp(log), rel=1e-5)
+            assert (effects[tactic].verdict == "lower") == (saving > 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(replace(LARGE, savings=NOTHING), id="models differ, mean 0"),
+        pytest.param(replace(LARGE, savings=NOTHING, law="more skewed"), id="and skewed"),
+        pytest.param(replace(LARGE, savings=NOTHING, law="very skewed"), id="and very skewed"),
+        pytest.param(replace(LARGE, savings=NOTHING, hiccups=0.03), id="runs that take far more"),
+    ],
+)
+def test_nothing_planted_is_seldom_claimed_over_models(plan: Plan) -> None:
+    assert quick(plan, STUDIES).false_claims <= FALSE_CLAIMS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(replace(LARGE, savings=NOTHING, between=0.0), id="large"),
+        pytest.param(replace(SMALL, savings=NOTHING, between=0.0), id="small"),
+        pytest.param(
+            replace(SMALL, savings=NOTHING, between=0.0, hiccups=0.03), id="small, with hiccups"
+        ),
+    ],
+)
+def test_nothing_at_all_is_seldom_claimed(plan: Plan) -> None:
+    """A family is the tactics over models, or those of one model."""
+    for tally in large(plan, STUDIES):
+        assert tally.false_claims <= FALSE_CLAIMS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", [LARGE, SMALL], ids=["large", "small"])
+def test_false_claims_are_as_few_beside_true_ones(plan: Plan) -> None:
+    for tally in large(plan, STUDIES):
+        assert tally.false_claims <= FALSE_CLAIMS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(LARGE, id="large"),
+        pytest.param(SMALL, id="small"),
+        pytest.param(replace(LARGE, savings=NOTHING, between=0.0), id="large, nothing planted"),
+        pytest.param(replace(SMALL, savings=NOTHING, between=0.0), id="small, nothing planted"),
+    ],
+)
+def test_intervals_hold_the_truth(plan: Plan) -> None:
+    for tally in large(plan, STUDIES):
+        assert_covers(tally)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", [LARGE, SMALL], ids=["large", "small"])
+def test_power_rises_with_the_saving(plan: Plan) -> None:
+    for tally in large(plan, STUDIES):
+        power = [tally.power[saving] for saving in sorted(tally.power)]
+        assert power == sorted(power)
+
+
+@pytest.mark.slow
+def test_a_large_study_finds_a_fifth_always_and_a_fiftieth_mostly() -> None:
+    overall, models = large(LARGE, STUDIES)
+    assert overall.power[0.2] == 1.0
+    assert models.power[0.2] > 0.999
+    assert overall.power[0.05] > 0.99
+    assert overall.power[0.02] > 0.8
+
+
+@pytest.mark.slow
+def test_five_models_show_nothing_over_models() -> None:
+    """Of five tactics 8 units are needed; the models themselves, of 8 blocks, show a fifth."""
+    overall, models = large(SMALL, STUDIES)
+    assert set(overall.power.values()) == {0.0}
+    assert models.power[0.2] > 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("units", "interval"),
+    [
+        pytest.param(10, "Student", id="10, Student"),
+        pytest.param(BOOTSTRAP_FROM - 1, "Student", id="the most by Student"),
+        pytest.param(BOOTSTRAP_FROM, "BCa", id="the fewest by bootstrap"),
+        pytest.param(42, "BCa", id="42, bootstrap"),
+    ],
+)
+@pytest.mark.parametrize("law", ["normal", "skewed"])
+def test_intervals_of_units_hold_the_mean(units: int, interval: str, law: str) -> None:
+    low, high = COVERED
+    assert low <= coverage(units, law, interval, 4000) <= high
