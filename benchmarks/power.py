@@ -6,8 +6,8 @@ Made-up studies, judged as `greenexp.report` judges real ones: the energy of eac
 model's, times what a tactic does to this model, times what the runs of a block share, times noise.
 What the tactic does on average is planted, so each claim is known to be right or wrong. Beside it:
 how often intervals of n units hold the mean, by Student's t and by the bootstrap, widened or not,
-for units that follow a normal law and laws ever more skewed. No seconds and no joules are measured. The last line
-is a JSON object.
+for units that follow a normal law and laws ever more skewed. No seconds and no joules are measured.
+The last line is a JSON object.
 """
 
 from __future__ import annotations
@@ -205,6 +205,8 @@ class Tally:
             self.held += one.interval.low <= math.exp(log) <= one.interval.high
             self.claimed[saving] = self.claimed.get(saving, 0) + (one.verdict == "lower")
             self.tried[saving] = self.tried.get(saving, 0) + 1
+        self.wrong += wrong
+        self.unlikely += unlikely
 
     @property
     def false_claims(self) -> float:
@@ -212,7 +214,49 @@ class Tally:
         return self.wrong / self.families
 
     @property
-    def coverage(units: int, law: str, interval: str, trials: int, *, seed: int = 0) -> float:
+    def coverage(self) -> float:
+        """The share of intervals that hold the truth."""
+        return self.held / self.intervals
+
+    @property
+    def power(self) -> dict[float, float]:
+        """By planted saving, how often the tactic is said to take less."""
+        return {saving: self.claimed[saving] / self.tried[saving] for saving in self.tried}
+
+    def shares(self) -> dict[str, float]:
+        """Returns all of it, for a table."""
+        return {
+            "families": self.families,
+            "false_claims": self.false_claims,
+            "false_by_p_alone": self.unlikely / self.families,
+            "coverage": self.coverage,
+            **{f"power_{saving:g}": share for saving, share in self.power.items() if saving},
+        }
+
+
+def tallies(plan: Plan, studies: int, *, seed: int = 0) -> tuple[Tally, Tally]:
+    """Returns what studies claim over models, and of each model."""
+    rng = np.random.default_rng(seed)
+    overall, models = Tally(), Tally()
+    for _ in range(studies):
+        study = made_up(plan, rng)
+        together, of_models = by_report(plan, study)
+        overall.add(together, plan.tactics, plan.savings)
+        for one, true in zip(of_models, study.true.tolist(), strict=True):
+            models.add(one, dict(zip(plan.tactics, true, strict=True)), plan.savings)
+    return overall, models
+
+
+def tally_over_models(plan: Plan, studies: int, *, seed: int = 0) -> Tally:
+    """Returns what studies claim over models; quicker than `tallies`."""
+    rng = np.random.default_rng(seed)
+    overall = Tally()
+    for _ in range(studies):
+        overall.add(over_models(plan, made_up(plan, rng)), plan.tactics, plan.savings)
+    return overall
+
+
+def coverage(units: int, law: str, interval: str, trials: int, *, seed: int = 0) -> float:
     """Returns how often the interval of the mean of some units holds it.
 
     Args:

@@ -58,8 +58,9 @@ def locations(samples: Sequence[Sequence[float]]) -> list[Location]:
     """Returns the location of each sample.
 
     The interval is the bias-corrected and accelerated bootstrap's (Efron, 1987, JASA 82:171) from
-    `BOOTSTRAP_FROM` units on, widened as `_widened` says; Student's t with fewer. The test is the exact sign-flip permutation
-    test of the mean up to `EXACT_UP_TO` units, Wilcoxon's signed-rank test beyond.
+    `BOOTSTRAP_FROM` units on, at the level of `_widened`; Student's t with fewer. The test is the
+    exact sign-flip permutation test of the mean up to `EXACT_UP_TO` units, Wilcoxon's signed-rank
+    test beyond.
     """
     found: dict[int, Location] = {}
     by_size: dict[int, list[int]] = {}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from greenexp.report.compare import Compared, compare
 from greenexp.report.priced import MEASURED, NAMES, Run, runs
+from greenexp.report.study import Cell, Overall
 from greenexp.schema import Carbon, Hardware, Price, Report
 from greenexp.store.reading import Judged
 
@@ -190,6 +191,18 @@ def compared(
 ) -> Compared:
     """Returns what the comparison says of the runs, each right about what its tactic leaves it."""
     return compare(used(made, preset), judged or predictions(made, tactics), Report(**options))
+
+
+def cell_of(found: Compared, tactic: str, model: str = "vit") -> Cell:
+    """Returns a tactic's cell of a model in the one setting there is."""
+    (cell,) = [one for one in found.cells if (one.model, one.tactic) == (model, tactic)]
+    return cell
+
+
+def line_of(found: Compared, tactic: str) -> Overall:
+    """Returns a tactic's line over the models of the one setting there is."""
+    (line,) = [one for one in found.overall if one.tactic == tactic]
+    return line
 
 
 def without(made: Iterable[Row], *names: str) -> list[Row]:

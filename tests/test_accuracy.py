@@ -173,6 +173,11 @@ def test_over_models_is_a_number_within_what_models_say(made: list[tuple[int, in
         pytest.param([model(10, 2)], -0.02, id="one model"),
         pytest.param([model(10, 2), Accuracy(-0.1, 0.5)], -0.06, id="one without predictions"),
         pytest.param([Accuracy(-0.1, 0.5), Accuracy(0.0, 0.6)], -0.05, id="none with them"),
+        pytest.param(
+            [model(10, 2), Accuracy(-0.13, 0.5), model(10, 2), model(12, 0)],
+            -0.05,
+            id="one of four without them",
+        ),
     ],
 )
 def test_over_models_without_what_it_needs_there_is_a_mean_and_no_more(

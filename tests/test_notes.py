@@ -226,6 +226,13 @@ def test_short_cells_among_long_ones_are_told_from_them() -> None:
     assert repetitions(steps) == 13
 
 
+def test_one_block_of_some_is_told_from_one_block_of_all() -> None:
+    made = [row for row in rows() if row["tactic"] == "baseline" or row["block"] == 1]
+    assert only(said(made)[1], "repetitions").startswith(
+        "1 block of vit · quantized can't tell a gain from chance"
+    )
+
+
 def kept(keep: Callable[[Row], bool]) -> list[Row]:
     return [row for row in rows(["vit", "swin"]) if keep(row)]
 

@@ -65,6 +65,20 @@ def test_planted_is_what_is_found() -> None:
             assert (effects[tactic].verdict == "lower") == (saving > 0)
 
 
+def test_a_tally_counts_what_is_not_so() -> None:
+    """Claims that are right under what was planted are wrong under its contrary."""
+    plan = replace(SMALL, models=8, between=0.0, noise=1e-6)
+    overall, _ = by_report(plan, made_up(plan, np.random.default_rng(4)))
+    turned = {tactic: -log for tactic, log in plan.tactics.items()}
+    tally = Tally()
+    tally.add(overall, plan.tactics, SAVINGS)
+    assert (tally.families, tally.wrong) == (1, 0)
+    tally.add(overall, turned, SAVINGS)
+    assert (tally.families, tally.wrong, tally.unlikely) == (2, 1, 1)
+    assert tally.held <= 7  # of the five intervals of each, those of what is planted
+    assert tally.power == {0.0: 0.0, 0.02: 1.0, 0.05: 1.0, 0.2: 1.0}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "plan",

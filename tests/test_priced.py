@@ -17,8 +17,11 @@ from whole_run import PRICED, WHOLE
 
 from greenexp import metrics
 from greenexp.config import config_dir, typed
-from greenexp.report.priced import MEASURED, Run, runs
+from greenexp.report.priced import MEASURED, NAMES, Run, runs
+from greenexp.report.runs import COUNTED, TAGGED
+from greenexp.report.runs import frame as stored_frame
 from greenexp.schema import Carbon, Hardware, Price
+from greenexp.store.run_tables import Tables, wide
 
 COST = "cost/usd_per_million_images"
 CARBON = "carbon/g_per_million_images"
@@ -325,3 +328,25 @@ def test_preset_of_the_packaged_example_prices_runs_of_any_machine() -> None:
     grams = 1e6 * 36 / 3.6e6 * preset["price"]["pue"] * preset["carbon"]["g_per_kwh"]
     assert run.figures[CARBON] == pytest.approx(grams)
     assert run.mismatch
+
+
+def test_table_as_it_is_read_from_a_store_is_one_of_these() -> None:
+    """What the tests here build, and what `load` returns, agree in every column that is read."""
+    row = one(**{"accuracy/top1": 0.75})
+    tags = {name: str(row[name]) for name in (*COUNTED, *TAGGED) if row.get(name) is not None}
+    metrics_of_run = {name: row[name] for name in MEASURED if row.get(name) is not None}
+    choices = {name: row[name] for name in ("model", "tactic", "dataset", "hardware", "workload")}
+    ids = [row["run_id"]]
+    started = pd.DataFrame({"started": [row["started"]], "status": ["FINISHED"]}, index=ids)
+    stored = Tables(
+        runs=started,
+        tags=wide(ids, [(ids[0], f"greenexp.{name}", tags[name]) for name in tags], "string"),
+        metrics=wide(ids, [(ids[0], *named) for named in metrics_of_run.items()], "Float64"),
+        params={row["cell"]: choices},
+    )
+    read = stored_frame(stored)
+    built = frame([row])
+    shared = [name for name in built.columns if name in read.columns and name != "started"]
+    assert set(NAMES) <= {*shared, "started"}
+    assert {name: read[name].dtype for name in shared} == {n: built[n].dtype for n in shared}
+    assert runs(read, presets([row])) == runs(built, presets([row]))

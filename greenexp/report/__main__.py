@@ -89,7 +89,7 @@ def _pricing(
     from greenexp.report.summary import own_prices
 
     plain = settings(cfg)
-    whole = typed(plain, HARDWARE, Hardware)
+    whole = typed(_undated(plain, changed), HARDWARE, Hardware)
     if chosen is not None:
         return lambda own: whole, str(chosen)
     if not changed:
@@ -103,9 +103,22 @@ def _pricing(
             for section in sections:
                 into, given = into[section], given[section]
             into[name] = given[name]
-        return typed(merged, HARDWARE, Hardware)
+        return typed(_undated(merged, changed), HARDWARE, Hardware)
 
     return with_changes, None
+
+
+def _undated(plain: dict[str, Any], changed: list[str]) -> dict[str, Any]:
+    """Returns the preset without the date and source of prices that were given anew."""
+    hardware = dict(plain[HARDWARE])
+    for section in ("price", "carbon"):
+        anew = [key for key in changed if key.startswith(f"{HARDWARE}.{section}.")]
+        said = {
+            name: None for name in ("date", "source") if f"{HARDWARE}.{section}.{name}" not in anew
+        }
+        if anew:
+            hardware[section] = {**hardware[section], **said}
+    return {HARDWARE: hardware}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from greenexp.report.plot import Axis, Tick
 from greenexp.report.study import Interval
 
 TICKS = 6
+STEPS = (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0)
 TICK_CHARACTER_PX = 7
 NARROW_PX = 165  # of an axis beside the labels of rows, on a screen of 400 px
 EVEN_UP_TO = 5.0
@@ -49,19 +50,22 @@ def log_ticks(low: float, high: float) -> list[float]:
     """Returns round values between two others, those of the finest grid whose labels have room.
 
     Grids are equal steps within a span of EVEN_UP_TO times, then 1-2-5, 1-3, decades and every
-    so-many-th decade. A grid of one value is taken where none has two with room.
+    so-many-th decade. Where none has two values with room there is one.
     """
     within = [[tick for tick in grid if low <= tick <= high] for grid in _grids(low, high)]
     length = math.log(high / low)
-    roomy = [ticks for ticks in within if len(ticks) <= TICKS and _have_room(ticks, length)]
-    return next((ticks for ticks in roomy if len(ticks) > 1), max(roomy, key=len, default=[]))
+    for ticks in within:
+        if 1 < len(ticks) <= TICKS and _have_room(ticks, length):
+            return ticks
+    coarsest = min(filter(None, within), key=len, default=[])
+    return coarsest[len(coarsest) // 2 :][:1]
 
 
 def _grids(low: float, high: float) -> Iterator[list[float]]:
     if high / low <= EVEN_UP_TO:
         scale = 10.0 ** math.floor(math.log10(high - low))
-        for step in (0.1 * scale, 0.2 * scale, 0.25 * scale, 0.5 * scale, scale, 2.0 * scale):
-            numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+        for step in (scale * part for part in STEPS):
+            numbers = range(math.floor(low / step), math.ceil(high / step) + 1)
             yield [float(f"{number * step:.6g}") for number in numbers]
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     for digits in ((1, 2, 5), (1, 3), (1,)):

@@ -46,8 +46,6 @@ NO_SETTINGS = (
     "tracking.",
     "sweep.",
     "isolation.",
-    "interference.",
-    "meters.",
 )
 TEXTS = ("description", "source", "electricity_source", "date", "region")  # of a hardware preset
 SAID_SHORT = ("workload.", "dataset.")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
-from greenexp.report import advice, figures, frames, interactive, latex, notes, page, pictures
+from greenexp.report import advice, figures, frames, interactive, latex, notes, page
 from greenexp.report.compare import compare
 from greenexp.report.groups import versus_baseline
+from greenexp.report.plot import Figure
 from greenexp.report.priced import Run, runs
 from greenexp.report.runs import Loaded, loaded
 from greenexp.report.study import ENERGY, Cell, Study
@@ -114,17 +117,32 @@ def track(
 def write(made: Study, folder: Path) -> Path:
     """Writes page, tables and pictures into a folder and returns the page's path."""
     drawn = figures.figures(made)
-    shown = [page.Drawn(one.name, one.title, one.caption, interactive.div(one)) for one in drawn]
     folder.mkdir(parents=True, exist_ok=True)
-    for one in drawn:
-        (folder / f"{one.name}.png").write_bytes(pictures.png(one))
-    for name, frame in frames.frames(made).items():
-        frame.to_csv(folder / f"{name}.csv", index=False)
-        frame.to_parquet(folder / f"{name}.parquet", index=False)
-    write_atomically(folder / "report.tex", latex.latex(made))
     path = folder / PAGE
-    write_atomically(path, page.html(made, shown))
+    # Drawing pictures takes as long as all the rest, and needs nothing of it.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+        drawing = [beside.submit(_draw, one, folder / f"{one.name}.png") for one in drawn]
+        for name, frame in frames.frames(made).items():
+            frame.to_csv(folder / f"{name}.csv", index=False)
+            frame.to_parquet(folder / f"{name}.parquet", index=False)
+        write_atomically(folder / "report.tex", latex.latex(made))
+        shown = [
+            page.Drawn(one.name, one.title, one.caption, interactive.div(one)) for one in drawn
+        ]
+        write_atomically(path, page.html(made, shown))
+        for one in drawing:
+            one.result()
     return path
+
+
+def _shown(figure: Figure) -> page.Drawn:
+    return page.Drawn(figure.name, figure.title, figure.caption, interactive.div(figure))
+
+
+def _draw(figure: Figure, path: Path) -> None:
+    from greenexp.report import pictures  # matplotlib takes seconds to import
+
+    path.write_bytes(pictures.png(figure))
 
 
 def _power(cells: Sequence[Cell], opened: Reader) -> dict[str, list[tuple[float, float]]]:

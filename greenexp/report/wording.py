@@ -56,6 +56,12 @@ def count(value: float | None) -> str:
     return f"{round(value / step) * step:,d}"
 
 
+def images(value: float) -> str:
+    """Returns a number of images with its noun."""
+    said = count(value)
+    return f"{said} image" if said == "1" else f"{said} images"
+
+
 def points(fraction: float | None) -> str:
     """Returns a change of a fraction in percentage points, with its sign."""
     if fraction is None or not math.isfinite(fraction):
@@ -149,8 +155,8 @@ def payback(found: Payback | None) -> str:
     if found.images is None:
         return "nothing saved in one block"
     if found.verdict == "one block":
-        return f"about {count(found.images)} images, by one block"
-    return f"after {count(found.images)} images"
+        return f"about {images(found.images)}, by one block"
+    return f"after {images(found.images)}"
 
 
 def payback_span(found: Payback | None) -> str:
