@@ -293,27 +293,24 @@ def main() -> None:
         "5 models x 8 blocks": Plan(5, 8),
     }
     found: dict[str, object] = {}
+
+    def say(name: str, figures: Mapping[str, float]) -> None:
+        found[name] = {key: round(value, 4) for key, value in figures.items()}
+        sys.stdout.write(f"{name}: {found[name]}\n")
+        sys.stdout.flush()
+
     for name, plan in plans.items():
-        for which, tally in zip(
-            ("over models", "of each model"), tallies(plan, given.studies), strict=True
-        ):
-            found[f"{name}, {which}"] = _rounded(tally.shares())
-            _say(f"{name}, {which}: {_rounded(tally.shares())}")
+        overall, models = tallies(plan, given.studies)
+        say(f"{name}, over models", overall.shares())
+        say(f"{name}, of each model", models.shares())
+    for law in SKEWS:
+        tally = tally_over_models(Plan(savings=nothing, law=law), given.studies)
+        say(f"42 models that differ about no saving, {law}, over models", tally.shares())
     for law in SKEWS:
         for interval in INTERVALS:
             row = {str(units): coverage(units, law, interval, given.trials) for units in UNITS}
-            found[f"coverage, {law}, {interval}"] = _rounded(row)
-            _say(f"coverage, {law}, {interval}: {_rounded(row)}")
-    _say(json.dumps(found))
-
-
-def _rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in figures.items()}
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+            say(f"coverage, {law}, {interval}", row)
+    sys.stdout.write(f"{json.dumps(found)}\n")
 
 
 if __name__ == "__main__":

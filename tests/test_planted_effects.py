@@ -23,19 +23,20 @@ from benchmarks.power import (
 from greenexp.comparison import BOOTSTRAP_FROM
 
 STUDIES = 500
+STUDIES_OF_MANY_MODELS = 60  # of which each model is judged too: 2,520 families
 NOTHING = (0.0,) * len(SAVINGS)
 LARGE = Plan(models=42, blocks=10)
 SMALL = Plan(models=5, blocks=8)
 FALSE_CLAIMS = 0.05
 COVERED = (0.93, 0.97)
 
-large = cache(tallies)  # each set of studies is made up once for all tests
-quick = cache(tally_over_models)
 
-
-def assert_covers(tally: Tally) -> None:
-    low, high = COVERED
-    assert low <= tally.coverage <= high
+@cache
+def judged(plan: Plan) -> tuple[Tally, Tally]:
+    """What 500 studies claim over models, and what they, or some of them, claim of each model."""
+    if plan.models <= SMALL.models:
+        return tallies(plan, STUDIES)
+    return tally_over_models(plan, STUDIES), tallies(plan, STUDIES_OF_MANY_MODELS)[1]
 
 
 @pytest.mark.parametrize("plan", [LARGE, SMALL], ids=["large", "small"])
@@ -83,20 +84,6 @@ def test_a_tally_counts_what_is_not_so() -> None:
 @pytest.mark.parametrize(
     "plan",
     [
-        pytest.param(replace(LARGE, savings=NOTHING), id="models differ, mean 0"),
-        pytest.param(replace(LARGE, savings=NOTHING, law="more skewed"), id="and skewed"),
-        pytest.param(replace(LARGE, savings=NOTHING, law="very skewed"), id="and very skewed"),
-        pytest.param(replace(LARGE, savings=NOTHING, hiccups=0.03), id="runs that take far more"),
-    ],
-)
-def test_nothing_planted_is_seldom_claimed_over_models(plan: Plan) -> None:
-    assert quick(plan, STUDIES).false_claims <= FALSE_CLAIMS
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "plan",
-    [
         pytest.param(replace(LARGE, savings=NOTHING, between=0.0), id="large"),
         pytest.param(replace(SMALL, savings=NOTHING, between=0.0), id="small"),
         pytest.param(
@@ -104,16 +91,28 @@ def test_nothing_planted_is_seldom_claimed_over_models(plan: Plan) -> None:
         ),
     ],
 )
-def test_nothing_at_all_is_seldom_claimed(plan: Plan) -> None:
+def test_nothing_planted_is_seldom_claimed(plan: Plan) -> None:
     """A family is the tactics over models, or those of one model."""
-    for tally in large(plan, STUDIES):
+    for tally in judged(plan):
         assert tally.false_claims <= FALSE_CLAIMS
+
+
+@pytest.mark.slow
+def test_models_that_differ_about_no_saving_are_seldom_claimed_to_save() -> None:
+    """The noise floor is no help here, all is left to the tests, and they err as often as agreed.
+
+    Of 500 studies the share scatters by 1 %, so eight times as many are judged.
+    """
+    plan = replace(LARGE, savings=NOTHING)
+    found = [tally_over_models(plan, STUDIES, seed=seed) for seed in range(8)]
+    wrong, families = sum(one.wrong for one in found), sum(one.families for one in found)
+    assert wrong / families <= FALSE_CLAIMS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", [LARGE, SMALL], ids=["large", "small"])
 def test_false_claims_are_as_few_beside_true_ones(plan: Plan) -> None:
-    for tally in large(plan, STUDIES):
+    for tally in judged(plan):
         assert tally.false_claims <= FALSE_CLAIMS
 
 
@@ -128,33 +127,33 @@ def test_false_claims_are_as_few_beside_true_ones(plan: Plan) -> None:
     ],
 )
 def test_intervals_hold_the_truth(plan: Plan) -> None:
-    for tally in large(plan, STUDIES):
-        assert_covers(tally)
+    low, high = COVERED
+    for tally in judged(plan):
+        assert low <= tally.coverage <= high
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", [LARGE, SMALL], ids=["large", "small"])
 def test_power_rises_with_the_saving(plan: Plan) -> None:
-    for tally in large(plan, STUDIES):
+    for tally in judged(plan):
         power = [tally.power[saving] for saving in sorted(tally.power)]
         assert power == sorted(power)
 
 
 @pytest.mark.slow
-def test_a_large_study_finds_a_fifth_always_and_a_fiftieth_mostly() -> None:
-    overall, models = large(LARGE, STUDIES)
-    assert overall.power[0.2] == 1.0
-    assert models.power[0.2] > 0.999
+def test_many_models_show_a_fifth_always_and_a_fiftieth_mostly() -> None:
+    overall, models = judged(LARGE)
+    assert overall.power[0.2] == models.power[0.2] == 1.0
     assert overall.power[0.05] > 0.99
     assert overall.power[0.02] > 0.8
 
 
 @pytest.mark.slow
 def test_five_models_show_nothing_over_models() -> None:
-    """Of five tactics 8 units are needed; the models themselves, of 8 blocks, show a fifth."""
-    overall, models = large(SMALL, STUDIES)
+    """Five tactics need 8 units; each model, of 8 blocks, shows a fifth by itself."""
+    overall, models = judged(SMALL)
     assert set(overall.power.values()) == {0.0}
-    assert models.power[0.2] > 0.99
+    assert models.power[0.2] == 1.0
 
 
 @pytest.mark.slow
@@ -164,7 +163,6 @@ def test_five_models_show_nothing_over_models() -> None:
         pytest.param(10, "Student", id="10, Student"),
         pytest.param(BOOTSTRAP_FROM - 1, "Student", id="the most by Student"),
         pytest.param(BOOTSTRAP_FROM, "BCa", id="the fewest by bootstrap"),
-        pytest.param(42, "BCa", id="42, bootstrap"),
     ],
 )
 @pytest.mark.parametrize("law", ["normal", "skewed"])

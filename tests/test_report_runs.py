@@ -195,8 +195,6 @@ def test_settings_are_compared_within_a_place_only() -> None:
         "sweep.block",
         "tracking.uri",
         "isolation.timeout_s",
-        "interference.steal_pct",
-        "meters.zeus.cpu_relative_error",
         "effect.graphs",
         "provenance.revision",
         "hardware.description",

@@ -67,6 +67,7 @@ def break_even(study: Study) -> Figure | None:
     if not panels:
         return None
     banded = any(one.band for panel in panels for one in panel.series)
+    what = "model" if len(study.settings) == 1 else "model-setting pair"
     caption = sentences(
         "Each line starts at what applying the tactic costs and crosses 0 where it has paid for"
         " itself (marked).",
@@ -81,7 +82,7 @@ def break_even(study: Study) -> Figure | None:
         "Lines without a band are of one block, so nothing is claimed."
         if any(one.verdict == "one block" and _crosses(one) for _, one in all_paybacks)
         else "",
-        f"Shown are {MAX_PANELS} of {plural(len(panels), 'model')}; the tables hold all."
+        f"Shown are {MAX_PANELS} of {plural(len(panels), what)}; the tables hold all."
         if len(panels) > MAX_PANELS
         else "",
         *dict.fromkeys(estimates),
