@@ -111,6 +111,11 @@ def test_location_of_many_units_is_the_bootstraps(units: int, law: str) -> None:
         assert ends(found) == pytest.approx(tuple(bca(row)), rel=1e-6)
 
 
+@pytest.mark.parametrize(("units", "test"), [(2, SIGN_FLIP), (13, SIGN_FLIP), (14, WILCOXON)])
+def test_location_says_which_test(units: int, test: str) -> None:
+    assert location([0.1 * unit for unit in range(units)]).test == test
+
+
 @pytest.mark.parametrize("units", [2, 3, 6, 9, EXACT_UP_TO])
 def test_location_tries_every_sign(units: int) -> None:
     rng = np.random.default_rng(units)
