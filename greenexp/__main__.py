@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import sys
 from pathlib import Path
 
@@ -12,43 +11,25 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from greenexp.config import GROUPS, SWEEPER, config_dir, register
+from greenexp.command import exit_code
+from greenexp.config import GROUPS, SWEEPER, config_dir
 from greenexp.errors import BadInput, GreenexpError, RunsFailed
-
-FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
-INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 def main() -> None:
     """Runs the command line and exits: 0 where every run ended well, else 1."""
-    sys.exit(run_command(sys.argv[1:]))
+    sys.exit(exit_code(_run))
 
 
-def run_command(arguments: list[str]) -> int:
-    """Runs the command line and returns the exit code; errors meant for the user take one line."""
+def _run() -> None:
     from greenexp import console
     from greenexp.sweep.arguments import expand
-    from greenexp.sweep.messages import one_line
 
-    keep_traceback = FULL_ERROR in os.environ
-    os.environ[FULL_ERROR] = "1"  # errors come here rather than to Hydra's own printer
-    register()
-    try:
-        expanded = expand(arguments, config_dir())
-        for line in expanded.notes:
-            console.note(line)
-        sys.argv[1:] = expanded.arguments
-        _hydra_main()
-    except KeyboardInterrupt:
-        console.note("interrupted; runs that had ended are recorded")
-        return INTERRUPTED
-    except Exception as error:
-        message = one_line(error)
-        if message is None or keep_traceback:
-            raise
-        console.note(f"greenexp: {message}")
-        return 1
-    return 0
+    expanded = expand(sys.argv[1:], config_dir())
+    for line in expanded.notes:
+        console.note(line)
+    sys.argv[1:] = expanded.arguments
+    _hydra_main()
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,36 +12,17 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from greenexp.config import config_dir, register, settings, typed
+from greenexp.command import exit_code
+from greenexp.config import config_dir, settings, typed
 from greenexp.errors import GreenexpError
 from greenexp.schema import Hardware, Report, Tracking
 
-FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
 HARDWARE = "hardware"
 
 
 def main() -> None:
     """Runs the command line and exits."""
-    sys.exit(run_command())
-
-
-def run_command() -> int:
-    """Runs the command line and returns the exit code; errors meant for the user take one line."""
-    from greenexp import console
-    from greenexp.sweep.messages import one_line
-
-    keep_traceback = FULL_ERROR in os.environ
-    os.environ[FULL_ERROR] = "1"  # errors come here rather than to Hydra's own printer
-    register()
-    try:
-        _hydra_main()
-    except Exception as error:
-        message = one_line(error)
-        if message is None or keep_traceback:
-            raise
-        console.note(f"greenexp: {message}")
-        return 1
-    return 0
+    sys.exit(exit_code(_hydra_main))
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="report")
