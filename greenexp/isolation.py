@@ -104,9 +104,7 @@ def _killed_for_memory() -> int:
 
 
 def _child(function: Callable[..., None], arguments: tuple[object, ...]) -> None:
-    os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_die_with_parent, daemon=True, name="greenexp-parent").start()
+    lead_a_group()
     function(*arguments)
 
 
@@ -116,3 +114,10 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
         os.killpg(0, signal.SIGKILL)
+
+
+def lead_a_group() -> None:
+    """Makes this child of `multiprocessing` the leader of a group that ends with its parent."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    threading.Thread(target=_die_with_parent, daemon=True, name="greenexp-parent").start()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from greenexp.isolation import lead_a_group
 from greenexp.report import advice, figures, frames, interactive, latex, notes, page
 from greenexp.report.compare import compare
 from greenexp.report.groups import versus_baseline
@@ -120,7 +121,8 @@ def write(made: Study, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PAGE
     # Drawing pictures takes as long as all the rest, and needs nothing of it.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as beside:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=lead_a_group) as beside:
         drawing = [beside.submit(_draw, one, folder / f"{one.name}.png") for one in drawn]
         for name, frame in frames.frames(made).items():
             frame.to_csv(folder / f"{name}.csv", index=False)
