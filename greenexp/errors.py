@@ -6,6 +6,7 @@
     ├── Unsupported     the tactic can't run on this device, library version or model
     ├── NoEffect        the tactic ran and changed nothing
     ├── Disturbed       something else used the machine, and workload.on_interference=fail
+    ├── NotDrawn        the process that draws a report's pictures was killed
     ├── NotTracked      MLflow did not take a run; it stays in the journal
     └── RunsFailed      runs ended otherwise than ok; each is recorded with its outcome
 
@@ -41,6 +42,10 @@ class NoEffect(GreenexpError):
 
 class Disturbed(GreenexpError):
     """Something else used the machine while a run was measured that must not be disturbed."""
+
+
+class NotDrawn(GreenexpError):
+    """The process that draws a report's pictures was killed; the runs are as they were."""
 
 
 class NotTracked(GreenexpError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from greenexp.errors import NotDrawn
 from greenexp.isolation import lead_a_group
 from greenexp.report import advice, figures, frames, interactive, latex, notes, page
 from greenexp.report.compare import compare
@@ -116,24 +118,31 @@ def track(
 
 
 def write(made: Study, folder: Path) -> Path:
-    """Writes page, tables and pictures into a folder and returns the page's path."""
+    """Writes page, tables and pictures into a folder and returns the page's path.
+
+    Raises:
+        NotDrawn: where the process that draws was killed.
+    """
     drawn = figures.figures(made)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PAGE
     # Drawing pictures takes as long as all the rest, and needs nothing of it.
     context = get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=lead_a_group) as beside:
-        drawing = [beside.submit(_draw, one, folder / f"{one.name}.png") for one in drawn]
-        for name, frame in frames.frames(made).items():
-            frame.to_csv(folder / f"{name}.csv", index=False)
-            frame.to_parquet(folder / f"{name}.parquet", index=False)
-        write_atomically(folder / "report.tex", latex.latex(made))
-        shown = [
-            page.Drawn(one.name, one.title, one.caption, interactive.div(one)) for one in drawn
-        ]
-        write_atomically(path, page.html(made, shown))
-        for one in drawing:
-            one.result()
+    try:
+        with ProcessPoolExecutor(1, mp_context=context, initializer=lead_a_group) as beside:
+            drawing = [beside.submit(_draw, one, folder / f"{one.name}.png") for one in drawn]
+            for name, frame in frames.frames(made).items():
+                frame.to_csv(folder / f"{name}.csv", index=False)
+                frame.to_parquet(folder / f"{name}.parquet", index=False)
+            write_atomically(folder / "report.tex", latex.latex(made))
+            write_atomically(path, page.html(made, [_shown(one) for one in drawn]))
+            for one in drawing:
+                one.result()
+    except BrokenProcessPool:
+        raise NotDrawn(
+            "the process that draws the report's pictures was killed; "
+            "python -m greenexp.report draws them again"
+        ) from None
     return path
 
 
