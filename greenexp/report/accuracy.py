@@ -65,7 +65,7 @@ def over_models(found: Sequence[Accuracy]) -> Accuracy | None:
         return Accuracy(float(np.mean([one.delta for one in found])), models=len(found))
     return Accuracy(
         delta=mixed.mean,
-        interval=Interval(mixed.low, mixed.high),
+        interval=Interval(max(mixed.low, -1.0), min(mixed.high, 1.0)),  # no top-1 changes by more
         lost=sum(one.lost or 0 for one in found),
         gained=sum(one.gained or 0 for one in found),
         p_value=mixed.p_value,
