@@ -289,10 +289,7 @@ def paired_proportion(lost: int, gained: int, trials: int) -> PairedProportion:
     """
     change, variance = _adjusted_change(lost, gained, trials)
     half = _normal_quantile() * math.sqrt(variance)
-    difference = (gained - lost) / trials
-    return PairedProportion(
-        difference, variance, min(change - half, difference), max(change + half, difference)
-    )
+    return PairedProportion((gained - lost) / trials, variance, change - half, change + half)
 
 
 def proportions_above(lost: FloatArray, gained: FloatArray, trials: int) -> NDArray[np.bool_]:

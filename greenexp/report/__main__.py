@@ -48,7 +48,7 @@ def _report(cfg: DictConfig) -> None:
     given = [one.partition("=")[0].lstrip("+") for one in context.overrides.task]
     changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
     opened = reader(typed(plain, "tracking", Tracking))
-    made, _ = summary.study(
+    made = summary.study(
         loaded(opened),
         opened,
         typed(plain, "report", Report),
@@ -66,7 +66,7 @@ def _pricing(
     cfg: DictConfig, chosen: str | None, changed: list[str]
 ) -> tuple[Callable[[Hardware], Hardware], str | None]:
     """Returns how a run's preset becomes the one to price with, and what that is called."""
-    from greenexp.report.summary import own_prices
+    from greenexp.report.priced import own_prices
 
     plain = settings(cfg)
     whole = typed(_undated(plain, changed), HARDWARE, Hardware)

@@ -41,6 +41,8 @@ MEASURED = (
     "complexity/weights_mib",
 )
 
+Reprice = Callable[[Hardware], Hardware]  # a preset to the one to price with
+
 
 @dataclass(frozen=True)
 class Run:
@@ -87,11 +89,16 @@ class Run:
         return self.replicate == SECOND_BASELINE
 
 
+def own_prices(own: Hardware) -> Hardware:
+    """Returns a run's preset as it is."""
+    return own
+
+
 def runs(
     frame: pd.DataFrame,
     hardware: Mapping[str, Hardware],
     *,
-    reprice: Callable[[Hardware], Hardware] = lambda own: own,
+    reprice: Reprice = own_prices,
     label: str | None = None,
     keep_flagged: bool = False,
 ) -> tuple[list[Run], list[LeftOut]]:

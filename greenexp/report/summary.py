@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, replace
@@ -17,23 +17,16 @@ from greenexp.report import advice, figures, frames, interactive, latex, notes, 
 from greenexp.report.compare import compare
 from greenexp.report.groups import versus_baseline
 from greenexp.report.plot import Figure
-from greenexp.report.priced import Run, runs
+from greenexp.report.priced import Reprice, own_prices, runs
 from greenexp.report.runs import Loaded, loaded
 from greenexp.report.study import ENERGY, Cell, Study
-from greenexp.schema import Hardware, Report, Tracking
+from greenexp.schema import Report, Tracking
 from greenexp.store.findings import log_summary, log_versus
 from greenexp.store.journal import write_atomically
 from greenexp.store.reading import Reader, reader, total_power
 
 PAGE = "report.html"
 POWER_RUNS = 4  # shown over time
-
-Reprice = Callable[[Hardware], Hardware]
-
-
-def own_prices(own: Hardware) -> Hardware:
-    """Returns a run's preset as it is."""
-    return own
 
 
 def study(
@@ -42,8 +35,8 @@ def study(
     options: Report,
     reprice: Reprice = own_prices,
     label: str | None = None,
-) -> tuple[Study, list[Run]]:
-    """Returns what the runs say, and those that it is made of.
+) -> Study:
+    """Returns what the runs say.
 
     Args:
         found: the runs.
@@ -61,7 +54,7 @@ def study(
     )
     compared = compare(used, opened.predictions, options)
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
-    made = Study(
+    return Study(
         title=found.experiment,
         cells=compared.cells,
         overall=compared.overall,
@@ -78,7 +71,6 @@ def study(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         power=_power(compared.cells, opened),
     )
-    return made, used
 
 
 def track(
@@ -98,7 +90,7 @@ def track(
     opened = reader(where)
     every = loaded(opened)
     of_sweep = replace(every, frame=every.frame[every.frame["cell"].isin(list(cells))])
-    made, _ = study(of_sweep, opened, options)
+    made = study(of_sweep, opened, options)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
         run_id = log_summary(

@@ -13,6 +13,7 @@ from rich.text import Text
 from greenexp import energy, metrics
 from greenexp.comparison import paired_ratio
 from greenexp.config import typed
+from greenexp.report.study import COST
 from greenexp.schema import Hardware, Interference
 from greenexp.store.journal import Record
 from greenexp.sweep.plan import BASELINE, peers_hash
@@ -20,7 +21,6 @@ from greenexp.validity import validity
 
 POINTS = 100.0
 TOP1 = "accuracy/top1"
-COST = "cost/usd_per_million_images"
 FIGURES = {
     TOP1: "top-1",
     "latency/p50_ms": "latency p50 ms",

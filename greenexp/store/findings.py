@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from greenexp.errors import NotTracked, first_line
 from greenexp.schema import Tracking
 from greenexp.store.reading import reader
-from greenexp.store.run_fields import MS_PER_S
+from greenexp.store.run_fields import MS_PER_S, rounded
 from greenexp.store.tracking import METRICS_PER_CALL, PARAMETERS_PER_CALL
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def log_versus(
         changed = {
             name: value
             for name, value in figures.items()
-            if there.get(name, {}).get(run_id) != _rounded(value)
+            if there.get(name, {}).get(run_id) != rounded(value)
         }
         new[run_id] = _points(changed)
     new = {run_id: points for run_id, points in new.items() if points}
@@ -106,12 +106,7 @@ def _points(metrics: Mapping[str, float]) -> list[Metric]:
 
     now_ms = int(time.time() * MS_PER_S)
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    return [Metric(name, _rounded(value), now_ms, 0) for name, value in finite.items()]
-
-
-def _rounded(value: float) -> float:
-    """Returns the value as the UI's table can show it, as run_fields does."""
-    return float(f"{value:.6g}")
+    return [Metric(name, rounded(value), now_ms, 0) for name, value in finite.items()]
 
 
 @contextmanager

@@ -126,13 +126,13 @@ def points_of(record: Record) -> list[Point]:
     hardware = typed(record.configuration, "hardware", Hardware)
     started_ms, ended_ms = epoch_ms(record.started), epoch_ms(record.ended)
     values = metrics.evaluate(record.result, hardware)
-    points = [Point(name, _rounded(value), ended_ms, 0) for name, value in values.items()]
+    points = [Point(name, rounded(value), ended_ms, 0) for name, value in values.items()]
     for series in record.result.series:
         if series.quantity not in SERIES:
             continue
         name = f"series/{series.meter}/{series.component.replace(':', '_')}_{series.quantity}"
         points += [
-            Point(name, _rounded(value), started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
+            Point(name, rounded(value), started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
             for t_s, value in zip(series.t_s, series.values, strict=True)
         ]
     return points
@@ -143,7 +143,7 @@ def epoch_ms(iso: str) -> int:
     return int(datetime.fromisoformat(iso).timestamp() * MS_PER_S)
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """Returns the value as the UI's table can show it; the journal keeps every digit."""
     return float(f"{value:.6g}")
 
