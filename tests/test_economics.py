@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import t, ttest_1samp
@@ -39,13 +39,28 @@ amounts = st.floats(1e-3, 1e3)
 blocks = st.lists(
     st.tuples(amounts, st.one_of(amounts, st.floats(-1e3, -1e-3))), min_size=2, max_size=12
 )
+SCATTERED = [
+    1.001,
+    1.2,
+    1.2571608961403342,
+    110.28838368334056,
+    10.315028346250642,
+    858.1078192352119,
+    909.6965117848708,
+    940.7681543867387,
+    523.2642618622389,
+    684.1230921300757,
+    999.591460232913,
+]
 # Savings within 1 % of each other, so that even two blocks tell them from none.
 paying = st.builds(
     lambda saving, drawn: [(price, saving * factor) for price, factor in drawn],
     amounts,
     st.lists(st.tuples(amounts, st.floats(0.99, 1.01)), min_size=2, max_size=12),
 )
-spent = st.builds(Spent, seconds=amounts, joules=amounts)
+# In thousandths, so that a saving isn't the rounding of two amounts that are all but equal.
+thousandths = st.integers(1, 10**6).map(lambda number: number / 1e3)
+spent = st.builds(Spent, seconds=thousandths, joules=thousandths)
 pairs = st.lists(
     st.builds(Pair, image=spent, baseline=spent, applying=spent), min_size=1, max_size=8
 )
@@ -198,6 +213,7 @@ def test_break_even_is_where_savings_reach_the_price(drawn: list[tuple[float, fl
 
 
 @given(blocks, st.integers(-20, 20))
+@example([(price, 1.0) for price in SCATTERED], 1)  # told apart by a rounding of `**`
 def test_break_even_has_no_currency(drawn: list[tuple[float, float]], power: int) -> None:
     """In cents or millions it is the same number of images; by powers of 2, without rounding."""
     prices, savings = columns(drawn)
@@ -424,9 +440,12 @@ def test_sensitivities_lie_on_a_line(found: list[Pair], prices: Prices) -> None:
     of_prices = sensitivities(found, prices, MONTH)
     assert [one.name for one in of_prices] == ["electricity", "PUE", "machine", "carbon intensity"]
     for one in of_prices:
+        taken = prices.usd if one.saved_unit == "USD" else prices.grams
+        spent = [taken(of_pair) for pair in found for of_pair in (pair.image, pair.baseline)]
         slopes = np.diff(one.saved) / np.diff(one.values)
-        scale = max(map(abs, one.saved)) / max(np.diff(one.values))
-        assert slopes == pytest.approx([slopes[0]] * len(slopes), rel=1e-6, abs=1e-9 * scale)
+        # What is saved is a difference, so its rounding is that of what is spent.
+        rounding = 1e-12 * MONTH * max(filter(None, spent)) / min(np.diff(one.values))
+        assert slopes == pytest.approx([slopes[0]] * len(slopes), rel=1e-6, abs=rounding)
 
 
 @given(pairs, machines, st.integers(-6, 6))

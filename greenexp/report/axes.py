@@ -16,6 +16,9 @@ TICK_CHARACTER_PX = 7
 NARROW_PX = 165  # of an axis beside the labels of rows, on a screen of 400 px
 EVEN_UP_TO = 5.0
 LONGEST_BAR_DECADES = 2.0  # a longer one says nothing, and is cut
+SHORTEST = (
+    1e-9  # of an axis's values, or of a decade: below it they are one value, but for rounding
+)
 
 
 def short(value: float) -> str:
@@ -41,7 +44,7 @@ def linear_axis(title: str, values: Iterable[float], bars: Iterable[Interval] = 
 def log_axis(title: str, values: Iterable[float], bars: Iterable[Interval] = ()) -> Axis:
     """Returns a logarithmic axis, likewise; its values are above 0, its ticks round."""
     logarithms = [Interval(_log10(bar.low), _log10(bar.high)) for bar in bars]
-    low, high = _ends([math.log10(value) for value in values], logarithms, LONGEST_BAR_DECADES)
+    low, high = _ends([math.log10(value) for value in values], logarithms, LONGEST_BAR_DECADES, 1.0)
     ends = (10**low, 10**high)
     return Axis(title, ends, log=True, ticks=[Tick(at, short(at)) for at in log_ticks(*ends)])
 
@@ -87,16 +90,20 @@ def _log10(value: float) -> float:
     return math.log10(value) if value > 0 else -math.inf
 
 
-def _ends(values: Sequence[float], bars: Sequence[Interval], longest: float) -> tuple[float, float]:
+def _ends(
+    values: Sequence[float], bars: Sequence[Interval], longest: float, scale: float = 0.0
+) -> tuple[float, float]:
     """Returns where an axis starts and ends, a twentieth of its length beyond what it must hold.
 
     A bar may reach beyond the values by their span or by twice the median bar, whichever is more;
-    bars over `longest` don't count towards the median.
+    bars over `longest` don't count towards the median. Values that differ by less than SHORTEST of
+    themselves, or of `scale` where that is more, are taken for one.
     """
     low, high = min(values), max(values)
     lengths = [bar.high - bar.low for bar in bars if bar.high - bar.low <= longest]
     reach = max(high - low, 2.0 * statistics.median(lengths) if lengths else 0.0)
     low = max(min([low, *(bar.low for bar in bars)]), low - reach)
     high = min(max([high, *(bar.high for bar in bars)]), high + reach)
-    free = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+    apart = high - low > SHORTEST * max(abs(low), abs(high), scale)
+    free = 0.05 * (high - low if apart else abs(high) or 1.0)
     return low - free, high + free

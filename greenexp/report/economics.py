@@ -141,14 +141,15 @@ def fieller(prices: Sequence[float], savings: Sequence[float]) -> Interval | Non
     price, saving = float(np.mean(prices)), float(np.mean(savings))
     covariance = np.cov(prices, savings) / count
     square = t_quantile(count - 1) ** 2
-    a = saving**2 - square * float(covariance[1, 1])
+    # Products, not powers of 2: `**` isn't rounded exactly, and cents would differ from dollars.
+    a = saving * saving - square * float(covariance[1, 1])
     b = price * saving - square * float(covariance[0, 1])
-    c = price**2 - square * float(covariance[0, 0])
+    c = price * price - square * float(covariance[0, 0])
     if a == 0.0 and b > 0:  # a line: c - 2 b N <= 0
         return Interval(max(c / (2 * b), 0.0), math.inf)
     if a == 0.0:
         return Interval(0.0, c / (2 * b) if b < 0 else math.inf) if c <= 0 else None
-    inside = b**2 - a * c
+    inside = b * b - a * c
     if a > 0:
         root = math.sqrt(max(inside, 0.0))
         low, high = (b - root) / a, (b + root) / a
