@@ -5,6 +5,7 @@ Nothing here imports the rest of greenexp, so every room may depend on it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -252,25 +253,31 @@ class Tactic(Protocol):
 
 
 class Meter(Protocol):
-    """An instrument. Inside its context it is on; `window` reads it over a stretch of time."""
+    """An instrument. Inside its context it is on; `window` reads it over a stretch of time.
+
+    A meter that says nothing of them holds nothing open, has no shortest window and no series.
+    """
 
     def shortest_window(self, device: str) -> Shortest:
         """Returns the shortest window it can measure a run on `device` (cpu or cuda) over."""
-        ...
+        return Shortest()
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        """Holds nothing open."""
 
+    @abstractmethod
     def window(self) -> AbstractContextManager[Sequence[Reading]]:
         """Returns a context whose value holds the readings once the context has ended."""
         ...
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns what was sampled so far; times count from `origin_s` (time.perf_counter)."""
-        ...
+        return ()

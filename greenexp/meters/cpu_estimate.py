@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -13,11 +12,11 @@ import psutil
 from greenexp.device_names import names
 from greenexp.errors import check_range
 from greenexp.meters.processor import cpu_name, cpu_time
-from greenexp.meters.sampler import Sampler, Values
-from greenexp.protocols import Reading, Series, Shortest
+from greenexp.meters.sampler import Sampling, Values
+from greenexp.protocols import Reading
 
 
-class CpuEstimate:
+class CpuEstimate(Sampling):
     """power = idle + utilization x (rated - idle), over all logical CPUs.
 
     A linear model: real processors are not linear in utilization, and memory, disks and losses are
@@ -33,6 +32,9 @@ class CpuEstimate:
             they are not used. None: they hold for any.
         relative_error: bound that is stated for the estimate, as a fraction.
     """
+
+    name = "cpu_estimate"
+    source = "model"
 
     def __init__(
         self,
@@ -58,7 +60,6 @@ class CpuEstimate:
         else:
             threads = psutil.cpu_count(logical=True) or 1
             self._idle_w, self._rated_w = idle_w_per_thread * threads, rated_w_per_thread * threads
-        self._sampler: Sampler | None = None
 
     def __enter__(self) -> Self:
         last = cpu_time()
@@ -72,26 +73,11 @@ class CpuEstimate:
             last = now
             return {("power_w", "cpu"): self.power_w(utilization)}
 
-        self._sampler = Sampler(read, self._interval_s)
-        self._sampler.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._sampler is not None:
-            self._sampler.stop()
+        return self._sample(read, self._interval_s)
 
     def power_w(self, utilization: float) -> float:
         """Returns W at a utilization between 0 and 1."""
         return self._idle_w + utilization * (self._rated_w - self._idle_w)
-
-    def shortest_window(self, device: str) -> Shortest:
-        """Returns no bound: the system's clocks tick a hundred times a second."""
-        return Shortest()
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
@@ -108,11 +94,5 @@ class CpuEstimate:
         if utilization is not None:
             joules = self.power_w(utilization) * duration_s
             readings.append(
-                Reading("energy_j", "cpu", joules, "model", "cpu_estimate", self._relative_error)
+                Reading("energy_j", "cpu", joules, self.source, self.name, self._relative_error)
             )
-
-    def series(self, origin_s: float) -> Iterable[Series]:
-        """Returns power over time."""
-        if self._sampler is None:
-            return ()
-        return self._sampler.series("cpu_estimate", "model", origin_s)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
 import psutil
 
 from greenexp.errors import check_range
 from greenexp.meters.processor import PERCENT, cpu_time
-from greenexp.meters.sampler import Sampler, Values
-from greenexp.protocols import Reading, Series, Shortest
+from greenexp.meters.sampler import Sampling, Values
+from greenexp.protocols import Reading
 
 BYTES_PER_MIB = 2**20
 
 
-class Machine:
+class Machine(Sampling):
     """Samples by psutil.
 
     Over a window: utilization of all logical CPUs together (0 to 100), most memory resident in
@@ -27,10 +26,12 @@ class Machine:
         interval_s: seconds between samples.
     """
 
+    name = "machine"
+    source = "sampled"
+
     def __init__(self, interval_s: float) -> None:
         check_range("meters.machine.interval_s", interval_s, above=0)
         self._interval_s = interval_s
-        self._sampler: Sampler | None = None
 
     def __enter__(self) -> Self:
         process = psutil.Process()
@@ -49,22 +50,7 @@ class Machine:
                 values["temperature_c", "cpu"] = temperature_c
             return values
 
-        self._sampler = Sampler(read, self._interval_s)
-        self._sampler.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._sampler is not None:
-            self._sampler.stop()
-
-    def shortest_window(self, device: str) -> Shortest:
-        """Returns no bound."""
-        return Shortest()
+        return self._sample(read, self._interval_s)
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
@@ -88,15 +74,9 @@ class Machine:
             if values:
                 readings.append(_reading(*key, max(values)))
 
-    def series(self, origin_s: float) -> Iterable[Series]:
-        """Returns utilization, memory and temperature over time."""
-        if self._sampler is None:
-            return ()
-        return self._sampler.series("machine", "sampled", origin_s)
-
 
 def _reading(quantity: str, component: str, value: float) -> Reading:
-    return Reading(quantity, component, value, "sampled", "machine")
+    return Reading(quantity, component, value, Machine.source, Machine.name)
 
 
 def _temperature_c() -> float | None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
 
 from greenexp.meters.processor import PERCENT, CpuTime, cpu_time
-from greenexp.protocols import Reading, Series, Shortest
+from greenexp.protocols import Meter, Reading
 
 THROTTLE_COUNTS = "cpu*/thermal_throttle/core_throttle_count"  # Linux on Intel processors
 
@@ -23,7 +21,7 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")  # the system counts each CPU's time in su
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbours(Meter):
     """Reads the system's clocks at the ends of a window; nothing runs in between.
 
     Over a window: `steal_pct`, the share of the CPUs' time that the hypervisor gave to others;
@@ -38,21 +36,6 @@ class Neighbours:
     """
 
     cpus: str = "/sys/devices/system/cpu"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Holds nothing open."""
-
-    def shortest_window(self, device: str) -> Shortest:
-        """Returns no bound: the clocks tick a hundred times a second."""
-        return Shortest()
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
@@ -78,10 +61,6 @@ class Neighbours:
         tick_pct = TICK_S / elapsed_s * PERCENT
         cpus = psutil.cpu_count(logical=True) or 1
         return {"steal_pct": tick_pct, "other_processes_pct": tick_pct * cpus}
-
-    def series(self, origin_s: float) -> Iterable[Series]:
-        """Returns nothing: the clocks are read at the ends of windows only."""
-        return ()
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 
 from greenexp.errors import check_range
-from greenexp.meters.sampler import Sample, Sampler, Values
-from greenexp.protocols import Reading, Series, Shortest
+from greenexp.meters.sampler import Sample, Sampling, Values
+from greenexp.protocols import Reading, Shortest
 
 BYTES_PER_MIB = 2**20
 W_PER_MW = 1e-3
@@ -31,7 +31,7 @@ SLOWDOWNS = (
 SHORTEST = Shortest(seconds=5.0, batches=32)
 
 
-class Nvml:
+class Nvml(Sampling):
     """Samples each visible GPU, numbered as CUDA numbers them; reads nothing where there is none.
 
     Over a window: mean utilization, joules integrated from power (source `sampled`), highest
@@ -44,6 +44,9 @@ class Nvml:
         relative_error: bound of the power sensor's systematic error, as a fraction.
     """
 
+    name = "nvml"
+    source = "sampled"
+
     def __init__(self, interval_s: float, relative_error: float | None = None) -> None:
         check_range("meters.nvml.interval_s", interval_s, above=0)
         check_range("meters.nvml.relative_error", relative_error, at_least=0)
@@ -51,7 +54,6 @@ class Nvml:
         self._relative_error = relative_error
         self._handles: list[Any] = []
         self._opened = False
-        self._sampler: Sampler | None = None
 
     def __enter__(self) -> Self:
         import pynvml
@@ -62,10 +64,7 @@ class Nvml:
             return self
         self._opened = True
         self._handles = _visible_handles(pynvml)
-        if self._handles:
-            self._sampler = Sampler(self._read, self._interval_s)
-            self._sampler.start()
-        return self
+        return self._sample(self._read, self._interval_s) if self._handles else self
 
     def __exit__(
         self,
@@ -74,8 +73,7 @@ class Nvml:
         trace: TracebackType | None,
     ) -> None:
         try:
-            if self._sampler is not None:
-                self._sampler.stop()
+            super().__exit__(kind, error, trace)
         finally:
             if self._opened:
                 import pynvml
@@ -100,12 +98,6 @@ class Nvml:
         finally:
             end = self._sampler.now()
         readings += _summary(self._sampler.between(start.t_s, end.t_s), self._relative_error)
-
-    def series(self, origin_s: float) -> Iterable[Series]:
-        """Returns utilization, power, temperature and memory over time."""
-        if self._sampler is None:
-            return ()
-        return self._sampler.series("nvml", "sampled", origin_s)
 
     def _read(self) -> Values:
         import pynvml

@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from greenexp.errors import BadInput, check_choice, check_range
-from greenexp.protocols import Reading, Series, Shortest
+from greenexp.protocols import Meter, Reading, Series
 
 MEANS = ("utilization_pct", "clock_mhz", "gpu_throttled_pct", "steal_pct", "other_processes_pct")
 POWER = "power_w"
@@ -98,7 +97,7 @@ class Trace:
         }
 
 
-class Replay:
+class Replay(Meter):
     """Reads a trace as an instrument with flaws would; it begins when the meter is switched on.
 
     Power becomes joules: with `kind` counter as a counter that moves every `interval_s` tells
@@ -141,18 +140,6 @@ class Replay:
     def __enter__(self) -> Self:
         self._origin_s = self._clock()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Holds nothing open."""
-
-    def shortest_window(self, device: str) -> Shortest:
-        """Returns no bound: the trace's maker knows."""
-        return Shortest()
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:

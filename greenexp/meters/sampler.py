@@ -1,13 +1,15 @@
-"""A thread that reads an instrument at a fixed interval."""
+"""A thread that reads an instrument at a fixed interval, and the meters that have one."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Self
 
-from greenexp.protocols import Series, Source
+from greenexp.protocols import Meter, Series, Source
 
 Values = Mapping[tuple[str, str], float]
 """(quantity, component) to value; what can't be read is left out."""
@@ -75,3 +77,37 @@ class Sampler:
             except Exception as failure:  # raised again by `stop`: a thread has no caller
                 self._failure = failure
                 return
+
+
+class Sampling(Meter):
+    """A meter whose sampler runs while it is on.
+
+    Attributes:
+        name: that its readings carry.
+        source: of its series.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[Source]
+    _sampler: Sampler | None = None
+
+    def _sample(self, read: Callable[[], Values], interval_s: float) -> Self:
+        """Starts the sampler and returns the meter."""
+        self._sampler = Sampler(read, interval_s)
+        self._sampler.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def series(self, origin_s: float) -> Iterable[Series]:
+        """Returns what was sampled so far."""
+        if self._sampler is None:
+            return ()
+        return self._sampler.series(self.name, self.source, origin_s)

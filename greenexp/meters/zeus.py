@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from greenexp.errors import check_range
-from greenexp.protocols import Reading, Series, Shortest, Source
+from greenexp.protocols import Meter, Reading, Shortest, Source
 
 if TYPE_CHECKING:
     from zeus.monitor import ZeusMonitor
@@ -20,7 +20,7 @@ CPU_REFRESH_S = 1e-3  # RAPL's about a thousand times
 SHORTEST_ON_GPU = Shortest(seconds=5.0, batches=32)  # as for the sensor behind it, see nvml.py
 
 
-class Zeus:
+class Zeus(Meter):
     """Joules of each GPU (`gpu:0`), CPU package (`cpu:0`) and its memory (`dram:0`).
 
     A GPU without an energy counter is integrated from its power by Zeus: source `sampled`.
@@ -84,10 +84,6 @@ class Zeus:
         for kind, by_index in (("cpu", measured.cpu_energy), ("dram", measured.dram_energy)):
             for index, joules in (by_index or {}).items():
                 readings += _energy(f"{kind}:{index}", joules, "counter", self._errors["cpu"], late)
-
-    def series(self, origin_s: float) -> Iterable[Series]:
-        """Returns nothing: counters are read at the ends of windows only."""
-        return ()
 
 
 def _energy(
