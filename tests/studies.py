@@ -236,7 +236,9 @@ def _cell(baseline: Cell, tactic: str, random: np.random.Generator) -> Cell:
                 [usd.value * k for k in (0.48, 1, 2)],
                 "USD",
             ),
-            Sensitivity("PUE", "", [1.0, 1.2, 1.6], [usd.value * k for k in (1, 1.2, 1.6)], "USD"),
+            Sensitivity(
+                "PUE", "ratio", [1.0, 1.2, 1.6], [usd.value * k for k in (1, 1.2, 1.6)], "USD"
+            ),
             Sensitivity(
                 "carbon",
                 "g/kWh",

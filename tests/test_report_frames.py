@@ -14,7 +14,7 @@ from studies import empty_study, study
 from greenexp.report.frames import frames
 from greenexp.report.study import COST, ENERGY, LATENCY, Interval, Study
 
-NAMES = ["overall", "cells", "paybacks", "left_out"]
+NAMES = ["overall", "cells", "paybacks", "sensitivities", "left_out"]
 
 
 def sparse() -> Study:
@@ -141,6 +141,20 @@ def test_break_even_without_an_upper_end_is_absent_and_said_to_have_none() -> No
     assert frame.loc["usd", "break_even_high_images"] == paid.interval.high
     assert list(frame["unit"]) == ["J", "s", "USD"]
     assert list(frame["verdict"]) == ["never", "one block", "pays back"]
+
+
+def test_sensitivities_have_a_row_a_price_tried() -> None:
+    made = study(2, 2)
+    frame = frames(made)["sensitivities"]
+    expected = [
+        (cell.model, cell.tactic, one.name, one.unit, value, saved, one.saved_unit)
+        for cell in made.cells
+        for one in cell.sensitivities
+        for value, saved in zip(one.values, one.saved, strict=True)
+    ]
+    columns = ["model", "tactic", "price", "unit", "value", "monthly_saved", "monthly_saved_unit"]
+    assert expected
+    assert list(frame[columns].itertuples(index=False, name=None)) == expected
 
 
 def test_left_out_keeps_reason_number_and_examples() -> None:

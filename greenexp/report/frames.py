@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from greenexp.report import columns
 from greenexp.report.study import (
-    COST,
-    ENERGY,
-    LATENCY,
     Accuracy,
     Cell,
     Effect,
@@ -21,6 +19,7 @@ from greenexp.report.study import (
     Overall,
     Payback,
     Quantity,
+    Sensitivity,
     Setting,
     Study,
 )
@@ -30,143 +29,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
-Type = Literal["string", "Float64", "Int64", "boolean"]
-Schema = dict[str, Type]
-
-EFFECTS = {ENERGY: "energy", LATENCY: "latency", COST: "cost"}  # how their columns begin
-# A cell's quantities have a column each even where no cell has them; others follow.
-QUANTITIES = (
-    ENERGY,
-    LATENCY,
-    COST,
-    "carbon/g_per_million_images",
-    "throughput/images_per_s",
-    "accuracy/top1",
-    "optimization/time_s",
-    "optimization/energy_j",
-    "optimization/cost_usd",
-    "complexity/parameters",
-    "complexity/macs",
-    "complexity/weights_mib",
-)
-SETTING: Schema = {
-    "setting": "string",
-    "dataset": "string",
-    "hardware": "string",
-    "workload": "string",
-    "machine": "string",
-    "varied": "string",
-}
-EFFECT: Schema = {
-    "ratio": "Float64",
-    "ratio_low": "Float64",
-    "ratio_high": "Float64",
-    "units": "Int64",
-    "p_value": "Float64",
-    "adjusted_p": "Float64",
-    "test": "string",
-    "cliffs_delta": "Float64",
-    "detectable_saving": "Float64",
-    "noise_floor": "Float64",
-    "verdict": "string",
-}
-ACCURACY: Schema = {
-    "top1_delta": "Float64",
-    "top1_delta_low": "Float64",
-    "top1_delta_high": "Float64",
-    "top1_p_value": "Float64",
-    "images": "Int64",
-    "images_lost": "Int64",
-    "images_gained": "Int64",
-}
-ECONOMY: Schema = {
-    f"{name}{end}": "Float64"
-    for name in (
-        "monthly_saved_kwh",
-        "monthly_saved_usd",
-        "monthly_saved_kg_co2e",
-        "monthly_saved_hours",
-        "bill_usd",
-        "baseline_bill_usd",
-    )
-    for end in ("", "_low", "_high")
-}
-PAYBACKS: Schema = {
-    **SETTING,
-    "model": "string",
-    "tactic": "string",
-    "currency": "string",
-    "unit": "string",
-    "price": "Float64",
-    "saving_per_image": "Float64",
-    "saving_per_image_low": "Float64",
-    "saving_per_image_high": "Float64",
-    "break_even_images": "Float64",
-    "break_even_low_images": "Float64",
-    "break_even_high_images": "Float64",
-    "break_even_is_unbounded": "boolean",
-    "verdict": "string",
-    "energy_source": "string",
-}
-LEFT_OUT: Schema = {"reason": "string", "runs": "Int64", "examples": "string"}
 
 
 def frames(study: Study) -> dict[str, pd.DataFrame]:
-    """Returns the tables `overall`, `cells`, `paybacks` and `left_out`.
+    """Returns the tables `overall`, `cells`, `paybacks`, `sensitivities` and `left_out`.
 
     `overall` has a row a setting and tactic; `cells` a row a setting, model and tactic, baselines
     included; `paybacks` a row a cell and currency, whose `unit` is that of its price and saving;
-    `left_out` a row a reason. `break_even_high_images` is absent where the interval has no upper
-    end, and then `break_even_is_unbounded` is true; without an interval both are absent.
+    `sensitivities` a row a cell, price and value tried; `left_out` a row a reason.
+    `break_even_high_images` is absent where the interval has no upper end, and then
+    `break_even_is_unbounded` is true; without an interval both are absent.
     """
-    effects: Schema = {
-        f"{begin}_{name}": kind for begin in EFFECTS.values() for name, kind in EFFECT.items()
-    }
-    measured = dict.fromkeys([*QUANTITIES, *(q for cell in study.cells for q in cell.quantities)])
-    quantities: Schema = {
-        f"{_column(name)}{end}": "Float64" for name in measured for end in ("", "_low", "_high")
-    }
-    overall: Schema = {
-        **SETTING,
-        "tactic": "string",
-        "models": "Int64",
-        **effects,
-        **{name: kind for name, kind in ACCURACY.items() if name.startswith("top1")},
-        "top1_models": "Int64",
-        "energy_source": "string",
-    }
-    cells: Schema = {
-        **SETTING,
-        "model": "string",
-        "tactic": "string",
-        "blocks": "Int64",
-        **quantities,
-        **effects,
-        **ACCURACY,
-        **ECONOMY,
-        "on_front": "boolean",
-        "energy_source": "string",
-        "cost_holds": "string",
-        "run_ids": "string",
-    }
+    metrics = [name for cell in study.cells for name in cell.quantities]
     return {
-        "overall": _frame([_overall(line, study) for line in study.overall], overall),
-        "cells": _frame([_cell(cell) for cell in study.cells], cells),
+        "overall": _frame([_overall(line, study) for line in study.overall], columns.overall()),
+        "cells": _frame([_cell(cell) for cell in study.cells], columns.cells(metrics)),
         "paybacks": _frame(
             [_payback(cell, one) for cell in study.cells for one in cell.paybacks.values()],
-            PAYBACKS,
+            columns.PAYBACKS,
+        ),
+        "sensitivities": _frame(
+            [
+                row
+                for cell in study.cells
+                for one in cell.sensitivities
+                for row in _tried(cell, one)
+            ],
+            columns.SENSITIVITIES,
         ),
         "left_out": _frame(
             [
                 {"reason": one.reason, "runs": one.runs, "examples": _joined(one.examples)}
                 for one in study.left_out
             ],
-            LEFT_OUT,
+            columns.LEFT_OUT,
         ),
     }
 
 
-def _frame(rows: Sequence[Row], schema: Schema) -> pd.DataFrame:
+def _frame(rows: Sequence[Row], schema: columns.Schema) -> pd.DataFrame:
     import pandas as pd  # 0.5 s to import
 
     return pd.DataFrame(
@@ -196,9 +97,7 @@ def _overall(line: Overall, study: Study) -> Row:
 
 def _cell(cell: Cell) -> Row:
     row = {
-        **_setting(cell.setting),
-        "model": cell.model,
-        "tactic": cell.tactic,
+        **_named(cell),
         "blocks": cell.blocks,
         **_effects(cell.effects),
         **_accuracy(cell.accuracy),
@@ -208,7 +107,7 @@ def _cell(cell: Cell) -> Row:
         "run_ids": _joined(cell.run_ids),
     }
     for name, quantity in cell.quantities.items():
-        row |= _quantity(_column(name), quantity)
+        row |= _quantity(columns.column(name), quantity)
     if cell.monthly is not None:
         for name in ("kwh", "usd", "kg_co2e", "hours"):
             row |= _quantity(f"monthly_saved_{name}", getattr(cell.monthly, name))
@@ -221,9 +120,7 @@ def _cell(cell: Cell) -> Row:
 def _payback(cell: Cell, payback: Payback) -> Row:
     interval = payback.interval
     return {
-        **_setting(cell.setting),
-        "model": cell.model,
-        "tactic": cell.tactic,
+        **_named(cell),
         "currency": payback.currency,
         "unit": PRICES[payback.currency],
         "price": payback.price,
@@ -235,6 +132,25 @@ def _payback(cell: Cell, payback: Payback) -> Row:
         "verdict": payback.verdict,
         "energy_source": cell.energy_source,
     }
+
+
+def _tried(cell: Cell, sensitivity: Sensitivity) -> list[Row]:
+    return [
+        {
+            **_named(cell),
+            "price": sensitivity.name,
+            "unit": sensitivity.unit,
+            "value": value,
+            "monthly_saved": saved,
+            "monthly_saved_unit": sensitivity.saved_unit,
+            "energy_source": cell.energy_source,
+        }
+        for value, saved in zip(sensitivity.values, sensitivity.saved, strict=True)
+    ]
+
+
+def _named(cell: Cell) -> Row:
+    return {**_setting(cell.setting), "model": cell.model, "tactic": cell.tactic}
 
 
 def _setting(setting: Setting) -> Row:
@@ -250,7 +166,7 @@ def _setting(setting: Setting) -> Row:
 
 def _effects(effects: Mapping[str, Effect]) -> Row:
     row: Row = {}
-    for name, begin in EFFECTS.items():
+    for name, begin in columns.EFFECTS.items():
         effect = effects.get(name)
         if effect is None:
             continue
@@ -293,10 +209,6 @@ def _ends(column: str, interval: Interval | None) -> Row:
     if interval is None:
         return {}
     return {column.format("low"): interval.low, column.format("high"): interval.high}
-
-
-def _column(metric: str) -> str:
-    return metric.replace("/", "_")
 
 
 def _joined(words: Sequence[str]) -> str | None:
