@@ -159,6 +159,14 @@ def uri(folder: Path) -> str:
     return f"sqlite:///{folder}/mlruns/mlflow.db"
 
 
+def test_help_names_what_the_report_reads_and_no_other_group(tmp_path: Path) -> None:
+    done = command(tmp_path, "greenexp.report", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "hardware=<preset>" in done.stdout
+    assert "requests_per_month" in done.stdout
+    assert "digits_vit" not in done.stdout
+
+
 @pytest.mark.slow
 def test_report_made_twice_says_the_same(swept: tuple[Path, str]) -> None:
     said = [report(swept[0]).stdout for _ in range(2)]
