@@ -139,12 +139,20 @@ def run(experiment: Experiment) -> Result:
         before=before,
         after=after,
         effect=effect,
-        provenance=classifier.provenance,
+        provenance=_provenance(classifier, samples),
         environment=surroundings,
         doubts=[doubt for doubt, holds in doubts.items() if holds],
         discarded_windows=measured.discarded,
         duration_s=time.perf_counter() - began_s,
     )
+
+
+def _provenance(classifier: Classifier, samples: Samples) -> dict[str, Scalar]:
+    """Returns where the model is from, and `dataset_commit` where the images have one."""
+    found = dict(classifier.provenance)
+    if samples.commit is not None:
+        found["dataset_commit"] = samples.commit
+    return found
 
 
 def _effects(steps: Sequence[Step], module: nn.Module) -> list[Mapping[str, Scalar] | None]:

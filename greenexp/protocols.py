@@ -170,7 +170,9 @@ class Samples(Protocol):
     labels: LabelSpace
     targets: Sequence[int]  # class index of each image
     identifiers: Sequence[str]  # a name for each image, unique
+    commit: str | None = None  # of the repository that they are from, where it has such
 
+    @abstractmethod
     def image(self, index: int) -> Image:
         """Returns image `index` in RGB."""
         ...

@@ -93,6 +93,7 @@ class FakeImages:
     identifiers: Sequence[str] = ()
     training: Sequence[str] = ()
     asked: list[int] = field(default_factory=list)
+    commit: str | None = None
 
     def check(self) -> LabelSpace:
         return LabelSpace(self.labels, self.names)

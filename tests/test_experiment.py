@@ -224,6 +224,11 @@ def test_complexity_is_taken_before_and_after_the_tactic() -> None:
     assert result.before.weights_mib < result.after.weights_mib
 
 
+def test_images_of_a_repository_say_which_commit_they_are_of() -> None:
+    result = run(experiment(dataset=FakeImages(commit="0123abc")))
+    assert result.provenance == {"checkpoint": "fake", "dataset_commit": "0123abc"}
+
+
 def test_record_holds_what_was_run_and_survives_json() -> None:
     log: list[str] = []
     meters = [FakeMeter("one"), FakeMeter("two")]

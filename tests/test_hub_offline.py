@@ -297,15 +297,16 @@ def test_what_the_library_itself_has_kept_is_found_without_the_hub(
 @pytest.mark.slow
 def test_new_commit_is_fetched_and_kept(hub: LoopbackHub, child: Child) -> None:
     old, new = Pictures([0], 8, seed=1), Pictures([1], 8, seed=2)
-    load = 'say(lambda: pictures(Hub("org/data", split="test"{}).load()))'
+    load = 'say(lambda: [(s := Hub("org/data", split="test"{}).load()).commit, pictures(s)])'
     hub.put("datasets/org/data", "test.parquet", old.parquet(3))
-    assert child(DATA, load.format("")) == [old.said("test", [0])]
+    assert child(DATA, load.format("")) == [[COMMIT, old.said("test", [0])]]
     hub.commit = COMMIT[::-1]
     hub.put("datasets/org/data", "test.parquet", new.parquet(3))
-    assert child(DATA, load.format("")) == [new.said("test", [0])]
+    latest = [COMMIT[::-1], new.said("test", [0])]
+    assert child(DATA, load.format("")) == [latest]
     hub.gated.add("datasets/org/data")
     gated = load.format(", card=DatasetCard(gated=True)")
-    assert child(DATA, load.format(""), gated) == [new.said("test", [0])] * 2
+    assert child(DATA, load.format(""), gated) == [latest] * 2
 
 
 @pytest.mark.slow

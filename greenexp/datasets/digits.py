@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from greenexp.datasets import digits_split
 from greenexp.datasets.balance import balanced
-from greenexp.protocols import LabelSpace
+from greenexp.protocols import LabelSpace, Samples
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,7 +52,7 @@ class Digits:
 
 
 @dataclass(frozen=True)
-class DigitSamples:
+class DigitSamples(Samples):
     """Images by their index in scikit-learn's set."""
 
     labels: LabelSpace

@@ -26,6 +26,19 @@ Choose = Callable[[Any], tuple[Any, Iterable[Mapping[str, Any]]]]
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """A split, or a sample of one.
+
+    Attributes:
+        table: `datasets.Dataset`.
+        commit: that it is of; None where that isn't known.
+    """
+
+    table: Any
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
 class Origin:
     """A repository on the hub, or a folder in its form, and which part of it.
 
@@ -43,19 +56,19 @@ class Origin:
     revision: str
     gated: bool
 
-    def table(self, split: str) -> Any:
-        """Returns a split as `datasets.Dataset`, downloading its files where they are not kept."""
+    def table(self, split: str) -> Fetched:
+        """Returns a split, downloading its files where they are not kept."""
         if self._is_folder:
             with self._reading():
-                return self._load(split)
+                return Fetched(self._load(split))
 
         def make(folder: Path) -> None:
             self._builder(split).download_and_prepare(output_dir=str(folder))
 
         return self._kept({"split": split}, make, otherwise=lambda: self._load(split))
 
-    def sample(self, split: str, asked: Mapping[str, Any], choose: Choose) -> Any:
-        """Returns rows chosen from a stream as `datasets.Dataset`; they are streamed only once.
+    def sample(self, split: str, asked: Mapping[str, Any], choose: Choose) -> Fetched:
+        """Returns rows chosen from a stream; they are streamed only once.
 
         Args:
             split: to be streamed.
@@ -67,7 +80,7 @@ class Origin:
 
             with self._reading():
                 features, rows = choose(self._builder(split))
-                return datasets.Dataset.from_list(list(rows), features=features)
+                return Fetched(datasets.Dataset.from_list(list(rows), features=features))
 
         def make(folder: Path) -> None:
             features, rows = choose(self._builder(split))
@@ -84,7 +97,7 @@ class Origin:
         asked: Mapping[str, Any],
         make: Callable[[Path], None],
         otherwise: Callable[[], Any] | None = None,
-    ) -> Any:
+    ) -> Fetched:
         """Returns what is kept of the revision's commit, made first where nothing is.
 
         Where the hub can't be asked it is what was kept last, or what `otherwise` finds.
@@ -98,7 +111,7 @@ class Origin:
                 return _read(max(kept, key=lambda path: path.stat().st_mtime))
             if otherwise is not None and self.revision == "main":  # the library's cache knows none
                 with _offline(), contextlib.suppress(BadInput), self._reading():
-                    return otherwise()
+                    return Fetched(otherwise())
             raise
         folder = root / commit
         if not folder.exists():
@@ -192,11 +205,12 @@ def _write(folder: Path, features: Any, rows: Iterable[Mapping[str, Any]]) -> No
         writer.finalize()
 
 
-def _read(folder: Path) -> Any:
+def _read(folder: Path) -> Fetched:
+    """Returns what is kept in a folder, whose name is the commit."""
     import datasets
 
-    files = sorted(folder.glob("*.arrow"))
-    return datasets.concatenate_datasets([datasets.Dataset.from_file(str(file)) for file in files])
+    files = [datasets.Dataset.from_file(str(file)) for file in sorted(folder.glob("*.arrow"))]
+    return Fetched(datasets.concatenate_datasets(files), folder.name)
 
 
 @contextlib.contextmanager

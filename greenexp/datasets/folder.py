@@ -11,7 +11,7 @@ from PIL import Image
 
 from greenexp.datasets.balance import balanced
 from greenexp.errors import BadInput, check_range
-from greenexp.protocols import LabelSpace
+from greenexp.protocols import LabelSpace, Samples
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 EXAMPLES = 3
@@ -120,7 +120,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class FolderSamples:
+class FolderSamples(Samples):
     """Images by their file."""
 
     labels: LabelSpace

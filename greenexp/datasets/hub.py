@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from greenexp.datasets.balance import balanced
 from greenexp.datasets.card import DatasetCard
 from greenexp.datasets.columns import Columns
-from greenexp.datasets.fetching import Origin
+from greenexp.datasets.fetching import Fetched, Origin
 from greenexp.datasets.streaming import first_of_each_class
 from greenexp.errors import BadInput, check_range, first_line
-from greenexp.protocols import LabelSpace
+from greenexp.protocols import LabelSpace, Samples
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,11 +99,11 @@ class Hub:
         if self.limit is not None and self.streaming:
             return self._first(self.split, self.limit)
         columns = self._columns(self.split)
-        table = self._origin.table(self.split)
-        names = columns.names(table.features)
-        targets = [columns.target(label, names) for label in table[self.label_column][:]]
+        fetched = self._origin.table(self.split)
+        names = columns.names(fetched.table.features)
+        targets = [columns.target(label, names) for label in fetched.table[self.label_column][:]]
         rows = balanced(targets, self.limit, self.seed)
-        return self._samples(columns, table.select(rows), rows)
+        return self._samples(columns, replace(fetched, table=fetched.table.select(rows)), rows)
 
     @property
     def calibrates(self) -> bool:
@@ -143,11 +143,12 @@ class Hub:
             split, asked, lambda builder: first_of_each_class(builder, columns, count)
         )
         return self._samples(
-            replace(columns, image="image", label="label"), sample, sample["row"][:]
+            replace(columns, image="image", label="label"), sample, sample.table["row"][:]
         )
 
-    def _samples(self, columns: Columns, table: Any, rows: Sequence[int]) -> HubSamples:
-        """Returns the images of a table; `rows` is where they stand in the split."""
+    def _samples(self, columns: Columns, fetched: Fetched, rows: Sequence[int]) -> HubSamples:
+        """Returns the images fetched; `rows` is where they stand in the split."""
+        table = fetched.table
         if not rows:
             raise BadInput(f"dataset.id={self.id} has no images in split {columns.split}")
         return HubSamples(
@@ -156,11 +157,12 @@ class Hub:
             identifiers=[f"{columns.split}-{row:06d}" for row in rows],
             table=table,
             column=columns.image,
+            commit=fetched.commit,
         )
 
 
 @dataclass(frozen=True)
-class HubSamples:
+class HubSamples(Samples):
     """Images by their row."""
 
     labels: LabelSpace
@@ -168,6 +170,7 @@ class HubSamples:
     identifiers: Sequence[str]
     table: Any
     column: str
+    commit: str | None = None
 
     def image(self, index: int) -> Image:
         """Returns image `index` in RGB."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -30,7 +31,9 @@ class QuantizedGraph(nn.Module):
             return logits
         # Freezing packs the quantized weights for the int8 kernels; without it each pass would
         # turn them back into float32 first. It is read while tracing, so no option of compile's.
-        with torch._inductor.config.patch(freezing=True):
+        with torch._inductor.config.patch(freezing=True), warnings.catch_warnings():
+            # Of inductor's own lines (mkldnn_lowerings.py), which no user can mend.
+            warnings.filterwarnings("ignore", message="To copy construct from a tensor")
             logits = self._compiled(pixels)
         self._ready = True
         return logits
