@@ -440,11 +440,11 @@ def test_sensitivities_lie_on_a_line(found: list[Pair], prices: Prices) -> None:
     of_prices = sensitivities(found, prices, MONTH)
     assert [one.name for one in of_prices] == ["electricity", "PUE", "machine", "carbon intensity"]
     for one in of_prices:
-        taken = prices.usd if one.saved_unit == "USD" else prices.grams
-        spent = [taken(of_pair) for pair in found for of_pair in (pair.image, pair.baseline)]
+        taken, per = (prices.usd, 1.0) if one.saved_unit == "USD" else (prices.grams, 1e3)
+        paid = [taken(of_pair) for pair in found for of_pair in (pair.image, pair.baseline)]
         slopes = np.diff(one.saved) / np.diff(one.values)
         # What is saved is a difference, so its rounding is that of what is spent.
-        rounding = 1e-12 * MONTH * max(filter(None, spent)) / min(np.diff(one.values))
+        rounding = 1e-12 * MONTH / per * max(filter(None, paid)) / min(np.diff(one.values))
         assert slopes == pytest.approx([slopes[0]] * len(slopes), rel=1e-6, abs=rounding)
 
 

@@ -32,5 +32,5 @@ def test_report_is_written_whole(tmp_path: Path) -> None:
     assert path.name == "report.html"
     names = {one.name for one in tmp_path.iterdir()}
     assert {"forest_energy.png", "pareto.png", "break_even.png", "report.tex"} <= names
-    for table in ("overall", "cells", "paybacks", "left_out"):
+    for table in ("overall", "cells", "paybacks", "sensitivities", "left_out"):
         assert {f"{table}.csv", f"{table}.parquet"} <= names

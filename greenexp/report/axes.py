@@ -16,9 +16,7 @@ TICK_CHARACTER_PX = 7
 NARROW_PX = 165  # of an axis beside the labels of rows, on a screen of 400 px
 EVEN_UP_TO = 5.0
 LONGEST_BAR_DECADES = 2.0  # a longer one says nothing, and is cut
-SHORTEST = (
-    1e-9  # of an axis's values, or of a decade: below it they are one value, but for rounding
-)
+SHORTEST = 1e-9  # of an axis's values, or of a decade; what differs by less is one value, rounded
 
 
 def short(value: float) -> str:
