@@ -48,6 +48,25 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Availability:
+    """What a meter can tell of one component on this machine, before anything is run.
+
+    Attributes:
+        quantity: what is told, without a unit: `energy`, `utilization`, `temperature`.
+        component: as in `Reading`; `gpu` or `cpu` where none of that kind is there.
+        source: how the meter comes by it; None: absent.
+        detail: the instrument behind it, or why it is absent; one line.
+        cure: what the user can do to get it, e.g. a command; empty where there is nothing.
+    """
+
+    quantity: str
+    component: str
+    source: Source | None
+    detail: str
+    cure: str = ""
+
+
+@dataclass(frozen=True)
 class Shortest:
     """The shortest window that a meter can tell something of: both must be reached."""
 
@@ -263,6 +282,10 @@ class Meter(Protocol):
     def shortest_window(self, device: str) -> Shortest:
         """Returns the shortest window it can measure a run on `device` (cpu or cuda) over."""
         return Shortest()
+
+    def availability(self) -> Sequence[Availability]:
+        """Returns what it can tell on this machine; needs no context and disturbs nothing."""
+        return ()
 
     def __enter__(self) -> Self:
         return self
