@@ -4,8 +4,14 @@ import contextlib
 import importlib
 import logging
 import pkgutil
+import warnings
 
 from greenexp.config import ROOMS
+from greenexp.isolation import adopt_orphans
+
+adopt_orphans()
+# It says so of each orphan that ends; the caller has ended them.
+warnings.filterwarnings("ignore", message="forkserver: waitpid returned unexpected pid")
 
 for chatty in ("torchao", "torch.utils._pytree"):  # they speak of GPU kernels and deprecations
     logging.getLogger(chatty).setLevel(logging.ERROR)

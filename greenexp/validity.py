@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from greenexp import cost as money
-from greenexp.energy import in_use, kind, source_gap
+from greenexp.energy import energy_holds, in_use, kind, source_gap
 from greenexp.result import Phase, Result, Window
 from greenexp.schema import Hardware, Interference
 
@@ -24,6 +24,8 @@ def validity(result: Result, hardware: Hardware, limits: Interference) -> list[s
     gap = source_gap(result.windows)
     if gap is not None and _above(gap * PERCENT, limits.energy_gap_pct):
         doubts.append("energy_sources_disagree")
+    if _counter_lost(result):
+        doubts.append("energy_counter_lost")
     if any(reading.meter == REPLAY for window in result.windows for reading in window.readings):
         doubts.append("replayed")
     environment = result.environment
@@ -87,6 +89,19 @@ def _resolution(stretches: Sequence[Phase | Window], quantity: str) -> float:
     ]
     total_s = sum(seconds for _, seconds in errors)
     return math.hypot(*(error for error, _ in errors)) / total_s if total_s > 0 else 0.0
+
+
+def _counter_lost(result: Result) -> bool:
+    """Tells whether a counter was read in some stretch of the run and not in all its windows."""
+    stretches: list[Phase | Window] = [*result.phases, *result.windows]
+    counted = {
+        reading.component
+        for stretch in stretches
+        for reading in stretch.readings
+        if (reading.quantity, reading.source) == ("energy_j", "counter")
+    }
+    holds = energy_holds(result.windows)
+    return bool(result.windows) and any(holds.get(part) != "counter" for part in counted)
 
 
 def _busy_at_start(result: Result, limits: Interference) -> list[str]:

@@ -15,6 +15,7 @@ from greenexp.energy import (
     energy_by_kind,
     energy_holds,
     energy_readings,
+    energy_source,
     in_use,
     source_gap,
     systematic_error,
@@ -279,3 +280,16 @@ def test_used_is_the_same_when_done_again(read: list[Reading], components: set[s
     assert used(once, sorted(components)) == once
     result = in_use(cuda_run(window(*read), components=sorted(components)))
     assert list(result.windows[0].readings) == once
+
+
+def test_system_on_a_chip_counts_its_board_and_no_estimate() -> None:
+    read = window(
+        energy("cpu", 4.0, "sampled"),
+        energy("cpu", 9.0, "model"),
+        energy("gpu:0", 2.0, "sampled"),
+        energy("board", 3.0, "sampled"),
+    )
+    for run, joules in ((cuda_run(read), 9.0), (cpu_run(read), 7.0)):
+        used = in_use(run).windows
+        assert total_energy_j(used[0], energy_holds(used)) == joules
+    assert energy_source(cuda_run(read)) == "board:sampled+cpu:sampled+gpu:sampled"

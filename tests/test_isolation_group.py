@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,9 +22,9 @@ HANG_S = 60.0  # a process that takes longer to start or die hangs
 HERE = Path(__file__).parent
 
 
-def start_a_child(path: str) -> None:
+def start_a_child(path: str, *, own_session: bool = False) -> None:
     """Starts a process that outlives its parent and writes down the ids of both."""
-    grandchild = subprocess.Popen(["sleep", "600"])
+    grandchild = subprocess.Popen(["sleep", "600"], start_new_session=own_session)
     whole = Path(f"{path}.part")
     whole.write_text(f"{os.getpid()} {grandchild.pid}", encoding="ascii")
     whole.replace(path)  # so that nobody reads half of it
@@ -36,6 +38,47 @@ def start_a_child_and_sleep(path: str) -> None:
 def start_a_child_and_die(path: str, number: int) -> None:
     start_a_child(path)
     os.kill(os.getpid(), number)
+
+
+def start_a_stray_and_sleep(path: str) -> None:
+    start_a_child(path, own_session=True)
+    time.sleep(600)
+
+
+def start_a_stray_and_die(path: str, number: int) -> None:
+    start_a_child(path, own_session=True)
+    os.kill(os.getpid(), number)
+
+
+def start_a_stray_of_a_stray(path: str) -> None:
+    """Starts a process whose parent, in a session of its own, ends at once: a daemon's way."""
+    program = (
+        "import os, subprocess\n"
+        "nowhere = subprocess.DEVNULL\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True, "
+        "stdout=nowhere, stderr=nowhere)\n"
+        "print(child.pid)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    Path(path).write_text(f"{os.getpid()} {int(done.stdout)}", encoding="ascii")
+
+
+def start_a_worker(path: str) -> None:
+    """Starts a process as Zeus starts the reader of RAPL's wraps, and does not end it."""
+    worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    worker.start()
+    Path(path).write_text(f"{os.getpid()} {worker.pid}", encoding="ascii")
+
+
+def start_a_thread_that_does_not_end(path: str) -> None:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    Path(path).write_text(f"{os.getpid()} {os.getpid()}", encoding="ascii")
 
 
 def start_a_child_and_leave(path: str, code: int) -> None:
@@ -90,6 +133,11 @@ def all_end(file: Path) -> bool:
         pytest.param(start_a_child, (), "returned", id="returns"),
         pytest.param(start_a_child_and_die, (signal.SIGKILL,), "killed", id="is killed"),
         pytest.param(start_a_child_and_leave, (3,), "crashed", id="crashes"),
+        pytest.param(start_a_worker, (), "returned", id="leaves a worker"),
+        pytest.param(start_a_stray_of_a_stray, (), "returned", id="leaves a daemon"),
+        pytest.param(start_a_stray_and_die, (signal.SIGKILL,), "killed", id="killed with a stray"),
+        pytest.param(start_a_stray_and_die, (signal.SIGSEGV,), "killed", id="segfault, a stray"),
+        pytest.param(start_a_thread_that_does_not_end, (), "returned", id="leaves a thread"),
     ],
 )
 def test_what_the_child_started_ends_with_it(
@@ -101,9 +149,12 @@ def test_what_the_child_started_ends_with_it(
     assert all_end(family)
 
 
-def test_what_the_child_started_ends_with_its_timeout(family: Path) -> None:
+@pytest.mark.parametrize("function", [start_a_child_and_sleep, start_a_stray_and_sleep])
+def test_what_the_child_started_ends_with_its_timeout(
+    family: Path, function: Callable[..., None]
+) -> None:
     for timeout_s in (1.0, 4.0, 16.0, 64.0):  # a busy machine starts the child late
-        ended = isolation.call(start_a_child_and_sleep, str(family), timeout_s=timeout_s)
+        ended = isolation.call(function, str(family), timeout_s=timeout_s)
         assert ended.kind == "timeout"
         if family.exists():
             break
@@ -111,6 +162,7 @@ def test_what_the_child_started_ends_with_its_timeout(family: Path) -> None:
     assert all_end(family)
 
 
+@pytest.mark.parametrize("function", ["start_a_child_and_sleep", "start_a_stray_and_sleep"])
 @pytest.mark.parametrize(
     "number",
     [
@@ -119,7 +171,7 @@ def test_what_the_child_started_ends_with_its_timeout(family: Path) -> None:
         pytest.param(signal.SIGINT, id="Ctrl-C"),
     ],
 )
-def test_child_ends_with_its_caller(family: Path, number: signal.Signals) -> None:
+def test_child_ends_with_its_caller(family: Path, number: signal.Signals, function: str) -> None:
     """Else a run nobody waits for would go on beside the next, and its figures be disturbed."""
     program = (
         "import signal, sys; sys.path.insert(0, sys.argv[1])\n"
@@ -128,10 +180,11 @@ def test_child_ends_with_its_caller(family: Path, number: signal.Signals) -> Non
         "from greenexp import isolation\n"
         "import test_isolation_group as functions\n"
         "isolation.PRELOAD = []\n"  # torch takes seconds to import and is not asked for here
-        "isolation.call(functions.start_a_child_and_sleep, sys.argv[2], timeout_s=600)\n"
+        "isolation.call(getattr(functions, sys.argv[3]), sys.argv[2], timeout_s=600)\n"
     )
     caller = subprocess.Popen(
-        [sys.executable, "-c", program, str(HERE), str(family)], stderr=subprocess.DEVNULL
+        [sys.executable, "-c", program, str(HERE), str(family), function],
+        stderr=subprocess.DEVNULL,
     )
     try:
         assert wait_until(lambda: family.exists() or caller.poll() is not None)

@@ -63,7 +63,7 @@ class Nvml(Sampling):
         except pynvml.NVMLError:  # no NVIDIA driver
             return self
         self._opened = True
-        self._handles = _visible_handles(pynvml)
+        self._handles = visible_handles(pynvml)
         return self._sample(self._read, self._interval_s) if self._handles else self
 
     def __exit__(
@@ -127,7 +127,7 @@ class Nvml(Sampling):
         return values
 
 
-def _visible_handles(pynvml: Any) -> list[Any]:
+def visible_handles(pynvml: Any) -> list[Any]:
     """Returns the handles as CUDA numbers them, which CUDA_VISIBLE_DEVICES sets.
 
     It lists indices or UUIDs; as for CUDA, a name that is not there ends the list.

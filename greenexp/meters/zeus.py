@@ -1,32 +1,62 @@
-"""Energy by Zeus: the GPUs' counters and the CPU's RAPL, where there are any."""
+"""Energy by Zeus: counters of GPUs, of processors (RAPL), and of systems on a chip."""
 
 from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
+import os
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from greenexp.errors import check_range
-from greenexp.protocols import Meter, Reading, Shortest, Source
+import psutil
+
+from greenexp.errors import check_range, first_line
+from greenexp.meters.nvml import visible_handles
+from greenexp.meters.sampler import Sample, Sampler, Values
+from greenexp.protocols import Availability, Meter, Reading, Shortest, Source
 
 if TYPE_CHECKING:
     from zeus.monitor import ZeusMonitor
+    from zeus.monitor.energy import Measurement
 
 GPU_REFRESH_S = 0.1  # NVML's counter moves about ten times a second
 CPU_REFRESH_S = 1e-3  # RAPL's about a thousand times
+SOC_REFRESH_S = 0.1  # Zeus adds a Jetson's power up about ten times a second
 SHORTEST_ON_GPU = Shortest(seconds=5.0, batches=32)  # as for the sensor behind it, see nvml.py
+SAMPLE_S = 0.1  # s between samples of a GPU's power where it has no counter
+J_PER_MJ = 1e-3
+J_PER_UJ = 1e-6
+W_PER_MW = 1e-3
+MOST_W = 1000.0  # of a processor's package; Zeus assumes the same
+PLATFORM = "psys"  # RAPL's zone of the whole machine, which holds the packages
+QUIET_S = 0.3  # s without work after which a process that Zeus started is ready
+READY_S = 10.0  # s that such processes are waited for at most
+RAPL_CURE = (
+    "sudo chmod -R a+r /sys/class/powercap/intel-rapl (until the next boot), or run zeusd and set "
+    "ZEUSD_SOCK_PATH; in a container add "
+    "-v /sys/class/powercap/intel-rapl:/zeus_sys/class/powercap/intel-rapl:ro"
+)
 
 
 class Zeus(Meter):
     """Joules of each GPU (`gpu:0`), CPU package (`cpu:0`) and its memory (`dram:0`).
 
-    A GPU without an energy counter is integrated from its power by Zeus: source `sampled`.
+    Of a system on a chip: `cpu`, `gpu:0`, `dram`, `ane` (Apple's neural engine), and `board`, what
+    the module's input took beyond its CPU and GPU (Jetson).
+
+    A GPU of AMD's without an energy counter is integrated from its power: source `sampled`. One of
+    NVIDIA's without a counter is the NVML meter's. Zeus itself is not asked for either: its power
+    monitor keeps one core busy.
+
     A reading of zero means that the counter did not move, so it counts as not measured; so does one
-    below zero: the counter was reset. At either end of a window a counter may be late by one
-    refresh: the reading's resolution is its mean power times that.
+    below zero: the counter was reset. A counter that can no longer be read gives no reading. At
+    either end of a window a counter may be late by one refresh: the reading's resolution is its
+    mean power times that.
 
     Args:
         gpu_relative_error: bound of the GPU sensor's systematic error, as a fraction.
@@ -39,14 +69,29 @@ class Zeus(Meter):
         check_range("meters.zeus.gpu_relative_error", gpu_relative_error, at_least=0)
         check_range("meters.zeus.cpu_relative_error", cpu_relative_error, at_least=0)
         self._errors = {"gpu": gpu_relative_error, "cpu": cpu_relative_error}
-        self._monitor: ZeusMonitor | None = None
+        self._monitors: list[ZeusMonitor] | None = None
+        self._sampler: Sampler | None = None
         self._keys = itertools.count()
 
     def __enter__(self) -> Self:
-        logging.getLogger("zeus").setLevel(logging.ERROR)  # it warns that there is no GPU
         from zeus.monitor import ZeusMonitor
 
-        self._monitor = ZeusMonitor()
+        everything = _monitor()
+        self._monitors = []
+        if everything is None:
+            return self
+        counting, others = _gpus(everything)
+        # A monitor for each kind, so that a counter that is lost takes no other with it.
+        with _visible_by_index():
+            if counting:
+                self._monitors.append(ZeusMonitor(gpu_indices=counting, cpu_indices=[]))
+            packages = _packages(everything)
+            if packages or (everything.soc_is_present and not counting):
+                self._monitors.append(ZeusMonitor(gpu_indices=[], cpu_indices=packages))
+        if others:
+            self._sampler = Sampler(_power_reader(everything.gpus, others), SAMPLE_S)
+            self._sampler.start()
+        self._get_ready()
         return self
 
     def __exit__(
@@ -55,42 +100,298 @@ class Zeus(Meter):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._monitor = None
+        self._monitors = None
+        if self._sampler is not None:
+            self._sampler.stop()
+            self._sampler = None
 
     def shortest_window(self, device: str) -> Shortest:
-        """Returns what NVML's counter needs where the run uses a GPU."""
-        gpus = self._monitor.gpu_indices if self._monitor is not None else []
+        """Returns what a GPU's counter needs where the run uses a GPU."""
+        gpus = self._sampler or any(monitor.gpu_indices for monitor in self._monitors or ())
         return SHORTEST_ON_GPU if device == "cuda" and gpus else Shortest()
+
+    def availability(self) -> Sequence[Availability]:
+        """Returns the energy that Zeus tells of each component, and why the rest is absent."""
+        monitor = _monitor()
+        if monitor is None:
+            return [Availability("energy", "cpu", None, "Zeus can't be started", "see its log")]
+        counting, others = _gpus(monitor)
+        sources: dict[int, Source] = dict.fromkeys(counting, "counter")
+        sources |= dict.fromkeys(others, "sampled")
+        gpus = [
+            Availability("energy", f"gpu:{index}", source, f"Zeus, {monitor.gpus.get_name(index)}")
+            for index, source in sorted(sources.items())
+        ]
+        if not monitor.soc_is_present:
+            return [*gpus, *_cpu_availability(monitor)]
+        name = type(monitor.soc).__name__
+        counts: Source = "counter" if name == "AppleSilicon" else "sampled"
+        return [*gpus, Availability("energy", "cpu", counts, f"Zeus, {name}")]
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
         """Yields a list that holds the joules once the context has ended."""
-        if self._monitor is None:
+        if self._monitors is None:
             raise RuntimeError("the meter is used outside its context")
         readings: list[Reading] = []
-        key = f"window-{next(self._keys)}"
-        self._monitor.begin_window(key, sync_execution=False)
+        keys = {f"window-{next(self._keys)}": monitor for monitor in self._monitors}
+        begun = {key: monitor for key, monitor in keys.items() if _begin(monitor, key)}
+        start = self._sampler.now() if self._sampler is not None else None
         try:
             yield readings
         finally:
-            measured = self._monitor.end_window(key, sync_execution=False)
-        seconds = max(measured.time, GPU_REFRESH_S)  # a shorter window is all lateness
+            ended = [(monitor, _end(monitor, key)) for key, monitor in begun.items()]
+            stop = self._sampler.now() if self._sampler is not None else None
+        if self._sampler is not None and start is not None and stop is not None:
+            samples = self._sampler.between(start.t_s, stop.t_s)
+            readings += _integrated(samples, self._errors["gpu"])
+        for monitor, measured in ended:
+            if measured is not None:
+                readings += self._readings(monitor, measured)
+
+    def _readings(self, monitor: ZeusMonitor, measured: Measurement) -> list[Reading]:
+        readings = []
         for index, joules in measured.gpu_energy.items():
-            counted = self._monitor.gpus.supports_get_total_energy_consumption(index)
-            source: Source = "counter" if counted else "sampled"
-            late = GPU_REFRESH_S / seconds
-            readings += _energy(f"gpu:{index}", joules, source, self._errors["gpu"], late)
-        late = CPU_REFRESH_S / seconds
+            late = _late(GPU_REFRESH_S, measured.time)
+            readings += _energy(f"gpu:{index}", joules, "counter", self._errors["gpu"], late)
+        late = _late(CPU_REFRESH_S, measured.time)
         for kind, by_index in (("cpu", measured.cpu_energy), ("dram", measured.dram_energy)):
-            for index, joules in (by_index or {}).items():
+            for index, counted_j in (by_index or {}).items():
+                joules = unwrapped_j(counted_j, _range_j(monitor, kind, index), measured.time)
                 readings += _energy(f"{kind}:{index}", joules, "counter", self._errors["cpu"], late)
+        late = _late(SOC_REFRESH_S, measured.time)
+        for component, (joules, source) in _of_soc(measured.soc_energy).items():
+            readings += _energy(component, joules, source, None, late)
+        return readings
+
+    def _get_ready(self) -> None:
+        """Starts what Zeus starts at its first window, and waits until that is at rest.
+
+        It counts a counter's wraps in processes that import for a while, beside whatever is
+        measured meanwhile, and miss a wrap until they run.
+        """
+        before = set(psutil.Process().children(recursive=True))
+        with self.window():
+            pass
+        started = set(psutil.Process().children(recursive=True)) - before
+        deadline_s = time.monotonic() + READY_S
+        while time.monotonic() < deadline_s:
+            spent_s = _cpu_s(started)
+            time.sleep(QUIET_S)
+            if _cpu_s(started) == spent_s:
+                return
+
+
+def unwrapped_j(joules: float, range_j: float | None, seconds: float) -> float:
+    """Returns the joules of a window, with the counter's wraps counted right.
+
+    Zeus looks for wraps in another process, up to a second late, so a window's end may lack one
+    that happened (joules below zero), and its beginning may (a whole range too many).
+
+    Args:
+        joules: as Zeus gives them.
+        range_j: at which the counter wraps; None: unknown.
+        seconds: length of the window; one in which a package may wrap twice is left as it is.
+    """
+    most_j = MOST_W * max(seconds, 1.0)
+    if range_j is None or range_j <= most_j or 0 <= joules <= most_j:
+        return joules
+    right_j = joules + range_j if joules < 0 else joules - range_j
+    return right_j if 0 <= right_j <= most_j else 0.0  # it was reset: not measured
+
+
+def _monitor() -> ZeusMonitor | None:
+    """Returns a monitor of everything but the GPUs; None where Zeus can't be started."""
+    logging.getLogger("zeus").setLevel(logging.ERROR)  # it warns that there is no GPU
+    from zeus.monitor import ZeusMonitor
+
+    try:
+        with _visible_by_index():
+            return ZeusMonitor(gpu_indices=[])
+    except _failures() as failure:
+        logging.getLogger(__name__).warning("Zeus can't be started: %s", first_line(failure))
+        return None
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Returns what Zeus raises where an instrument can't be read, its own and the system's."""
+    from zeus.exception import ZeusBaseError
+
+    return (ZeusBaseError, OSError, ValueError, RuntimeError)
+
+
+@contextmanager
+def _visible_by_index() -> Iterator[None]:
+    """Names the visible NVIDIA GPUs as Zeus reads them: by indices that are there.
+
+    CUDA takes UUIDs as well, and a name that is not there ends its list.
+    """
+    name = "CUDA_VISIBLE_DEVICES"
+    given = os.environ.get(name)
+    if given is None or given.startswith("MIG"):
+        yield
+        return
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no NVIDIA driver; the variable may be meant for AMD
+        yield
+        return
+    try:
+        indices = [str(pynvml.nvmlDeviceGetIndex(gpu)) for gpu in visible_handles(pynvml)]
+    finally:
+        pynvml.nvmlShutdown()
+    os.environ[name] = ",".join(indices)
+    try:
+        yield
+    finally:
+        os.environ[name] = given
+
+
+def _gpus(monitor: ZeusMonitor) -> tuple[list[int], list[int]]:
+    """Returns the GPUs with an energy counter, and AMD's without."""
+    counting, others = [], []
+    for index in range(len(monitor.gpus)):
+        try:
+            counts = monitor.gpus.supports_get_total_energy_consumption(index)
+        except _failures():
+            continue
+        if counts:
+            counting.append(index)
+        elif type(monitor.gpus).__name__ == "AMDGPUs":
+            others.append(index)
+    return counting, others
+
+
+def _packages(monitor: ZeusMonitor) -> list[int]:
+    """Returns the processor packages among RAPL's zones: not the platform, which holds them."""
+    return [index for index, cpu in enumerate(monitor.cpus.cpus) if _zone_name(cpu) != PLATFORM]
+
+
+def _zone_name(cpu: Any) -> str:
+    zone = getattr(cpu, "rapl_file", None)  # zeusd's processors have none
+    return str(zone.name) if zone is not None else "package"
+
+
+def _range_j(monitor: ZeusMonitor, kind: str, index: int) -> float | None:
+    cpu = monitor.cpus.cpus[index]
+    zone = getattr(cpu, "rapl_file" if kind == "cpu" else "dram", None)
+    return zone.max_energy_range_uj * J_PER_UJ if zone is not None else None
+
+
+def _power_reader(gpus: Any, indices: Sequence[int]) -> Any:
+    failures = _failures()
+
+    def read() -> Values:
+        values = {}
+        for index in indices:
+            for power_mw in (gpus.get_instant_power_usage, gpus.get_average_power_usage):
+                try:
+                    values["power_w", f"gpu:{index}"] = power_mw(index) * W_PER_MW
+                except failures:
+                    continue
+                break
+        return values
+
+    return read
+
+
+def _integrated(samples: Sequence[Sample], relative_error: float | None) -> list[Reading]:
+    import numpy as np
+
+    readings = []
+    for key in dict.fromkeys(key for sample in samples for key in sample.values):
+        held = [(sample.t_s, sample.values[key]) for sample in samples if key in sample.values]
+        times_s, power_w = zip(*held, strict=True)
+        joules = float(np.trapezoid(power_w, times_s))
+        late = _late(SAMPLE_S, times_s[-1] - times_s[0])
+        readings += _energy(key[1], joules, "sampled", relative_error, late)
+    return readings
+
+
+def _begin(monitor: ZeusMonitor, key: str) -> bool:
+    try:
+        monitor.begin_window(key, sync_execution=False)
+    except _failures():
+        return False
+    return True
+
+
+def _end(monitor: ZeusMonitor, key: str) -> Measurement | None:
+    try:
+        return monitor.end_window(key, sync_execution=False)
+    except _failures():
+        return None
+
+
+def _of_soc(measured: Any) -> Mapping[str, tuple[float, Source]]:
+    """Returns joules and their source by component, of what Zeus measures of a system on a chip."""
+    if measured is None:
+        return {}
+    if hasattr(measured, "cpu_total_mj"):  # Apple's counters
+        apple = {
+            "cpu": measured.cpu_total_mj,
+            "gpu:0": measured.gpu_mj,
+            "dram": measured.dram_mj,
+            "ane": measured.ane_mj,
+        }
+        return {name: (mj * J_PER_MJ, "counter") for name, mj in apple.items() if mj is not None}
+    jetson = {"cpu": measured.cpu_energy_mj, "gpu:0": measured.gpu_energy_mj}
+    parts_mj = {name: mj for name, mj in jetson.items() if mj is not None}
+    if measured.total_energy_mj is not None:
+        parts_mj["board"] = measured.total_energy_mj - sum(parts_mj.values())
+    return {name: (mj * J_PER_MJ, "sampled") for name, mj in parts_mj.items()}
+
+
+def _late(refresh_s: float, seconds: float) -> float:
+    """Returns the share of a window that a counter may be behind; a short one is all lateness."""
+    return refresh_s / max(seconds, refresh_s)
 
 
 def _energy(
     component: str, joules: float, source: Source, relative_error: float | None, late: float
 ) -> list[Reading]:
-    """Returns the reading; `late` is the share of the window that a counter may be behind."""
     if joules <= 0:
         return []
     joules = float(joules)
     return [Reading("energy_j", component, joules, source, "zeus", relative_error, joules * late)]
+
+
+def _cpu_s(processes: set[psutil.Process]) -> float:
+    """Returns the CPU time that the processes have taken so far."""
+    total_s = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        total_s += times.user + times.system
+    return total_s
+
+
+def _cpu_availability(monitor: ZeusMonitor) -> list[Availability]:
+    from zeus.device.cpu.rapl import CONTAINER_RAPL_DIR, RAPL_DIR
+
+    if len(monitor.cpus):
+        available = []
+        for index in _packages(monitor):
+            cpu = monitor.cpus.cpus[index]
+            detail = f"RAPL's counter of {_zone_name(cpu)}, read by Zeus"
+            available.append(Availability("energy", f"cpu:{index}", "counter", detail))
+            if cpu.supports_get_dram_energy_consumption():
+                available.append(Availability("energy", f"dram:{index}", "counter", detail))
+        return available
+    folders = [folder for folder in map(Path, (RAPL_DIR, CONTAINER_RAPL_DIR)) if folder.is_dir()]
+    if not folders:
+        why = f"this machine has no RAPL counter: {RAPL_DIR} is not there"
+        cure = "none in most virtual machines; on bare metal: sudo modprobe intel_rapl_msr"
+        if platform.system() != "Linux":
+            why, cure = f"{platform.system()} shows Zeus no RAPL counter", ""
+        return [Availability("energy", "cpu", None, why, cure)]
+    counters = sorted(folders[0].rglob("intel-rapl*/energy_uj"))
+    refused = [str(counter) for counter in counters if not os.access(counter, os.R_OK)]
+    if refused:
+        why = f"no right to read RAPL's counter: {refused[0]}"
+        return [Availability("energy", "cpu", None, why, RAPL_CURE)]
+    return [Availability("energy", "cpu", None, f"{folders[0]} holds no counter that Zeus reads")]
