@@ -41,7 +41,7 @@ gpu-check: ## the tests that need a CUDA device, with GPU_PYTHON (default python
 	$(GPU_PYTHON) -m pytest -m gpu
 
 embedded: install ## train the embedded classifiers anew
-	$(BIN)/python -m greenexp.models.train_embedded
+	$(BIN)/python benchmarks/train_embedded.py
 
 screenshots: install ## take the README's pictures from the runs at hand (needs chromium)
 	$(BIN)/python docs/screenshots.py --backend-store-uri sqlite:///mlruns/mlflow.db --out docs/images

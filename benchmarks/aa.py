@@ -23,11 +23,13 @@ from pathlib import Path
 
 from cells import configuration, disturbed_by, last_line, say
 
-from greenexp import isolation, metrics
-from greenexp.comparison import PairedRatio, family_wise, paired_ratio
-from greenexp.runner import isolated
-from greenexp.schema import Hardware
-from greenexp.stats import CONFIDENCE
+from greenexp.measuring import isolation
+from greenexp.measuring.isolated import isolated
+from greenexp.runs import metrics
+from greenexp.settings.hardware import Hardware
+from greenexp.stats.intervals import CONFIDENCE
+from greenexp.stats.paired import PairedRatio, paired_ratio
+from greenexp.stats.power import family_wise
 from greenexp.sweep.plan import Cell, blocks
 
 FIGURE = "energy/per_image_j"

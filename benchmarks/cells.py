@@ -9,10 +9,13 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from greenexp.config import config_dir, register, settings, typed
-from greenexp.result import Result
-from greenexp.schema import Hardware, Interference
-from greenexp.validity import validity
+from greenexp.cli.compose import register, settings
+from greenexp.runs.doubts import validity
+from greenexp.runs.result import Result
+from greenexp.settings.build import typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.workload import Interference
 
 MODELS = ("digits_convnext", "digits_mobilenet_v2", "digits_resnet", "digits_swin", "digits_vit")
 NOT_A_DISTURBANCE = ("hardware_mismatch", "warmup_not_settled", "precision_not_reached")

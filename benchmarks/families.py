@@ -152,7 +152,8 @@ NO_EFFECT = "no effect: "
 
 def tactics() -> dict[str, tuple[str, ...]]:
     """Returns the overrides of every tactic that runs on a CPU, by name."""
-    from greenexp.config import build, config_dir
+    from greenexp.settings.build import build
+    from greenexp.settings.conf import config_dir
 
     found: dict[str, tuple[str, ...]] = {}
     for path in sorted((config_dir() / "tactic").glob("*.yaml")):
@@ -166,7 +167,7 @@ def run_pair(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
     """Runs a model through a tactic; returns its outcome, reason and effect."""
     from cells import configuration
 
-    from greenexp.runner import isolated
+    from greenexp.measuring.isolated import isolated
 
     result = isolated(configuration(*QUICK, f"model.path={path}", *overrides))
     return {
@@ -212,7 +213,7 @@ def main() -> None:
     """Runs the pairs and prints the table."""
     from cells import say
 
-    from greenexp import isolation
+    from greenexp.measuring import isolation
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", action="append", choices=list(FAMILIES))

@@ -23,12 +23,15 @@ from pathlib import Path
 from cells import configuration, last_line, say
 from rich.console import Console
 
-from greenexp import console, isolation, runner
-from greenexp.config import typed
-from greenexp.result import Result
-from greenexp.runner import Naming
-from greenexp.schema import Tracking
-from greenexp.store import journal, tracking
+from greenexp.cli import console
+from greenexp.measuring import isolation
+from greenexp.runs import journal
+from greenexp.runs.result import Result
+from greenexp.settings.build import typed
+from greenexp.settings.sweep import Tracking
+from greenexp.sweep import record as runner
+from greenexp.sweep.record import Naming
+from greenexp.tracking import tracker as tracking
 
 CHOICES = {
     "model": "digits_resnet",

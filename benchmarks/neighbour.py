@@ -19,9 +19,10 @@ from contextlib import contextmanager
 
 from cells import MODELS, configuration, disturbed_by, last_line, say
 
-from greenexp import isolation, metrics
-from greenexp.runner import isolated
-from greenexp.schema import Hardware
+from greenexp.measuring import isolation
+from greenexp.measuring.isolated import isolated
+from greenexp.runs import metrics
+from greenexp.settings.hardware import Hardware
 
 
 def main() -> None:

@@ -24,13 +24,13 @@ import torch
 from cells import configuration, last_line, say
 from torch import Tensor
 
-from greenexp import metrics
-from greenexp.experiment import Experiment, preprocessed
-from greenexp.measure import experiment, quiet_libraries
-from greenexp.recorder import Recorder
-from greenexp.result import Result
-from greenexp.schema import Hardware
-from greenexp.workload.loop import measure_window
+from greenexp.measuring.child import experiment, quiet_libraries
+from greenexp.measuring.experiment import Experiment, preprocessed
+from greenexp.measuring.loop import measure_window
+from greenexp.measuring.recorder import Recorder
+from greenexp.runs import metrics
+from greenexp.runs.result import Result
+from greenexp.settings.hardware import Hardware
 
 MODELS = ("digits_vit", "digits_resnet")
 BATCH_SIZES = (1, 16)

@@ -23,15 +23,17 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from greenexp import comparison
-from greenexp.comparison import LEVEL, locations
-from greenexp.report.claims import claims
-from greenexp.report.compare import compare
-from greenexp.report.economics import Prices
-from greenexp.report.priced import Run
-from greenexp.report.study import BASELINE, ENERGY, Effect, Setting
-from greenexp.schema import Hardware, Report
-from greenexp.stats import CONFIDENCE
+from greenexp.runs.identity import BASELINE
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.report import Report
+from greenexp.stats import paired as comparison
+from greenexp.stats.intervals import CONFIDENCE
+from greenexp.stats.paired import LEVEL, locations
+from greenexp.study.claims import claims
+from greenexp.study.economics import Prices
+from greenexp.study.effects import compare
+from greenexp.study.select import Run
+from greenexp.study.study import ENERGY, Effect, Setting
 
 SAVINGS = (0.0, 0.0, 0.02, 0.05, 0.2)
 UNITS = (10, 15, 20, 25, 30, 42)

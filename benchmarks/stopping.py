@@ -16,9 +16,9 @@ import statistics
 
 from cells import MODELS, configuration, last_line, say
 
-from greenexp import isolation
-from greenexp.runner import isolated
-from greenexp.workload.windows import half_width_of
+from greenexp.measuring import isolation
+from greenexp.measuring.isolated import isolated
+from greenexp.measuring.windows import half_width_of
 
 FIXED_WINDOWS = 30
 

@@ -21,16 +21,18 @@ from cells import configuration
 from hydra import compose, initialize_config_dir
 from sqlalchemy import Connection, Engine, insert
 
-from greenexp import isolation
-from greenexp.config import config_dir, settings, steps_given
-from greenexp.result import Result
-from greenexp.runner import isolated
-from greenexp.schema import Tracking
-from greenexp.store.journal import Record, run_name
-from greenexp.store.run_fields import Point, parameters_of, points_of, tags
-from greenexp.store.tracking import connect
-from greenexp.sweep.plan import Cell as Planned
-from greenexp.sweep.plan import blocks, cell_hash, choices_of, peers_hash, title
+from greenexp.cli.compose import settings, steps_given
+from greenexp.measuring import isolation
+from greenexp.measuring.isolated import isolated
+from greenexp.runs.identity import cell_hash, peers_hash, run_name
+from greenexp.runs.journal import Record
+from greenexp.runs.result import Result
+from greenexp.settings.conf import config_dir
+from greenexp.settings.sweep import Tracking
+from greenexp.sweep.plan import Cell as PlannedRun
+from greenexp.sweep.plan import blocks, choices_of, title
+from greenexp.tracking.fields import Point, parameters_of, points_of, tags
+from greenexp.tracking.tracker import connect
 
 STARTED_S = 1_767_225_600  # the first of 2026
 RUN_S = 180  # from one run's start to the next
@@ -117,7 +119,7 @@ def fill(folder: Path, repetitions: int, models: int, images: int) -> tuple[Trac
     rng = np.random.default_rng(0)
     cells = {cell.record.cell: cell for cell in _cells(measured, models)}
     planned = [
-        Planned((), one.record.title, key, peers_hash(one.record.configuration), _is_baseline(one))
+        PlannedRun((), one.record.title, key, peers_hash(one.record.configuration), _is_baseline(one))
         for key, one in cells.items()
     ]
     runs = blocks(planned, repetitions, seed=0)
@@ -297,7 +299,7 @@ class _Writer:
         }
         if not cell.effect.unsupported:
             disturbed = block > 1 and rng.random() < DISTURBED  # the first has predictions
-            placed["greenexp.validity"] = "cpu_steal" if disturbed else "valid"
+            placed["greenexp.runs.doubts"] = "cpu_steal" if disturbed else "valid"
         for key, value in {**cell.tags, **placed}.items():
             self._put(SqlTag, key=key, value=value, run_uuid=run_id)
         place = {"sweep.block": str(block), "sweep.replicate": str(replicate)}

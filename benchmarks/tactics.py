@@ -18,9 +18,9 @@ from pathlib import Path
 
 from cells import say
 
-from greenexp.comparison import paired_ratio
-from greenexp.report.table import Row, row
-from greenexp.store import journal
+from greenexp.report.tables.runs import Row, row
+from greenexp.runs import journal
+from greenexp.stats.paired import paired_ratio
 
 ENERGY = "energy/per_image_j"
 HEADER = (

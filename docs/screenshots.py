@@ -25,7 +25,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from greenexp.store.saved_view import VIEW_TAG, run_url, view_url
+from greenexp.tracking.view import VIEW_TAG, run_url, view_url
 
 EXPERIMENT = "greenexp"
 SERVER_START_S = 120.0

@@ -13,9 +13,11 @@ from scipy import stats
 from sentences import check_commands, check_plain
 from synthetic_runs import LOCAL, QUANTIZED, Planted, Predictions, Row, predictions, used
 
-from greenexp.report import advice
-from greenexp.report.compare import Compared, compare
-from greenexp.report.study import (
+from greenexp.report.words import advice
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.report import Report
+from greenexp.study.effects import Compared, compare
+from greenexp.study.study import (
     ENERGY,
     LATENCY,
     Accuracy,
@@ -26,7 +28,6 @@ from greenexp.report.study import (
     Payback,
     Quantity,
 )
-from greenexp.schema import Hardware, Report
 
 NUMBER = r"-?[\d,]+(?:\.\d+)?(?:e-?\d+)?"
 IMAGES = r"[\d,]+(?:\.\d+)?(?: (?:m|b|tr)illion)?"

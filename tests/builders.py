@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from greenexp.protocols import Reading, Source
-from greenexp.report.table import Row
-from greenexp.result import Phase, Result, Window
-from greenexp.schema import Carbon, Hardware, Price
-from greenexp.store.journal import Record
+from greenexp.report.tables.runs import Row
+from greenexp.runs.journal import Record
+from greenexp.runs.result import Phase, Result, Window
+from greenexp.settings.hardware import Carbon, Hardware, Price
 
 ANY_MACHINE = Hardware(any_device=True)
 

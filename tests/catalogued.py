@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from greenexp.config import config_dir
+from greenexp.settings.conf import config_dir
 
 CONF = config_dir()
 CATALOGUED = sorted(

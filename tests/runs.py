@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from greenexp.experiment import Experiment
+from greenexp.measuring.experiment import Experiment
 from greenexp.protocols import Classifier, LabelSpace, Reading, Series, Shortest
-from greenexp.schema import Workload
+from greenexp.settings.workload import Workload
 from greenexp.tactics.baseline import Baseline
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}

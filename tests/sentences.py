@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from greenexp.config import GROUPS, config_dir, register, typed
-from greenexp.schema import Config, Report, Workload
+from greenexp.cli.compose import GROUPS, register
+from greenexp.cli.schema import Config
+from greenexp.settings.build import typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.report import Report
+from greenexp.settings.workload import Workload
 
 UNTOLD = re.compile(r"\bnan\b|\binf\b|None(?! of the runs)|–|\{|\}|<|>|\\|…(?!( |$|\.))")
 COUNTED = "run|block|model|pair|tactic|image|year|cell|other cell"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from greenexp.report.study import (
+from greenexp.study.study import (
     COMPARED,
     COST,
     ENERGY,

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from greenexp.report.compare import Compared, compare
-from greenexp.report.priced import MEASURED, NAMES, Run, runs
-from greenexp.report.study import Cell, Overall
-from greenexp.schema import Carbon, Hardware, Price, Report
-from greenexp.store.reading import Judged
+from greenexp.settings.hardware import Carbon, Hardware, Price
+from greenexp.settings.report import Report
+from greenexp.study.effects import Compared, compare
+from greenexp.study.select import MEASURED, NAMES, Run, runs
+from greenexp.study.study import Cell, Overall
+from greenexp.tracking.reader import Judged
 
 Row = dict[str, Any]
 Predictions = Callable[[str], Judged | None]

@@ -24,10 +24,10 @@ from synthetic_runs import (
     without,
 )
 
-from greenexp.report.accuracy import against_baseline, over_models, relations
-from greenexp.report.groups import groups
-from greenexp.report.study import Accuracy, Cell, Interval, Quantity, Setting
-from greenexp.store.reading import Judged
+from greenexp.study.accuracy import against_baseline, over_models, relations
+from greenexp.study.pairs import groups
+from greenexp.study.study import Accuracy, Cell, Interval, Quantity, Setting
+from greenexp.tracking.reader import Judged
 
 SETTING = Setting("digits", "local", "steady", "Made-up CPU")
 

@@ -21,9 +21,10 @@ from synthetic_runs import (
     without_energy,
 )
 
-from greenexp.report import advice
-from greenexp.report.study import ENERGY, Accuracy, Monthly
-from greenexp.schema import Carbon, Hardware, Price, Report
+from greenexp.report.words import advice
+from greenexp.settings.hardware import Carbon, Hardware, Price
+from greenexp.settings.report import Report
+from greenexp.study.study import ENERGY, Accuracy, Monthly
 
 EIGHT = ("vit", "swin", "beit", "deit", "levit", "pvt", "bit", "cvt")
 RENT = Hardware(

@@ -6,97 +6,97 @@ import ast
 import functools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
 import greenexp
-from greenexp.config import config_dir
+from greenexp.settings.conf import config_dir
 
 PACKAGE = Path(greenexp.__file__).parent
 INPUT_OUTPUT = ("os", "io", "pathlib", "shutil", "tempfile", "subprocess", "socket", "urllib")
 
-# Room (a file, or a folder and all below it): what it must not import.
+# The house from the bottom: a room imports from the floors below its own, never from beside or
+# above. `__main__` modules are commands, wherever they stand.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors", "protocols", "quantities"),
+    ("hub",),
+    ("settings",),
+    ("stats",),
+    ("runs",),
+    ("models", "datasets", "tactics", "meters"),
+    ("measuring",),
+    ("tracking",),
+    ("study",),
+    ("sweep",),
+    ("report",),
+    ("catalog",),
+    ("cli",),
+    ("__init__",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+COMMANDS = "cli"
+LOOSE_MODULES = 6  # at the top of the package, at most
+
+# Room (a file, or a folder and all below it): libraries that it must not import.
 MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
-    "__main__.py": ("torch",),
-    "config.py": ("torch", "mlflow"),
-    "schema.py": ("torch", "mlflow", "hydra", *INPUT_OUTPUT),
-    "protocols.py": ("greenexp",),
-    "experiment.py": ("hydra", "mlflow", "zeus", "transformers"),
-    "recorder.py": ("torch", "hydra", "mlflow"),
-    "machine.py": ("torch",),
-    "result.py": ("torch", "hydra", "mlflow"),
-    "complexity.py": ("hydra", "mlflow", "transformers", "greenexp.tactics"),
-    "hub.py": ("torch", "mlflow", "greenexp.config"),
-    "models/": ("greenexp.tactics", "greenexp.meters", "greenexp.config", "mlflow"),
-    "datasets/": ("greenexp.tactics", "greenexp.meters", "greenexp.config", "mlflow"),
-    "tactics/": ("greenexp.config", "greenexp.meters", "greenexp.models", "mlflow"),
-    "workload/": ("greenexp.tactics", "greenexp.meters"),
-    "meters/": ("greenexp.models", "greenexp.cost"),
-    "metrics.py": ("torch", *INPUT_OUTPUT),
-    "energy.py": ("torch", *INPUT_OUTPUT),
-    "validity.py": ("torch", *INPUT_OUTPUT),
-    "cost.py": ("torch", *INPUT_OUTPUT),
-    "stats.py": ("torch", *INPUT_OUTPUT),
-    "comparison.py": ("torch", *INPUT_OUTPUT),
-    "report/study.py": ("torch", *INPUT_OUTPUT),
-    "report/economics.py": ("torch", *INPUT_OUTPUT),
-    "report/pareto.py": ("torch", *INPUT_OUTPUT),
-    "report/claims.py": ("torch", *INPUT_OUTPUT),
-    "sweep/": ("torch", "mlflow", "transformers"),
-    "sweep/forecast.py": ("torch", *INPUT_OUTPUT),
-    "isolation.py": (
-        "greenexp.experiment",
-        "greenexp.measure",
-        "greenexp.result",
-        "greenexp.config",
-    ),
-    "store/": ("torch",),
-    "report/": ("torch",),
+    "protocols.py": ("torch", "mlflow", "hydra"),
+    "settings/": ("torch", "mlflow", "hydra", "omegaconf"),
+    "stats/": ("torch", "mlflow", "hydra", "pandas", *INPUT_OUTPUT),
+    "runs/": ("torch", "mlflow", "hydra", "omegaconf"),
+    "hub.py": ("torch", "mlflow"),
+    "models/": ("mlflow", "hydra"),
+    "datasets/": ("mlflow", "hydra"),
+    "tactics/": ("mlflow", "hydra"),
+    "meters/": ("mlflow", "hydra"),
+    "measuring/": ("hydra", "mlflow", "zeus"),
+    "tracking/": ("torch", "hydra"),
+    "study/": ("torch", "hydra", "mlflow", "rich", "matplotlib", "plotly", *INPUT_OUTPUT[:2]),
+    "sweep/": ("torch", "mlflow", "transformers", "hydra", "rich"),
+    "report/": ("torch", "mlflow", "hydra"),
     "catalog/": ("torch", "mlflow", "transformers"),
+    "cli/": ("torch", "mlflow", "transformers"),
 }
 PURE = (
-    "metrics.py",
-    "energy.py",
-    "validity.py",
-    "cost.py",
-    "stats.py",
-    "comparison.py",
-    "report/study.py",
-    "report/economics.py",
-    "report/pareto.py",
-    "report/claims.py",
+    "runs/metrics.py",
+    "runs/energy.py",
+    "runs/doubts.py",
+    "runs/cost.py",
+    "runs/identity.py",
+    "stats/intervals.py",
+    "stats/paired.py",
+    "stats/power.py",
+    "stats/proportions.py",
+    "study/study.py",
+    "study/economics.py",
+    "study/pareto.py",
+    "study/claims.py",
     "sweep/forecast.py",
 )
-TRACKERS = {
-    "store/tracking.py",
-    "store/run_tables.py",
-    "store/reading.py",
-    "store/findings.py",
-}
 HEAVY = ("torch", "transformers", "mlflow", "datasets")
 WITHOUT_TORCH = (
-    "greenexp.config",
-    "greenexp.schema",
-    "greenexp.machine",
-    "greenexp.metrics",
-    "greenexp.energy",
-    "greenexp.validity",
-    "greenexp.recorder",
-    "greenexp.report.runs",
-    "greenexp.report.table",
-    "greenexp.sweep.arguments",
+    "greenexp.settings.build",
+    "greenexp.settings.hardware",
+    "greenexp.measuring.machine",
+    "greenexp.measuring.recorder",
+    "greenexp.measuring.isolation",
+    "greenexp.runs.metrics",
+    "greenexp.runs.energy",
+    "greenexp.runs.doubts",
+    "greenexp.runs.journal",
+    "greenexp.study.labels",
+    "greenexp.report.tables.runs",
+    "greenexp.cli.arguments",
+    "greenexp.cli.catalog",
+    "greenexp.cli.sweep",
     "greenexp.sweep.plan",
     "greenexp.sweep.forecast",
     "greenexp.sweep.preflight",
-    "greenexp.sweep.conduct",
-    "greenexp.store.findings",
-    "greenexp.store.journal",
-    "greenexp.store.reading",
-    "greenexp.isolation",
-    "greenexp.catalog.__main__",
+    "greenexp.sweep.launch",
+    "greenexp.tracking.findings",
+    "greenexp.tracking.reader",
 )
 
 
@@ -175,6 +175,68 @@ def loaded_after(statement: str) -> set[str]:
     return set(ended.stdout.split())
 
 
+def room_of(module: str) -> str:
+    """Returns the room that a module, given by its path below the package, stands in."""
+    path = Path(module)
+    return COMMANDS if path.stem == "__main__" else path.with_suffix("").parts[0]
+
+
+def steps_up(root: Path, floor: Mapping[str, int]) -> list[str]:
+    """Returns `a/b.py -> greenexp.c.d` for each import that does not go down."""
+    found = []
+    for module, names in modules(root).items():
+        room = room_of(module)
+        for name in names:
+            _, _, inner = name.partition(f"{PACKAGE.name}.")
+            other = inner.partition(".")[0]
+            if within(name, PACKAGE.name) and other in floor and other != room:
+                if floor[other] >= floor[room]:
+                    found.append(f"{module} -> {name}")
+    return found
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room_of(module) for module in modules(PACKAGE)} - {"store"}  # a command alone
+    assert rooms == set(FLOOR)
+
+
+def test_imports_go_down() -> None:
+    assert steps_up(PACKAGE, FLOOR) == []
+
+
+def test_few_modules_are_loose() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= LOOSE_MODULES
+
+
+def test_hydra_internals_stay_at_the_rim() -> None:
+    using = {
+        module
+        for module, names in modules(PACKAGE).items()
+        if any(within(name, "hydra._internal") for name in names)
+    }
+    assert {room_of(module) for module in using} <= {"cli"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "step"),
+    [
+        pytest.param("runs/a.py", "from greenexp.study import b", True, id="up"),
+        pytest.param("meters/a.py", "from greenexp.tactics.b import c", True, id="beside"),
+        pytest.param("study/a.py", "def f():\n    import greenexp.cli.b", True, id="in a function"),
+        pytest.param("study/a.py", "from greenexp.runs import b", False, id="down"),
+        pytest.param("study/a.py", "from greenexp.study.b import c", False, id="within"),
+        pytest.param("runs/__main__.py", "from greenexp.study import b", False, id="a command"),
+    ],
+)
+def test_floors_are_held(tmp_path: Path, module: str, source: str, step: bool) -> None:
+    path = tmp_path / module
+    path.parent.mkdir()
+    path.write_text(source, encoding="utf-8")
+    assert [chain.partition(" ")[0] for chain in steps_up(tmp_path, FLOOR)] in (
+        [[module], [module, module]] if step else [[]]
+    )
+
+
 @pytest.mark.parametrize("room", MUST_NOT_IMPORT)
 def test_room_exists(room: str) -> None:
     assert (PACKAGE / room).exists()
@@ -185,13 +247,13 @@ def test_room_imports_nothing_forbidden(room: str, forbidden: tuple[str, ...]) -
     assert violations(PACKAGE, room, forbidden) == []
 
 
-def test_only_the_trackers_import_mlflow() -> None:
+def test_only_tracking_imports_mlflow() -> None:
     importing = {
         module
         for module, names in modules(PACKAGE).items()
         if any(within(name, "mlflow") for name in names)
     }
-    assert importing == TRACKERS
+    assert {room_of(module) for module in importing} == {"tracking"}
 
 
 @pytest.mark.parametrize("module", PURE)
@@ -255,10 +317,10 @@ def test_checker_catches_an_import(tmp_path: Path, source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "forbidden"),
     [
-        pytest.param("from greenexp import cost", "greenexp.cost", id="from the package"),
-        pytest.param("from greenexp.cost import share", "greenexp.cost", id="from the module"),
-        pytest.param("from .. import cost", "greenexp.cost", id="relative, two levels"),
-        pytest.param("from ..cost import share", "greenexp.cost", id="relative module"),
+        pytest.param("from greenexp import hub", "greenexp.runs.cost", id="from the package"),
+        pytest.param("from greenexp.hub import share", "greenexp.hub", id="from the module"),
+        pytest.param("from .. import hub", "greenexp.runs.cost", id="relative, two levels"),
+        pytest.param("from ..hub import share", "greenexp.runs.cost", id="relative module"),
         pytest.param("from . import nvml", "greenexp.room.nvml", id="relative, one level"),
     ],
 )

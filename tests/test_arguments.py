@@ -10,9 +10,10 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from greenexp.config import config_dir, register
+from greenexp.cli.arguments import expand, expand_swept, fitting
+from greenexp.cli.compose import register
 from greenexp.errors import BadInput
-from greenexp.sweep.arguments import expand, expand_swept, fitting
+from greenexp.settings.conf import config_dir
 
 
 def complete(group: str) -> list[str]:

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from catalogued import CATALOGUED, CONF
 
-from greenexp.config import build
 from greenexp.models.card import Card
 from greenexp.models.hub import Hub
+from greenexp.settings.build import build
 
 
 def chosen(option: str) -> dict[str, Any]:

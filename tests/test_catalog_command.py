@@ -15,9 +15,10 @@ from catalogued import CATALOGUED
 
 from greenexp.catalog.__main__ import main
 from greenexp.protocols import Scalar
-from greenexp.result import Complexity, Predictions
-from greenexp.schema import Tracking
-from greenexp.store import journal, tracking
+from greenexp.runs import journal
+from greenexp.runs.result import Complexity, Predictions
+from greenexp.settings.sweep import Tracking
+from greenexp.tracking import tracker as tracking
 
 
 def send_run(folder: Path, tactic: str, day: int, hits: int, **configuration: Any) -> None:

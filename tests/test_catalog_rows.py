@@ -14,7 +14,7 @@ from rich.console import Console
 
 from greenexp.catalog import rows, tables
 from greenexp.models.card import Card
-from greenexp.store.tracking import Measured
+from greenexp.tracking.tracker import Measured
 
 if TYPE_CHECKING:
     from conftest import HubServer

@@ -10,9 +10,9 @@ from chains import STEPS, chain
 from modules import Refusal, seen
 from torch import nn
 
-from greenexp.config import build
 from greenexp.errors import BadInput, Unfit
 from greenexp.protocols import Form, Tactic, Traits
+from greenexp.settings.build import build
 from greenexp.tactics.baseline import Baseline
 from greenexp.tactics.chain import REASONS, Chain, Step, steps_of
 from greenexp.tactics.openvino import OpenVino

@@ -15,13 +15,13 @@ from modules import as_in_a_run, embedded, error, loaded, pixels, seen
 from runs import QUICK, FakeMeter, experiment
 from torch import nn
 
-from greenexp.complexity import complexity
 from greenexp.errors import NoEffect
-from greenexp.experiment import run
-from greenexp.metrics import evaluate
+from greenexp.measuring.experiment import run
 from greenexp.protocols import Sample, Traits
+from greenexp.runs.metrics import evaluate
 from greenexp.tactics.baseline import Baseline
 from greenexp.tactics.chain import Chain, steps_of
+from greenexp.tactics.complexity import complexity
 from greenexp.tactics.running import BatchSize
 
 

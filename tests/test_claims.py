@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.comparison import LEVEL, Location, location, locations, units_needed
-from greenexp.report.claims import claims, effect
-from greenexp.report.study import Effect
+from greenexp.stats.paired import LEVEL, Location, location, locations
+from greenexp.stats.power import units_needed
+from greenexp.study.claims import claims, effect
+from greenexp.study.study import Effect
 
 CLAIMED = ("lower", "higher")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_runs import STUDY, Planted, Row, cell_of, compared, line_of, rows
 
-from greenexp.report.study import COMPARED, COST, ENERGY, LATENCY
+from greenexp.study.study import COMPARED, COST, ENERGY, LATENCY
 
 MODELS = ("vit", "swin", "beit")
 EIGHT = ("vit", "swin", "beit", "deit", "levit", "pvt", "bit", "cvt")

@@ -26,10 +26,11 @@ from synthetic_runs import (
     without_energy,
 )
 
-from greenexp.report.compare import Compared, compare
-from greenexp.report.economics import Pair, Spent, paybacks
-from greenexp.report.study import COST, ENERGY, LATENCY, Payback
-from greenexp.schema import Hardware, Price, Report
+from greenexp.settings.hardware import Hardware, Price
+from greenexp.settings.report import Report
+from greenexp.study.economics import Pair, Spent, paybacks
+from greenexp.study.effects import Compared, compare
+from greenexp.study.study import COST, ENERGY, LATENCY, Payback
 
 MODELS = ("vit", "swin", "beit")
 EIGHT = ("vit", "swin", "beit", "deit", "levit", "pvt", "bit", "cvt")

@@ -17,28 +17,21 @@ from statsmodels.regression.linear_model import WLS
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
-from greenexp.comparison import (
+from greenexp.stats.intervals import CONFIDENCE
+from greenexp.stats.paired import (
     BOOTSTRAP_FROM,
     EXACT_UP_TO,
-    POWER,
     RESAMPLES,
     SIGN_FLIP,
     WILCOXON,
     Location,
     cliffs_delta,
-    combined,
-    detectable,
-    family_wise,
-    holm,
     location,
     locations,
-    mcnemar,
-    paired_proportion,
     paired_ratio,
-    proportions_above,
-    units_needed,
 )
-from greenexp.stats import CONFIDENCE
+from greenexp.stats.power import POWER, detectable, family_wise, holm, units_needed
+from greenexp.stats.proportions import combined, mcnemar, paired_proportion, proportions_above
 
 # Hours of sleep gained by one drug less those by the other (Student, 1908, Biometrika 6:1).
 SLEEP = [-1.2, -2.4, -1.3, -1.3, 0.0, -1.0, -1.8, -0.8, -4.6, -1.4]

@@ -12,7 +12,9 @@ from modules import SparseOnCpu, as_in_a_run, beside, embedded, loaded, pixels, 
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from greenexp.complexity import (
+from greenexp.protocols import Tactic
+from greenexp.tactics.compilation import TorchCompile
+from greenexp.tactics.complexity import (
     HoldsWeights,
     complexity,
     count_macs,
@@ -20,8 +22,6 @@ from greenexp.complexity import (
     stored_bytes,
     weights,
 )
-from greenexp.protocols import Tactic
-from greenexp.tactics.compilation import TorchCompile
 from greenexp.tactics.engine import Engine
 from greenexp.tactics.layout import ChannelsLast
 from greenexp.tactics.onnx_runtime import OnnxRuntime

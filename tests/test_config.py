@@ -19,21 +19,14 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from greenexp.config import build, config_dir, register, settings, typed
+from greenexp.cli.compose import register, settings
+from greenexp.cli.schema import Config
 from greenexp.errors import BadInput
-from greenexp.schema import (
-    ON_INTERFERENCE,
-    Carbon,
-    Config,
-    Hardware,
-    Interference,
-    Isolation,
-    Power,
-    Price,
-    Sweep,
-    Tracking,
-    Workload,
-)
+from greenexp.settings.build import build, typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.hardware import Carbon, Hardware, Power, Price
+from greenexp.settings.sweep import Isolation, Sweep, Tracking
+from greenexp.settings.workload import ON_INTERFERENCE, Interference, Workload
 
 CONF = config_dir()
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
@@ -319,7 +312,9 @@ def test_build_refuses(changes: dict[str, Any], words: list[str]) -> None:
         pytest.param("greenexp.tactics.pruning.LocalPrunning", id="no such class"),
         pytest.param("greenexp.tactics.prunning.LocalPruning", id="no such module"),
         pytest.param("greenexp.tactics.pruning.prunable", id="a function"),
-        pytest.param("greenexp.environment.subprocess.Popen", id="a class behind an import"),
+        pytest.param(
+            "greenexp.measuring.environment.subprocess.Popen", id="a class behind an import"
+        ),
     ],
 )
 def test_build_refuses_what_is_no_class_of_greenexp(target: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.cost import Cost, carbon_g, cost, hourly_usd, matches, share, stale_quote
-from greenexp.schema import Carbon, Hardware, Price
+from greenexp.runs.cost import Cost, carbon_g, cost, hourly_usd, matches, share, stale_quote
+from greenexp.settings.hardware import Carbon, Hardware, Price
 
 HOUR_S = 3600.0
 KWH_J = 3.6e6

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from greenexp.config import build, config_dir
 from greenexp.datasets.card import DatasetCard
 from greenexp.datasets.hub import Hub
 from greenexp.datasets.labels import identifiers
 from greenexp.protocols import LabelSpace
+from greenexp.settings.build import build
+from greenexp.settings.conf import config_dir
 
 if TYPE_CHECKING:
     from conftest import HubServer

@@ -10,7 +10,7 @@ import torch
 from runs import COLORS, QUICK, FakeImages, FakeMeter, FakeModel, MeanColor, experiment
 from torch import nn
 
-from greenexp.experiment import run
+from greenexp.measuring.experiment import run
 from greenexp.protocols import Sample, Traits
 from greenexp.tactics.running import BatchSize, Threads
 from greenexp.tactics.static_quantization import StaticQuantization

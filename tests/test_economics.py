@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from scipy.optimize import brentq
 from scipy.stats import t, ttest_1samp
 
-from greenexp.report.economics import (
+from greenexp.settings.hardware import Carbon, Hardware, Price
+from greenexp.stats.intervals import CONFIDENCE
+from greenexp.study.economics import (
     FACTORS,
     Pair,
     Prices,
@@ -26,9 +28,7 @@ from greenexp.report.economics import (
     quantity,
     sensitivities,
 )
-from greenexp.report.study import Interval, Quantity, Sensitivity
-from greenexp.schema import Carbon, Hardware, Price
-from greenexp.stats import CONFIDENCE
+from greenexp.study.study import Interval, Quantity, Sensitivity
 
 MONTH = 1e6  # requests
 ELECTRICITY = Hardware(price=Price(usd_per_kwh=0.25, pue=1.2), carbon=Carbon(g_per_kwh=400.0))

@@ -10,7 +10,8 @@ from builders import cpu_run, cuda_run, energy, level, phase, window
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenexp.energy import (
+from greenexp.protocols import Reading, Source
+from greenexp.runs.energy import (
     SystematicError,
     energy_by_kind,
     energy_holds,
@@ -22,8 +23,7 @@ from greenexp.energy import (
     total_energy_j,
     used,
 )
-from greenexp.protocols import Reading, Source
-from greenexp.result import Window
+from greenexp.runs.result import Window
 
 untimed = settings(deadline=None)  # no test asserts a time
 

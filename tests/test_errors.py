@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenexp import errors
-from greenexp.errors import BadInput, GreenexpError, check_choice, check_range, nearest
+from greenexp.errors import BadInput, GreenexpError, nearest
+from greenexp.settings.checks import check_choice, check_range
 
 CLASSES = [
     cls

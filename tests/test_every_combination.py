@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from greenexp.config import build, config_dir, register, settings
+from greenexp.cli.compose import register, settings
 from greenexp.errors import Unfit
+from greenexp.settings.build import build
+from greenexp.settings.conf import config_dir
 from greenexp.sweep.preflight import Preflight
 
 DEFAULTS = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}

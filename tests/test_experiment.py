@@ -22,9 +22,9 @@ from runs import (
 from torch import nn
 
 from greenexp.errors import BadInput, NoEffect, Unfit, Unsupported
-from greenexp.experiment import run
+from greenexp.measuring.experiment import run
 from greenexp.protocols import Sample, Traits
-from greenexp.result import from_json, to_json
+from greenexp.runs.result import from_json, to_json
 from greenexp.tactics.baseline import Baseline
 from greenexp.tactics.chain import Chain
 

@@ -8,9 +8,9 @@ import pytest
 from runs import QUICK, FakeMeter, experiment
 
 from greenexp.errors import Disturbed
-from greenexp.experiment import IDLE_SLICES, run
+from greenexp.measuring.experiment import IDLE_SLICES, run
 from greenexp.protocols import Reading, Shortest
-from greenexp.schema import Interference
+from greenexp.settings.workload import Interference
 
 PHASES = ["idle", "load", "optimize", "accuracy", "warmup"]
 SLICE_S = 2**-10  # in place of SHORTEST_IDLE_S; a binary fraction, so that multiples are exact
@@ -28,7 +28,7 @@ SLICE_S = 2**-10  # in place of SHORTEST_IDLE_S; a binary fraction, so that mult
 def test_idle_is_recorded_in_slices_of_the_time_asked(
     monkeypatch: pytest.MonkeyPatch, idle_seconds: float, slices: int
 ) -> None:
-    monkeypatch.setattr("greenexp.experiment.SHORTEST_IDLE_S", SLICE_S)
+    monkeypatch.setattr("greenexp.measuring.experiment.SHORTEST_IDLE_S", SLICE_S)
     result = run(experiment(workload=replace(QUICK, idle_seconds=idle_seconds)))
     assert [phase.name for phase in result.phases] == ["idle"] * slices + PHASES[1:]
     assert sum(phase.duration_s for phase in result.phases[:slices]) >= idle_seconds
@@ -88,7 +88,7 @@ def test_what_was_disturbed_is_measured_anew(
     windows_j: list[float],
     discarded: int,
 ) -> None:
-    monkeypatch.setattr("greenexp.workload.quiet.LOOK_S", 0.0)
+    monkeypatch.setattr("greenexp.measuring.quiet.LOOK_S", 0.0)
     waiting = replace(QUICK, on_interference="wait")
     result = run(experiment(workload=waiting, meters=[disturbed(window)]))
     assert [phase.name for phase in result.phases] == PHASES

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from greenexp.config import config_dir
+from greenexp.settings.conf import config_dir
 
 ROOT = Path(__file__).parents[1]
 HANG_S = 600.0

@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from greenexp.store.run_fields import CELL_TAG
+from greenexp.tracking.fields import CELL_TAG
 
 pytestmark = pytest.mark.slow
 

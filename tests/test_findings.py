@@ -11,9 +11,9 @@ import pytest
 from tracked import Store, run, tracked
 
 from greenexp.errors import NotTracked
-from greenexp.store import findings
-from greenexp.store.findings import log_summary, log_versus
-from greenexp.store.reading import reader
+from greenexp.tracking import findings
+from greenexp.tracking.findings import log_summary, log_versus
+from greenexp.tracking.reader import reader
 
 RATIO = "vs_baseline/energy_ratio"
 DELTA = "vs_baseline/top1_delta"

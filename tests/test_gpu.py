@@ -10,14 +10,16 @@ from hydra import compose, initialize_config_dir
 from modules import embedded, error
 from torch import nn
 
-from greenexp import metrics
-from greenexp.complexity import complexity, count_macs
-from greenexp.config import config_dir, register, settings, typed
-from greenexp.energy import energy_source
-from greenexp.experiment import run
-from greenexp.measure import experiment
+from greenexp.cli.compose import register, settings
+from greenexp.measuring.child import experiment
+from greenexp.measuring.experiment import run
 from greenexp.protocols import Sample, Tactic
-from greenexp.schema import Hardware
+from greenexp.runs import metrics
+from greenexp.runs.energy import energy_source
+from greenexp.settings.build import typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.hardware import Hardware
+from greenexp.tactics.complexity import complexity, count_macs
 from greenexp.tactics.layout import ChannelsLast
 from greenexp.tactics.precision import HalfPrecision
 from greenexp.tactics.quantization import Int4WeightOnly, Int8Dynamic, Int8WeightOnly

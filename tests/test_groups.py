@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from synthetic_runs import LOCAL, QUANTIZED, STUDY, Row, rows, used, without_energy
 
-from greenexp.report.groups import Group, comparable, groups, logs, versus_baseline
-from greenexp.report.study import COMPARED, COST, ENERGY, LATENCY
-from greenexp.schema import Hardware, Price
+from greenexp.settings.hardware import Hardware, Price
+from greenexp.study.pairs import Group, comparable, groups, logs, versus_baseline
+from greenexp.study.study import COMPARED, COST, ENERGY, LATENCY
 
 
 def only(made: list[Row], **options: Any) -> Group:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from greenexp import isolation
+from greenexp.measuring import isolation
 
 TIMEOUT_S = 120.0
 

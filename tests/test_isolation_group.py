@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from greenexp import isolation
+from greenexp.measuring import isolation
 
 TIMEOUT_S = 120.0
 HANG_S = 60.0  # a process that takes longer to start or die hangs
@@ -177,7 +177,7 @@ def test_child_ends_with_its_caller(family: Path, number: signal.Signals, functi
         "import signal, sys; sys.path.insert(0, sys.argv[1])\n"
         # A job in the background of a shell, as this test may be, ignores Ctrl-C.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from greenexp import isolation\n"
+        "from greenexp.measuring import isolation\n"
         "import test_isolation_group as functions\n"
         "isolation.PRELOAD = []\n"  # torch takes seconds to import and is not asked for here
         "isolation.call(getattr(functions, sys.argv[3]), sys.argv[2], timeout_s=600)\n"

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from builders import hardware
 
-from greenexp import metrics
+from greenexp.measuring.quiet import Guard
+from greenexp.measuring.recorder import Recorder
+from greenexp.measuring.windows import measure_windows
 from greenexp.meters.replay import Replay, Trace
 from greenexp.protocols import Shortest
-from greenexp.recorder import Recorder
-from greenexp.result import Result
-from greenexp.schema import Interference, Workload
-from greenexp.workload.quiet import Guard
-from greenexp.workload.windows import measure_windows
+from greenexp.runs import metrics
+from greenexp.runs.result import Result
+from greenexp.settings.workload import Interference, Workload
 
 RUNS = 1000
 COVERAGE = 0.93

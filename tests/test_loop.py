@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.schema import Workload
-from greenexp.workload.loop import WarmUp, measure_window, warm_up
+from greenexp.measuring.loop import WarmUp, measure_window, warm_up
+from greenexp.settings.workload import Workload
 
 
 class FakeModel:

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from greenexp import machine
+from greenexp.measuring import machine
 
 XEON = "Intel(R) Xeon(R) Platinum 8488C"
 L4, A10G = "NVIDIA L4", "NVIDIA A10G"
@@ -128,7 +128,7 @@ def test_machine_is_asked_once(fingerprint: Fingerprint, monkeypatch: pytest.Mon
 
 def test_asking_loads_no_torch() -> None:
     """Every sweep asks before anything has run; torch takes seconds to load."""
-    command = "import sys, greenexp.machine as m; print(m.fingerprint(), 'torch' in sys.modules)"
+    command = "import sys, greenexp.measuring.machine as m; print(m.fingerprint(), 'torch' in sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-c", command], capture_output=True, text=True, check=True
     )

@@ -15,15 +15,15 @@ import torch
 from runs import QUICK
 from torch import nn
 
-from greenexp import measure as module
 from greenexp.datasets.folder import Folder
 from greenexp.errors import BadInput, Disturbed, NoEffect, Unfit, Unsupported
-from greenexp.experiment import Experiment
-from greenexp.measure import measure, probe_device
+from greenexp.measuring import child as module
+from greenexp.measuring.child import measure, probe_device
+from greenexp.measuring.experiment import Experiment
 from greenexp.models.local import Local
 from greenexp.protocols import Sample
-from greenexp.result import Result, from_json
-from greenexp.schema import Interference
+from greenexp.runs.result import Result, from_json
+from greenexp.settings.workload import Interference
 from greenexp.tactics.baseline import Baseline
 
 

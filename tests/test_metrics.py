@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whole_run import KNOWN, PRICED, WHOLE, figure, without
 
-from greenexp.energy import energy_source
-from greenexp.metrics import cost_holds, evaluate
-from greenexp.result import OUTCOMES, Phase, Result, Window
-from greenexp.schema import Hardware, Interference
-from greenexp.validity import validity
+from greenexp.runs.doubts import validity
+from greenexp.runs.energy import energy_source
+from greenexp.runs.metrics import cost_holds, evaluate
+from greenexp.runs.result import OUTCOMES, Phase, Result, Window
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.workload import Interference
 
 ENERGY = {name for name in KNOWN if name.startswith(("energy/", "power/", "carbon/"))}
 

@@ -9,9 +9,9 @@ import pytest
 from builders import ANY_MACHINE, cpu_run, energy, window
 from whole_run import KNOWN, PRICED, WHOLE, about
 
-from greenexp.metrics import evaluate
-from greenexp.result import Result
-from greenexp.stats import mean_interval, proportion_interval
+from greenexp.runs.metrics import evaluate
+from greenexp.runs.result import Result
+from greenexp.stats.intervals import mean_interval, proportion_interval
 
 T1 = 12.706204736174694  # Student's t at 0.975 with 1 degree of freedom, from tables
 

@@ -9,9 +9,9 @@ from builders import cpu_run, energy, hardware, phase, window
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.metrics import evaluate
 from greenexp.protocols import Reading
-from greenexp.result import Phase
+from greenexp.runs.metrics import evaluate
+from greenexp.runs.result import Phase
 
 PRICED = hardware(price={"usd_per_hour": 2.0, "usd_per_kwh": 0.25, "pue": 1.2})
 

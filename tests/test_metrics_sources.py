@@ -9,11 +9,11 @@ import pytest
 from builders import ANY_MACHINE, cpu_run, cuda_run, energy, hardware, level, phase, window
 from whole_run import PRICED, WHOLE, about, figure, without
 
-from greenexp.energy import energy_source
-from greenexp.metrics import cost_holds, evaluate
 from greenexp.protocols import Reading
-from greenexp.result import Phase, Result
-from greenexp.stats import mean_interval, ratio_interval
+from greenexp.runs.energy import energy_source
+from greenexp.runs.metrics import cost_holds, evaluate
+from greenexp.runs.result import Phase, Result
+from greenexp.stats.intervals import mean_interval, ratio_interval
 
 IDLE_SLICES = [
     phase("idle", 2.0, energy("cpu:0", 8.0)),

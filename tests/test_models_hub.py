@@ -55,7 +55,7 @@ HUB = {"_target_": "greenexp.models.hub.Hub", "checkpoint": "org/net"}
 
 
 def test_hub_card_is_made_of_the_mapping_in_a_yaml() -> None:
-    from greenexp.config import build
+    from greenexp.settings.build import build
 
     facts = {"family": "ViT", "image_size": 224, "parameters_m": 86, "licence": None}
     source = build(HUB | {"card": facts}, "model")
@@ -87,7 +87,7 @@ def test_hub_card_is_made_of_the_mapping_in_a_yaml() -> None:
 def test_hub_card_that_tells_no_fact_is_refused(
     refusal: Refusal, facts: dict[str, Any], words: list[str]
 ) -> None:
-    from greenexp.config import build
+    from greenexp.settings.build import build
 
     text = refusal(lambda: build(HUB | {"card": facts}, "model"))
     assert [word for word in words if word not in text] == []
@@ -247,7 +247,7 @@ def test_hub_cache_is_judged_like_a_folder(
 
 
 def test_hub_ids_of_the_configurations_are_wellformed() -> None:
-    from greenexp.config import config_dir
+    from greenexp.settings.conf import config_dir
 
     for path in (config_dir() / "model").glob("*.yaml"):
         for line in path.read_text().splitlines():

@@ -23,12 +23,13 @@ from synthetic_runs import (
     without_energy,
 )
 
-from greenexp.comparison import units_needed
-from greenexp.report import notes
-from greenexp.report.compare import compare
-from greenexp.report.priced import runs
-from greenexp.report.study import LeftOut
-from greenexp.schema import Carbon, Hardware, Price, Report
+from greenexp.report.words import notes
+from greenexp.settings.hardware import Carbon, Hardware, Price
+from greenexp.settings.report import Report
+from greenexp.stats.power import units_needed
+from greenexp.study.effects import compare
+from greenexp.study.select import runs
+from greenexp.study.study import LeftOut
 
 ALL = "python -m greenexp -m model=all tactic=all"
 RENTED = Hardware(

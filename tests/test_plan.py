@@ -12,15 +12,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenexp.runs.identity import cell_hash, peers_hash
 from greenexp.sweep.plan import (
     Cell,
     Exclusion,
-    Planned,
+    PlannedRun,
     blocks,
-    cell_hash,
     choices_of,
     exclusion_lines,
-    peers_hash,
     product,
     title,
     title_override,
@@ -234,7 +233,7 @@ def test_every_place_in_a_block_is_as_likely() -> None:
 
 
 def test_run_says_its_place() -> None:
-    run = Planned(cell("vit", "baseline"), block=2, replicate=2)
+    run = PlannedRun(cell("vit", "baseline"), block=2, replicate=2)
     assert run.key == ("vit/baseline", 2, 2)
     assert run.name == "vit · baseline · block 2 · A/A"
     parsed = OverridesParser.create().parse_overrides(list(run.overrides))

@@ -20,7 +20,7 @@ from benchmarks.power import (
     tallies,
     tally_over_models,
 )
-from greenexp.comparison import BOOTSTRAP_FROM
+from greenexp.stats.paired import BOOTSTRAP_FROM
 
 STUDIES = 500
 STUDIES_OF_MANY_MODELS = 60  # of which each model is judged too: 2,520 families

@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from greenexp.config import build, config_dir, register, settings
+from greenexp.cli.compose import register, settings
 from greenexp.errors import BadInput, Unfit
-from greenexp.isolation import Ended
+from greenexp.measuring.isolation import Ended
 from greenexp.protocols import LabelSpace, Tactic
+from greenexp.settings.build import build
+from greenexp.settings.conf import config_dir
 from greenexp.sweep import preflight as module
 from greenexp.sweep.preflight import Preflight
 

@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from synthetic_runs import LOCAL, START, Row, frame, presets, rows, used, without, without_energy
 from whole_run import PRICED, WHOLE
 
-from greenexp import metrics
-from greenexp.config import config_dir, typed
-from greenexp.report.priced import MEASURED, NAMES, Run, runs
-from greenexp.report.runs import COUNTED, TAGGED
-from greenexp.report.runs import frame as stored_frame
-from greenexp.schema import Carbon, Hardware, Price
-from greenexp.store.run_tables import Tables, wide
+from greenexp.runs import metrics
+from greenexp.settings.build import typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.hardware import Carbon, Hardware, Price
+from greenexp.study.labels import COUNTED, TAGGED
+from greenexp.study.labels import frame as stored_frame
+from greenexp.study.select import MEASURED, NAMES, Run, runs
+from greenexp.tracking.tables import Tables, wide
 
 COST = "cost/usd_per_million_images"
 CARBON = "carbon/g_per_million_images"

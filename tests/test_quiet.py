@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from virtual import FakeMeter, Read, Timeline
 
 from greenexp.errors import Disturbed
+from greenexp.measuring.quiet import LOOK_S, Guard
+from greenexp.measuring.recorder import Recorder
 from greenexp.protocols import Reading
-from greenexp.recorder import Recorder
-from greenexp.schema import ON_INTERFERENCE, Interference
-from greenexp.workload.quiet import LOOK_S, Guard
+from greenexp.settings.workload import ON_INTERFERENCE, Interference
 
 untimed = settings(deadline=None)  # no test asserts a time
 

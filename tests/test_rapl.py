@@ -18,13 +18,13 @@ import pytest
 import rapl
 from rapl import Zone
 
-from greenexp import metrics
-from greenexp.config import typed
-from greenexp.energy import energy_source
-from greenexp.schema import Hardware, Interference
-from greenexp.store import journal
-from greenexp.store.journal import Record
-from greenexp.validity import validity
+from greenexp.runs import journal, metrics
+from greenexp.runs.doubts import validity
+from greenexp.runs.energy import energy_source
+from greenexp.runs.journal import Record
+from greenexp.settings.build import typed
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.workload import Interference
 
 pytestmark = pytest.mark.skipif(
     shutil.which("unshare") is None or shutil.which("setpriv") is None,

@@ -12,12 +12,12 @@ import pytest
 from tracked import BEGAN_MS, Store, finished, run, tracked
 
 from greenexp.protocols import Series
-from greenexp.result import Predictions, Result
-from greenexp.schema import Tracking
-from greenexp.store import run_tables
-from greenexp.store.reading import Reader, download, local_path, reader, total_power
-from greenexp.store.run_fields import artifacts
-from greenexp.store.run_tables import Tables, read_database, read_server, wide
+from greenexp.runs.result import Predictions, Result
+from greenexp.settings.sweep import Tracking
+from greenexp.tracking import tables as run_tables
+from greenexp.tracking.fields import artifacts
+from greenexp.tracking.reader import Reader, download, local_path, reader, total_power
+from greenexp.tracking.tables import Tables, read_database, read_server, wide
 
 DAY_MS = 86_400_000
 OF_TWO_METERS = [

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import FakeMeter, Timeline
 
+from greenexp.measuring.recorder import Recorder
 from greenexp.protocols import Reading
-from greenexp.recorder import Recorder
-from greenexp.result import Phase, Window
+from greenexp.runs.result import Phase, Window
 
 untimed = settings(deadline=None)  # no test asserts a time
 

@@ -11,17 +11,17 @@ from builders import ANY_MACHINE, hardware
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp import energy, metrics
-from greenexp.config import build
 from greenexp.errors import BadInput
+from greenexp.measuring.quiet import Guard
+from greenexp.measuring.recorder import Recorder
+from greenexp.measuring.windows import measure_windows
 from greenexp.meters.replay import Replay, Trace
 from greenexp.protocols import Shortest
-from greenexp.recorder import Recorder
-from greenexp.result import Result
-from greenexp.schema import Interference, Workload
-from greenexp.validity import validity
-from greenexp.workload.quiet import Guard
-from greenexp.workload.windows import measure_windows
+from greenexp.runs import energy, metrics
+from greenexp.runs.doubts import validity
+from greenexp.runs.result import Result
+from greenexp.settings.build import build
+from greenexp.settings.workload import Interference, Workload
 
 NO_LIMITS = Interference()
 

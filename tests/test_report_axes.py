@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenexp.report.axes import TICKS, linear_axis, log_axis, log_ticks, short
-from greenexp.report.study import Interval
+from greenexp.report.figures.axes import TICKS, linear_axis, log_axis, log_ticks, short
+from greenexp.study.study import Interval
 
 
 @given(

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from greenexp.report import load
-from greenexp.report.wording import factor
+from greenexp.report.words.format import factor
 
 ROOT = Path(__file__).parents[1]
 SWEEP = [

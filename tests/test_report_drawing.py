@@ -10,7 +10,7 @@ import pytest
 from studies import study
 
 from greenexp.errors import NotDrawn
-from greenexp.report import summary
+from greenexp.report import write as summary
 
 
 def killed(figure: object, path: Path) -> None:

@@ -7,14 +7,9 @@ from typing import Any
 import pytest
 from studies import empty_study, study
 
-from greenexp.report.figures import figures
-from greenexp.report.plot import (
-    Figure,
-    Panel,
-    Point,
-    shortened,
-)
-from greenexp.report.study import ENERGY, LATENCY, Cell, Interval, Payback, Study
+from greenexp.report.figures.figures import figures
+from greenexp.report.figures.plot import Figure, Panel, Point, shortened
+from greenexp.study.study import ENERGY, LATENCY, Cell, Interval, Payback, Study
 
 NAMES = [
     "forest_energy",

@@ -11,8 +11,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 from studies import empty_study, study
 
-from greenexp.report.frames import frames
-from greenexp.report.study import COST, ENERGY, LATENCY, Interval, Study
+from greenexp.report.tables.frames import frames
+from greenexp.study.study import COST, ENERGY, LATENCY, Interval, Study
 
 NAMES = ["overall", "cells", "paybacks", "sensitivities", "left_out"]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from studies import empty_study, study
 
-from greenexp.report.latex import escape, latex
-from greenexp.report.study import ENERGY, Study
+from greenexp.report.tables.latex import escape, latex
+from greenexp.study.study import ENERGY, Study
 
 HOSTILE = r"50%_a&b #{x} $\cmd ^~ [1] <i>"
 

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from studies import empty_study, study
 
-from greenexp.report import figures, interactive, page
-from greenexp.report.page import OPEN_MODELS, Drawn
-from greenexp.report.study import COST, ENERGY, LATENCY, Interval, Study
+from greenexp.report.figures import figures
+from greenexp.report.figures import with_plotly as interactive
+from greenexp.report.tables import page
+from greenexp.report.tables.page import OPEN_MODELS, Drawn
+from greenexp.study.study import COST, ENERGY, LATENCY, Interval, Study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

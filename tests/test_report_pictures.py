@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from studies import study
 
-from greenexp.report.figures import figures
-from greenexp.report.interactive import div, plotly_figure
-from greenexp.report.pictures import png
-from greenexp.report.plot import Figure, Panel, shortened
-from greenexp.report.study import Interval, Quantity, Study
+from greenexp.report.figures.figures import figures
+from greenexp.report.figures.plot import Figure, Panel, shortened
+from greenexp.report.figures.with_matplotlib import png
+from greenexp.report.figures.with_plotly import div, plotly_figure
+from greenexp.study.study import Interval, Quantity, Study
 
 NAMES = [
     "forest_energy",

@@ -12,13 +12,14 @@ import yaml
 from builders import record
 from tracked import finished, run, tracked
 
-from greenexp.config import config_dir, typed
-from greenexp.report.runs import Labels, frame, hardware_of, labels, load, loaded
-from greenexp.result import Result
-from greenexp.schema import Carbon, Hardware, Power, Price
-from greenexp.store.reading import reader
-from greenexp.store.run_fields import parameters_of
-from greenexp.store.run_tables import Tables, wide
+from greenexp.runs.result import Result
+from greenexp.settings.build import typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.hardware import Carbon, Hardware, Power, Price
+from greenexp.study.labels import Labels, frame, hardware_of, labels, load, loaded
+from greenexp.tracking.fields import parameters_of
+from greenexp.tracking.reader import reader
+from greenexp.tracking.tables import Tables, wide
 
 NAMED = [
     "run_id",

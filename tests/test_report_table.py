@@ -11,11 +11,11 @@ import pytest
 from builders import cpu_run, energy, level, record, row, window
 from rich.console import Console
 
-from greenexp.comparison import paired_ratio
 from greenexp.protocols import Reading
-from greenexp.report.table import Row, footnotes, table
-from greenexp.report.table import row as row_of
-from greenexp.result import Predictions, Result
+from greenexp.report.tables.runs import Row, footnotes, table
+from greenexp.report.tables.runs import row as row_of
+from greenexp.runs.result import Predictions, Result
+from greenexp.stats.paired import paired_ratio
 from greenexp.sweep.plan import title
 
 FIGURES = {

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from studies import empty_study, study
 
-from greenexp.report.study import ENERGY, Study
-from greenexp.report.tables import DETAILED_MODELS, details, overview, tables
+from greenexp.report.tables.terminal import DETAILED_MODELS, details, overview, tables
+from greenexp.study.study import ENERGY, Study
 
 NARROW, WIDE = 80, 160
 WIDTHS = pytest.mark.parametrize("width", [NARROW, WIDE])

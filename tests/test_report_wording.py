@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studies import study
 
-from greenexp.report import wording
-from greenexp.report.study import Effect, Interval, Payback
+from greenexp.report.words import format as wording
+from greenexp.study.study import Effect, Interval, Payback
 
 finite = st.floats(-1e300, 1e300)
 

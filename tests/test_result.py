@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenexp.protocols import Reading, Series
-from greenexp.result import (
+from greenexp.runs.result import (
     OUTCOMES,
     Complexity,
     Phase,

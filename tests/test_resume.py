@@ -19,7 +19,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
-from greenexp.store.run_fields import CELL_TAG
+from greenexp.tracking.fields import CELL_TAG
 
 pytestmark = pytest.mark.slow
 
@@ -226,9 +226,9 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path) -> No
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        pytest.param("greenexp.store.tracking", "send", id="journalled, MLflow knows nothing"),
+        pytest.param("greenexp.tracking.tracker", "send", id="journalled, MLflow knows nothing"),
         pytest.param("mlflow:MlflowClient", "log_artifacts", id="MLflow has half"),
-        pytest.param("greenexp.store.journal", "mark_sent", id="MLflow has all, no mark says so"),
+        pytest.param("greenexp.runs.journal", "mark_sent", id="MLflow has all, no mark says so"),
     ],
 )
 def test_killed_between_journal_and_tracker(tmp_path, owner, name) -> None:

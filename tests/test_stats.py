@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from statsmodels.stats.weightstats import DescrStatsW
 
-from greenexp.stats import (
+from greenexp.stats.intervals import (
     CONFIDENCE,
     mean_interval,
     proportion_interval,

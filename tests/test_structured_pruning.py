@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch_pruning import DependencyGraph
 
 from benchmarks.families import FAMILIES, SIZE, write
-from greenexp.complexity import count_macs
 from greenexp.errors import NoEffect, Unsupported
+from greenexp.tactics.complexity import count_macs
 from greenexp.tactics.structured_pruning import StructuredPruning
 
 NOT_FOLLOWED = ("Hiera", "CvT")  # torch-pruning fails on their reshaping

@@ -15,8 +15,9 @@ import torch
 import yaml
 from modules import Refusal, as_in_a_run, loaded, pixels, seen
 
-from greenexp.config import build, config_dir
 from greenexp.protocols import Form, Tactic, Traits
+from greenexp.settings.build import build
+from greenexp.settings.conf import config_dir
 from greenexp.tactics.baseline import Baseline
 from greenexp.tactics.chain import Chain
 from greenexp.tactics.compilation import TorchCompile

@@ -12,12 +12,12 @@ from builders import cpu_run, energy, level, record, window
 
 from greenexp.errors import NotTracked
 from greenexp.protocols import Series
-from greenexp.result import Complexity, Predictions, Result
-from greenexp.schema import Tracking
-from greenexp.store import journal
-from greenexp.store.journal import Record
-from greenexp.store.run_fields import artifacts, parameters_of, tags
-from greenexp.store.tracking import Finished, Tracker, connect, exists, local_folder, send
+from greenexp.runs import journal
+from greenexp.runs.journal import Record
+from greenexp.runs.result import Complexity, Predictions, Result
+from greenexp.settings.sweep import Tracking
+from greenexp.tracking.fields import artifacts, parameters_of, tags
+from greenexp.tracking.tracker import Finished, Tracker, connect, exists, local_folder, send
 
 CHOICES = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}
 CHAIN = "half_precision > torch_compile"
@@ -60,7 +60,7 @@ def test_tags_say_outcome_validity_and_source(tmp_path: Path) -> None:
     assert failed["greenexp.reason"] == "out of memory"
     assert "greenexp.energy_source" not in failed
     fine = tags(measured(tmp_path, sweep="2026/1"))
-    assert (fine["greenexp.outcome"], fine["greenexp.validity"]) == ("ok", "valid")
+    assert (fine["greenexp.outcome"], fine["greenexp.runs.doubts"]) == ("ok", "valid")
     assert fine["greenexp.sweep"] == "2026/1"
 
 
@@ -85,11 +85,11 @@ def test_tags_say_where_a_run_belongs(tmp_path: Path, sweep: dict, place: dict[s
     placing = ("greenexp.block", "greenexp.replicate")
     assert {key: found[key] for key in placing if key in found} == place
     assert (found["greenexp.id"], found["greenexp.cell"]) == ("7", "c0ffee")
-    assert found["greenexp.machine"] == "here"
+    assert found["greenexp.measuring.machine"] == "here"
 
 
 def test_tags_of_an_old_record_name_no_machine(tmp_path: Path) -> None:
-    assert "greenexp.machine" not in tags(measured(tmp_path))
+    assert "greenexp.measuring.machine" not in tags(measured(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_validity_is_judged_by_the_limits_of_the_run(
 ) -> None:
     result = cpu_run(window(level("steal_pct", "cpu", 5.0)))
     run = measured(tmp_path, result=result, configuration=limits)
-    assert tags(run)["greenexp.validity"] == said
+    assert tags(run)["greenexp.runs.doubts"] == said
 
 
 def test_artifacts_hold_the_raw_data(tmp_path: Path) -> None:

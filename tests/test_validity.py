@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenexp.protocols import Reading
-from greenexp.result import OUTCOMES, Phase, Result, Window
-from greenexp.schema import Hardware, Interference
-from greenexp.validity import disturbances, mean_level, validity
+from greenexp.runs.doubts import disturbances, mean_level, validity
+from greenexp.runs.result import OUTCOMES, Phase, Result, Window
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.workload import Interference
 
 untimed = settings(deadline=None)  # no test asserts a time
 

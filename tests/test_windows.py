@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from virtual import FakeMeter, Timeline
 
 from greenexp.errors import Disturbed
+from greenexp.measuring.quiet import Guard
+from greenexp.measuring.recorder import Recorder
+from greenexp.measuring.windows import Measured, half_width_of, measure_windows
 from greenexp.protocols import Reading, Shortest
-from greenexp.recorder import Recorder
-from greenexp.result import Window
-from greenexp.schema import Interference, Workload
-from greenexp.workload.quiet import Guard
-from greenexp.workload.windows import Measured, half_width_of, measure_windows
+from greenexp.runs.result import Window
+from greenexp.settings.workload import Interference, Workload
 
 untimed = settings(deadline=None)  # no test asserts a time
 

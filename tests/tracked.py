@@ -9,11 +9,11 @@ from typing import Any
 from builders import cpu_run, energy, record, window
 
 from greenexp.protocols import Series
-from greenexp.result import Predictions, Result
-from greenexp.schema import Tracking
-from greenexp.store import journal
-from greenexp.store.journal import Record
-from greenexp.store.tracking import connect, send
+from greenexp.runs import journal
+from greenexp.runs.journal import Record
+from greenexp.runs.result import Predictions, Result
+from greenexp.settings.sweep import Tracking
+from greenexp.tracking.tracker import connect, send
 
 EXPERIMENT = "test"
 BEGAN_MS = 1_767_225_600_000  # the first of 2026

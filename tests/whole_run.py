@@ -8,7 +8,7 @@ from typing import Any
 from builders import cuda_run, energy, hardware, level, phase, window
 
 from greenexp.protocols import Reading
-from greenexp.result import Complexity, Predictions, Result
+from greenexp.runs.result import Complexity, Predictions, Result
 
 # Two devices of the instance are priced and the run holds one; half of the paid hours serve.
 PRICED = hardware(

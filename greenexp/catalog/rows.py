@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from greenexp.models.card import Card
 from greenexp.models.checkpoint import SAFETENSORS
 from greenexp.models.embedded_model import FOLDER
-from greenexp.store.tracking import Measured
+from greenexp.tracking.tracker import Measured
 
 BYTES_PER_MIB = 2**20
 BYTES_PER_FLOAT32 = 4

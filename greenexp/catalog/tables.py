@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from greenexp.catalog.rows import DataSet, Model
-from greenexp.console import WIDTH_WITHOUT_TERMINAL
-from greenexp.store.tracking import Measured
+from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL
+from greenexp.tracking.tracker import Measured
 
 ABSENT = "–"
 FOOTNOTES = (

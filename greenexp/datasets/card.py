@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from greenexp.errors import check_range
+from greenexp.settings.checks import check_range
 
 
 @dataclass(frozen=True)

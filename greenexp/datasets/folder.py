@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from greenexp.datasets.balance import balanced
-from greenexp.errors import BadInput, check_range
+from greenexp.errors import BadInput
 from greenexp.protocols import LabelSpace, Samples
+from greenexp.settings.checks import check_range
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 EXAMPLES = 3

@@ -12,8 +12,9 @@ from greenexp.datasets.card import DatasetCard
 from greenexp.datasets.columns import Columns
 from greenexp.datasets.fetching import Fetched, Origin
 from greenexp.datasets.streaming import first_of_each_class
-from greenexp.errors import BadInput, check_range, first_line
+from greenexp.errors import BadInput, first_line
 from greenexp.protocols import LabelSpace, Samples
+from greenexp.settings.checks import check_range
 
 if TYPE_CHECKING:
     from PIL.Image import Image

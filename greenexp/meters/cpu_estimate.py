@@ -9,11 +9,11 @@ from typing import Self
 
 import psutil
 
-from greenexp.device_names import names
-from greenexp.errors import check_range
 from greenexp.meters.processor import cpu_name, cpu_time
 from greenexp.meters.sampler import Sampling, Values
 from greenexp.protocols import Reading
+from greenexp.settings.checks import check_range
+from greenexp.settings.device_names import names
 
 
 class CpuEstimate(Sampling):

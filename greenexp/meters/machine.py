@@ -8,10 +8,10 @@ from typing import Self
 
 import psutil
 
-from greenexp.errors import check_range
 from greenexp.meters.processor import PERCENT, cpu_time
 from greenexp.meters.sampler import Sampling, Values
 from greenexp.protocols import Reading
+from greenexp.settings.checks import check_range
 
 BYTES_PER_MIB = 2**20
 

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from greenexp.errors import check_range
 from greenexp.meters.sampler import Sample, Sampling, Values
 from greenexp.protocols import Reading, Shortest
+from greenexp.settings.checks import check_range
 
 BYTES_PER_MIB = 2**20
 W_PER_MW = 1e-3

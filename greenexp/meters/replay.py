@@ -15,8 +15,9 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from greenexp.errors import BadInput, check_choice, check_range
+from greenexp.errors import BadInput
 from greenexp.protocols import Meter, Reading, Series
+from greenexp.settings.checks import check_choice, check_range
 
 MEANS = ("utilization_pct", "clock_mhz", "gpu_throttled_pct", "steal_pct", "other_processes_pct")
 POWER = "power_w"

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from greenexp.errors import check_range, first_line
+from greenexp.errors import first_line
 from greenexp.meters.nvml import visible_handles
 from greenexp.meters.sampler import Sample, Sampler, Values
 from greenexp.protocols import Availability, Meter, Reading, Shortest, Source
+from greenexp.settings.checks import check_range
 
 if TYPE_CHECKING:
     from zeus.monitor import ZeusMonitor

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from greenexp.errors import BadInput, check_range
+from greenexp.errors import BadInput
+from greenexp.settings.checks import check_range
 
 SOURCED = ("gmacs", "reported_top1")  # figures that another field gives the origin of
 

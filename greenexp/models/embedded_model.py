@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from greenexp.errors import check_choice
 from greenexp.models.local import Local
 from greenexp.protocols import Classifier, LabelSpace
+from greenexp.settings.checks import check_choice
 
 FOLDER = Path(__file__).parent / "embedded"
 

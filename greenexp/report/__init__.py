@@ -1,5 +1,5 @@
 """Runs to tables, figures and advice."""
 
-from greenexp.report.runs import load
+from greenexp.study.labels import load
 
 __all__ = ["load"]

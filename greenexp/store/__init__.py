@@ -1,1 +1,1 @@
-"""Where runs are kept: the journal on disk first, then MLflow as a view of it."""
+"""`python -m greenexp.store`: sends to MLflow what it missed of the journal."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import random
 import re
 from collections import defaultdict
@@ -12,11 +10,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from greenexp.store.journal import run_name
+from greenexp.runs.identity import BASELINE, run_name
 
-# What doesn't change the measurement: outputs, the order of runs, what is said of them.
-NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions", "report")
-BASELINE = "baseline"
 THEN = " > "  # between the steps of a chain
 
 
@@ -40,7 +35,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRun:
     """One run of a sweep: a cell in a block. `replicate` is 2 for the second baseline (A/A)."""
 
     cell: Cell
@@ -64,7 +59,7 @@ class Planned:
         return (*self.cell.overrides, title_override(self.cell.title), *place)
 
 
-def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[Planned]:
+def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[PlannedRun]:
     """Returns the runs of `repetitions` complete blocks, each in a random order of its own.
 
     In each block stands every cell, and twice the baseline of cells that are compared with one:
@@ -73,11 +68,13 @@ def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[Planned]:
     were.
     """
     compared = {cell.peers for cell in cells if not cell.is_baseline}
-    runs: list[Planned] = []
+    runs: list[PlannedRun] = []
     for block in range(1, repetitions + 1):
-        of_block = [Planned(cell, block, 1) for cell in cells]
+        of_block = [PlannedRun(cell, block, 1) for cell in cells]
         of_block += [
-            Planned(cell, block, 2) for cell in cells if cell.is_baseline and cell.peers in compared
+            PlannedRun(cell, block, 2)
+            for cell in cells
+            if cell.is_baseline and cell.peers in compared
         ]
         random.Random(f"{seed}/{block}").shuffle(of_block)
         runs += of_block
@@ -167,27 +164,6 @@ def title_override(name: str) -> str:
     escaped = re.sub(r"(\\*)'", r"\1\1\'", name)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
     return f"title='{escaped}'"
-
-
-def peers_hash(configuration: Mapping[str, Any]) -> str:
-    """Returns what is equal for configurations that differ in their tactic alone."""
-    return cell_hash({key: value for key, value in configuration.items() if key != "tactic"})
-
-
-def cell_hash(configuration: Mapping[str, Any]) -> str:
-    """Returns the identity of a configuration: equal for runs that measure the same thing."""
-    measured = {
-        key: _without_card(value) for key, value in configuration.items() if key not in NOT_MEASURED
-    }
-    canonical = json.dumps(measured, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def _without_card(section: Any) -> Any:
-    """Returns a choice without its card, which describes it and changes nothing."""
-    if not isinstance(section, Mapping):
-        return section
-    return {key: value for key, value in section.items() if key != "card"}
 
 
 def exclusion_lines(exclusions: Sequence[Exclusion], what: str) -> list[str]:

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from greenexp import isolation
-from greenexp.config import build, typed
 from greenexp.datasets.labels import check_spaces, match
-from greenexp.errors import BadInput, Unfit, check_choice, check_range
-from greenexp.measure import probe_device
+from greenexp.errors import BadInput, Unfit
+from greenexp.measuring import isolation
+from greenexp.measuring.child import probe_device
 from greenexp.protocols import Dataset, LabelSpace, ModelSource, Tactic, Traits
-from greenexp.schema import Hardware, Interference, Isolation, Workload
+from greenexp.settings.build import build, typed
+from greenexp.settings.checks import check_choice, check_range
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.sweep import Isolation
+from greenexp.settings.workload import Interference, Workload
 
 PROBE_TIMEOUT_S = 120.0
 

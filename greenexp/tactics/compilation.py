@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, cast, get_args
 
-from greenexp.errors import NoEffect, Unsupported, check_choice
+from greenexp.errors import NoEffect, Unsupported
 from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.settings.checks import check_choice
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

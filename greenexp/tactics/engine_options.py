@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from greenexp.errors import check_choice, check_range
 from greenexp.protocols import NOT_FLOAT32, Traits
+from greenexp.settings.checks import check_choice, check_range
 
 
 def check_options(precision: str, calibration_images: int, *, allowed: Sequence[str]) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from greenexp.errors import NoEffect, Unsupported, check_choice, first_line
+from greenexp.errors import NoEffect, Unsupported, first_line
 from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
+from greenexp.settings.checks import check_choice
 
 if TYPE_CHECKING:
     import torch

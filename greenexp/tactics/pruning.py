@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from greenexp.errors import NoEffect, check_range
+from greenexp.errors import NoEffect
 from greenexp.protocols import NOT_FLOAT, Sample, Scalar, Traits
+from greenexp.settings.checks import check_range
 
 if TYPE_CHECKING:
     from torch import nn

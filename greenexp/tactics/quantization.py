@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from greenexp.errors import NoEffect, Unsupported, check_choice
+from greenexp.errors import NoEffect, Unsupported
 from greenexp.protocols import NOT_FLOAT, NOT_FLOAT32, Sample, Scalar, Traits
+from greenexp.settings.checks import check_choice
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from greenexp.errors import check_range
 from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.settings.checks import check_range
 
 if TYPE_CHECKING:
     from torch import nn

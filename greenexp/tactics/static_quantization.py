@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from greenexp.errors import NoEffect, Unsupported, check_range, first_line
+from greenexp.errors import NoEffect, Unsupported, first_line
 from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
+from greenexp.settings.checks import check_range
 from greenexp.tactics.compilation import check_compiler
 
 if TYPE_CHECKING:

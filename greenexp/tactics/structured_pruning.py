@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from greenexp.complexity import count_macs
-from greenexp.errors import NoEffect, Unsupported, check_range, first_line
+from greenexp.errors import NoEffect, Unsupported, first_line
 from greenexp.protocols import NOT_FLOAT, Sample, Scalar, Traits
+from greenexp.settings.checks import check_range
+from greenexp.tactics.complexity import count_macs
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -46,8 +46,10 @@ class GreenexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Composes and checks every cell, then launches those that fit."""
-        from greenexp.sweep.arguments import fitting
-        from greenexp.sweep.conduct import Composed, conduct
+        from greenexp.cli.arguments import fitting
+        from greenexp.cli.sweep import HydraLauncher, composed, show
+        from greenexp.sweep import launch
+        from greenexp.sweep.launch import Composed
         from greenexp.sweep.plan import Exclusion
 
         if self._hydra_context is None or self._config is None or self._launcher is None:
@@ -60,7 +62,7 @@ class GreenexpSweeper(Sweeper):
 
         @functools.cache  # the plan asks for a cell twice
         def compose(overrides: tuple[str, ...]) -> Composed:
-            return Composed.of(loader.load_sweep_config(config, list(overrides)))
+            return composed(loader.load_sweep_config(config, list(overrides)))
 
         repository = _repository(loader, config)
         swept = self._choices(arguments, loader, repository)
@@ -68,7 +70,8 @@ class GreenexpSweeper(Sweeper):
         if "model" in swept and "model.labels" not in swept:
             labels = self._labels(config, swept)
             swept["model"], exclusions = fitting(repository, swept["model"], labels)
-        conduct(list(swept.values()), compose, self._launcher, folder, exclusions)
+        launcher = HydraLauncher(self._launcher)
+        show(launch.sweep(list(swept.values()), compose, launcher, folder, exclusions), folder)
 
     def _labels(self, config: DictConfig, swept: Mapping[str, Sequence[str]]) -> str | None:
         """Returns the data set's label space, None where unknown or where the sweep decides it."""
@@ -86,8 +89,8 @@ class GreenexpSweeper(Sweeper):
 
         What it chooses in a group stands alone: the experiment's values inside are dropped.
         """
-        from greenexp import console
-        from greenexp.sweep.arguments import expand_swept
+        from greenexp.cli import console
+        from greenexp.cli.arguments import expand_swept
 
         parser = OverridesParser.create(config_loader=loader)
         given = parser.parse_overrides(list(arguments))

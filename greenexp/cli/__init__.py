@@ -1,0 +1,1 @@
+"""The commands: where Hydra composes, and where anything is printed."""

@@ -1,0 +1,90 @@
+"""From YAML and the command line to plain settings: the one place where Hydra composes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, cast
+
+from hydra import compose
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+
+from greenexp.cli.schema import Config, ReportConfig
+from greenexp.errors import BadInput, nearest
+
+GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
+
+
+SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
+
+
+def register() -> None:
+    """Puts the schema and the sweeper in Hydra's ConfigStore."""
+    store = ConfigStore.instance()
+    store.store(name="base_config", node=Config)
+    store.store(name="base_report", node=ReportConfig)
+    # `params` holds overrides to sweep, as with Hydra's own sweeper.
+    store.store(group="hydra/sweeper", name="greenexp", node={"_target_": SWEEPER, "params": {}})
+
+
+def settings(cfg: DictConfig) -> dict[str, Any]:
+    """Returns the resolved configuration as plain containers; what is missing stays `???`.
+
+    The steps of a chain, given by name, become the options that they name.
+    """
+    container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
+    plain = cast("dict[str, Any]", container)
+    tactic = plain.get("tactic")
+    steps = tactic.get("steps") if isinstance(tactic, dict) else None
+    if isinstance(steps, list):
+        plain["tactic"]["steps"] = [_step(given) for given in steps]
+    elif steps not in (None, "???"):
+        raise BadInput(f"tactic.steps={steps} is no list; give tactic.steps=[{steps}]")
+    return plain
+
+
+def steps_given(cfg: DictConfig) -> list[Any] | None:
+    """Returns the steps of a chain as they were given, None where the tactic is no chain."""
+    tactic = OmegaConf.to_container(cfg.tactic, resolve=True, throw_on_missing=False)
+    steps = tactic.get("steps") if isinstance(tactic, dict) else None
+    return steps if isinstance(steps, list) else None
+
+
+def _step(given: Any) -> dict[str, Any]:
+    """Returns a chain's step with all its options: `name`, or `{name: {option: value}}`."""
+    named = {given: {}} if isinstance(given, str) else given
+    if not isinstance(named, Mapping) or len(named) != 1:
+        raise BadInput(
+            f"tactic.steps holds {given}; allowed: names of tactics, or {{name: {{option: value}}}}"
+        )
+    ((name, options),) = named.items()
+    if not isinstance(options, Mapping | None):
+        raise BadInput(f"tactic.steps.{name}={options}; allowed: {{option: value}}")
+    loader = GlobalHydra.instance().config_loader()
+    option = _option(loader, str(name))
+    if "steps" in option:
+        raise BadInput(f"tactic.steps holds {name}, which is a chain; give its steps in its place")
+    return {str(name): option | dict(options or {})}
+
+
+@lru_cache(maxsize=64)
+def _composed(loader: ConfigLoader, name: str) -> DictConfig:
+    del loader  # only tells one configuration from another
+    try:
+        return compose("config", overrides=[f"tactic={name}"])
+    except MissingConfigException as error:
+        options = list(error.options or [])
+        raise BadInput(
+            f"tactic.steps holds {name}, which is no tactic; allowed: {', '.join(options)}."
+            f"{nearest(name, options)}"
+        ) from None
+
+
+def _option(loader: ConfigLoader, name: str) -> dict[str, Any]:
+    """Returns an option of the group `tactic` as its YAML and the search path give it."""
+    option = OmegaConf.to_container(_composed(loader, name).tactic, resolve=True)
+    return cast("dict[str, Any]", option)

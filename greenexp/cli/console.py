@@ -1,0 +1,93 @@
+"""What the user sees in the terminal: notes, progress, the final table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from greenexp.report.tables.runs import Row, footnotes, table
+from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL
+
+REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+if not out.is_terminal:
+    out = Console(highlight=False, width=WIDTH_WITHOUT_TERMINAL)
+if not err.is_terminal:
+    err = Console(stderr=True, highlight=False, width=10 * WIDTH_WITHOUT_TERMINAL)
+
+
+def note(line: str) -> None:
+    """Shows a line that the result must not be mixed with, on standard error."""
+    err.print(line, markup=False, soft_wrap=True)
+
+
+def show_table(rows: Sequence[Row]) -> None:
+    """Shows the table of runs with its footnotes."""
+    out.print(table(rows))
+    for line in footnotes(rows):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+@dataclass
+class SweepProgress:
+    """Cell k of n, what it is, the time left: a bar on a terminal, a line a run elsewhere."""
+
+    total: int
+    done: int = 0
+    _began_s: float = field(default_factory=time.monotonic)
+    _bar: Progress | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator[SweepProgress]:
+        """Shows the progress inside the context."""
+        if not out.is_terminal:
+            yield self
+            return
+        columns = (
+            SpinnerColumn(),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
+        with Progress(*columns, console=out, refresh_per_second=REFRESH_HZ) as self._bar:
+            self._bar.add_task("", total=self.total)
+            yield self
+
+    def start(self, title: str) -> None:
+        """Says that a run begins."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], description=f"{title}, {self.left()}")
+
+    def finish(self, title: str, outcome: str, seconds: float) -> None:
+        """Says how a run ended."""
+        self.done += 1
+        width = len(str(self.total))
+        line = f"[{self.done:{width}}/{self.total}] {title}: {outcome}, {seconds:.1f} s"
+        out.print(f"{line}, {self.left()}", markup=False)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self.done)
+
+    def left(self) -> str:
+        """Returns the time left, judged by the runs so far."""
+        if self.done == 0:
+            return f"{self.total} runs to go"
+        if self.done == self.total:
+            return "done"
+        left_s = (time.monotonic() - self._began_s) / self.done * (self.total - self.done)
+        minutes, seconds = divmod(round(left_s), 60)
+        return f"about {minutes} min {seconds:02} s left" if minutes else f"about {seconds} s left"

@@ -1,0 +1,105 @@
+"""`python -m greenexp.report`: what the runs at hand say, at prices that may be given anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from greenexp.cli.compose import settings
+from greenexp.cli.exit import exit_code
+from greenexp.errors import GreenexpError
+from greenexp.settings.build import typed
+from greenexp.settings.conf import config_dir
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.report import Report
+from greenexp.settings.sweep import Tracking
+
+HARDWARE = "hardware"
+
+
+def main() -> int:
+    """Runs the command line and returns the exit code."""
+    return exit_code(_hydra_main)
+
+
+@hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="report")
+def _hydra_main(cfg: DictConfig) -> None:
+    from greenexp.cli import console
+
+    try:
+        _report(cfg)
+    except GreenexpError as error:
+        console.note(f"greenexp: {error}")
+        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
+
+
+def _report(cfg: DictConfig) -> None:
+    from greenexp.cli import console
+    from greenexp.report import write as summary
+    from greenexp.report.tables import terminal as tables
+    from greenexp.study.labels import loaded
+    from greenexp.tracking.reader import reader
+
+    plain = settings(cfg)
+    context = HydraConfig.get()
+    chosen = context.runtime.choices.get(HARDWARE)
+    given = [one.partition("=")[0].lstrip("+") for one in context.overrides.task]
+    changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
+    opened = reader(typed(plain, "tracking", Tracking))
+    made = summary.study(
+        loaded(opened),
+        opened,
+        typed(plain, "report", Report),
+        *_pricing(cfg, chosen, changed),
+    )
+    path = summary.write(made, Path(context.runtime.output_dir))
+    for table in tables.tables(made, console.out.width):
+        console.out.print(table)
+    for line in (*made.advice, *made.notes, *made.next_steps):
+        console.out.print(line, markup=False, soft_wrap=True)
+    console.note(f"Report: {path}")
+
+
+def _pricing(
+    cfg: DictConfig, chosen: str | None, changed: list[str]
+) -> tuple[Callable[[Hardware], Hardware], str | None]:
+    """Returns how a run's preset becomes the one to price with, and what that is called."""
+    from greenexp.study.select import own_prices
+
+    plain = settings(cfg)
+    whole = typed(_undated(plain, changed), HARDWARE, Hardware)
+    if chosen is not None:
+        return lambda own: whole, str(chosen)
+    if not changed:
+        return own_prices, None
+
+    def with_changes(own: Hardware) -> Hardware:
+        merged: dict[str, Any] = {HARDWARE: asdict(own)}
+        for key in changed:
+            *sections, name = key.split(".")
+            into, given = merged, plain
+            for section in sections:
+                into, given = into[section], given[section]
+            into[name] = given[name]
+        return typed(_undated(merged, changed), HARDWARE, Hardware)
+
+    return with_changes, None
+
+
+def _undated(plain: dict[str, Any], changed: list[str]) -> dict[str, Any]:
+    """Returns the preset without the date and source of prices that were given anew."""
+    hardware = dict(plain[HARDWARE])
+    for section in ("price", "carbon"):
+        anew = [key for key in changed if key.startswith(f"{HARDWARE}.{section}.")]
+        said = {
+            name: None for name in ("date", "source") if f"{HARDWARE}.{section}.{name}" not in anew
+        }
+        if anew:
+            hardware[section] = {**hardware[section], **said}
+    return {HARDWARE: hardware}

@@ -1,0 +1,47 @@
+"""The whole configurations of the commands, which Hydra checks overrides against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from greenexp.settings.checks import check_choice, check_range
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.report import Report
+from greenexp.settings.sweep import Isolation, Sweep, Tracking
+from greenexp.settings.workload import Interference, Workload
+
+
+@dataclass
+class ReportConfig:
+    """The configuration of `python -m greenexp.report`."""
+
+    report: Report = field(default_factory=Report)
+    hardware: Hardware = field(default_factory=Hardware)
+    tracking: Tracking = field(default_factory=Tracking)
+
+
+@dataclass
+class Config:
+    """The whole configuration of one run. The `Any` fields are choices, see `build`."""
+
+    model: Any = MISSING
+    dataset: Any = MISSING
+    tactic: Any = MISSING
+    hardware: Hardware = field(default_factory=Hardware)
+    workload: Workload = field(default_factory=Workload)
+    interference: Interference = field(default_factory=Interference)
+    repetitions: int = 1  # complete blocks of a sweep
+    sweep: Sweep = field(default_factory=Sweep)
+    meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
+    isolation: Isolation = field(default_factory=Isolation)
+    tracking: Tracking = field(default_factory=Tracking)
+    report: Report = field(default_factory=Report)
+    title: str | None = None  # name of the run; None: made from the choices
+    device: str = "auto"  # auto: cuda where there is one, else cpu
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        check_range("repetitions", self.repetitions, at_least=1)

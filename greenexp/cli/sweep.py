@@ -1,0 +1,136 @@
+"""A sweep on the terminal: its notices, progress, final table and summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from omegaconf import DictConfig, open_dict
+
+from greenexp.cli import console
+from greenexp.cli.compose import GROUPS, settings, steps_given
+from greenexp.errors import GreenexpError, RunsFailed
+from greenexp.report.tables.runs import row
+from greenexp.sweep.launch import (
+    Completed,
+    Composed,
+    Ended,
+    Event,
+    Launched,
+    Notice,
+    Planned,
+    Started,
+)
+from greenexp.sweep.plan import PlannedRun, choices_of
+from greenexp.tracking import tracker as tracking
+
+
+def composed(cell: DictConfig) -> Composed:
+    """Returns a composed cell without Hydra's own section."""
+    chosen = cell.hydra.runtime.choices
+    with open_dict(cell):
+        del cell["hydra"]
+    return Composed(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
+
+
+class HydraLauncher:
+    """Runs by one of Hydra's launchers; with its basic one, in turn."""
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+        self.in_turn = isinstance(launcher, BasicLauncher)
+
+    def launch(self, runs: Sequence[PlannedRun], first: int) -> Sequence[Launched]:
+        """Returns how each run came back."""
+        overrides = [list(run.overrides) for run in runs]
+        return [_launched(job) for job in self._launcher.launch(overrides, initial_job_idx=first)]
+
+
+def show(events: Iterable[Event], folder: Path) -> None:
+    """Shows a sweep as it goes, then its table and summary.
+
+    Raises:
+        RunsFailed: after the last run, where some did not end well.
+    """
+    events = iter(events)
+    for event in events:
+        match event:
+            case Notice(line):
+                console.note(line)
+            case Planned():
+                _show_plan(event)
+                completed = _progress(events, len(event.plan.left))
+                if completed is not None:
+                    _show_end(completed, len(event.plan.left), folder)
+
+
+def _show_plan(planned: Planned) -> None:
+    plan = planned.plan
+    if plan.finished:
+        console.note(
+            f"skipped {len(plan.finished)} of {len(plan.runs)} runs, which {planned.tracking.uri} "
+            "has from earlier; sweep.rerun=true measures them again"
+        )
+    console.note(f"plan: {plan.forecast.line()} (in {planned.path})")
+
+
+def _progress(events: Iterator[Event], runs: int) -> Completed | None:
+    """Shows the runs under a progress bar; returns the end, None for a dry run."""
+    shown = console.SweepProgress(runs)
+    with shown.shown() as progress:
+        for event in events:
+            match event:
+                case Started(run):
+                    progress.start(run.name)
+                case Ended(run, outcome, seconds):
+                    progress.finish(run.name, outcome, seconds)
+                case Completed():
+                    return event
+    return None
+
+
+def _show_end(completed: Completed, runs: int, folder: Path) -> None:
+    console.show_table([row(record) for record in completed.records])
+    if completed.report.after_sweep:
+        _summarize(completed, folder)
+    console.note(tracking.how_to_open(completed.tracking, completed.tracker))
+    if completed.failures:
+        raise RunsFailed(
+            f"{len(completed.failures)} of {runs} runs failed; first: {completed.failures[0]} "
+            f"(journal in {folder})"
+        )
+
+
+def _summarize(completed: Completed, folder: Path) -> None:
+    """Makes the sweep's summary in the tracker, and shows what it advises."""
+    from greenexp.report import write  # its figures take a second to import
+
+    sweep = "/".join(folder.parts[-2:])
+    cells = [cell.id for cell in completed.cells]
+    try:
+        made, _ = write.track(completed.tracking, completed.report, cells, sweep)
+    except GreenexpError as error:  # every run is recorded; python -m greenexp.report tries again
+        console.note(f"greenexp: {error}")
+        return
+    for line in made.advice:
+        console.out.print(line, markup=False, soft_wrap=True)
+    for line in made.next_steps:
+        console.note(line)
+
+
+def _launched(job: JobReturn) -> Launched:
+    if job.status is JobStatus.COMPLETED:
+        return Launched(Path(job.return_value))
+    return Launched(None, _failure(job))
+
+
+def _failure(job: JobReturn) -> str:
+    try:
+        raised: Any = job.return_value
+        return str(raised)
+    except Exception as error:  # whatever the job raised; a bug of one cell must not end the sweep
+        return f"{type(error).__name__}: {error}"

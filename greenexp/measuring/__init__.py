@@ -1,0 +1,1 @@
+"""One run: its process, the protocol, the loop, the windows."""

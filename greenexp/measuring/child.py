@@ -1,0 +1,118 @@
+"""One run from its plain configuration, in its own process: build, measure, type the outcome."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import traceback
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from greenexp.errors import BadInput, Disturbed, NoEffect, Unsupported, first_line
+from greenexp.measuring.experiment import Experiment, check_device, run
+from greenexp.runs.files import write_atomically
+from greenexp.runs.result import Result, to_json
+from greenexp.settings.build import build, typed
+from greenexp.settings.workload import Interference, Workload
+
+NO_EFFECT = "no effect"  # begins the reason where a tactic had nothing to change
+
+
+def measure(configuration: Mapping[str, Any], path: str) -> None:
+    """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
+    quiet_libraries()
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # number GPUs as NVML does
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    # In the folder that the caller clears away, so that a killed run leaves no cache behind.
+    with tempfile.TemporaryDirectory(prefix="greenexp-", dir=folder) as cache:
+        # torch.compile's cost must be paid in full by each run, so its caches start empty.
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        os.environ["TRITON_CACHE_DIR"] = str(Path(cache) / "triton")
+        result = _attempt(configuration)
+    try:
+        text = to_json(result)
+    except ValueError:
+        text = to_json(Result("error", reason="a measured value is NaN or infinite"))
+    write_atomically(Path(path), text)
+
+
+def probe_device(device: str, path: str) -> None:
+    """Writes to `path` the device that is meant and, on a second line, why it can't be used."""
+    there = resolved(device)
+    try:
+        check_device(there)
+        refused = ""
+    except BadInput as error:
+        refused = str(error)
+    Path(path).write_text(f"{there}\n{refused}", encoding="utf-8")
+
+
+def resolved(device: str) -> str:
+    """Returns cpu or cuda for `auto`, else the device itself."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def experiment(configuration: Mapping[str, Any]) -> Experiment:
+    """Returns the experiment that a plain configuration describes."""
+    return Experiment(
+        model=build(configuration["model"], "model"),
+        tactic=build(configuration["tactic"], "tactic"),
+        dataset=build(configuration["dataset"], "dataset"),
+        workload=typed(configuration, "workload", Workload),
+        meters=[
+            build(choice, f"meters.{name}") for name, choice in configuration["meters"].items()
+        ],
+        device=resolved(configuration["device"]),
+        interference=typed(configuration, "interference", Interference),
+    )
+
+
+def _attempt(configuration: Mapping[str, Any]) -> Result:
+    import torch
+    from torch._dynamo.exc import BackendCompilerFailed
+    from torch._dynamo.exc import Unsupported as NotCompilable
+    from torch._inductor.exc import InductorError
+
+    try:
+        return run(experiment(configuration))
+    except (BadInput, Disturbed) as error:
+        return Result("error", reason=str(error))
+    except Unsupported as error:
+        return Result("unsupported", reason=str(error))
+    except NoEffect as error:
+        return Result("unsupported", reason=f"{NO_EFFECT}: {error}")
+    except (NotCompilable, BackendCompilerFailed, InductorError) as error:
+        return Result("unsupported", reason=f"torch.compile can't: {_named(error)}")
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return Result("oom", reason=f"out of memory: {_named(error)}")
+    except Exception as error:
+        if "DefaultCPUAllocator" in str(error):  # torch has no type for memory the CPU lacks
+            return Result("oom", reason=f"out of memory: {_named(error)}")
+        return Result("error", reason=_named(error), traceback=traceback.format_exc())
+
+
+def _named(error: BaseException) -> str:
+    kind, line = type(error).__name__, first_line(error)
+    return kind if line == kind else f"{kind}: {line}"
+
+
+def quiet_libraries() -> None:
+    """Silences progress bars and notices of the libraries: the parent shows the progress."""
+    import datasets
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    for chatty in ("torchao", "torch.onnx", "nncf"):  # they speak of kernels and absent packages
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*_stable_hash_for_caching")
+    warnings.simplefilter("ignore", FutureWarning)

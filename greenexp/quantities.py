@@ -1,0 +1,174 @@
+"""The quantities of a run: each described once, and everything loops over the list.
+
+A metric's name begins with the section that the MLflow UI groups it in and ends with its unit.
+What a meter reads is found by the name of its readings (`Quantity.reads`), so that a meter brings
+a quantity of its own without an edit here: `Meter.quantities`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Better = Literal["lower", "higher"]
+Combination = Literal["sum per image", "mean over time", "peak"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One metric of a run.
+
+    Attributes:
+        name: in MLflow, with its unit: `energy/per_image_j`.
+        label: what a heading calls it, without a unit: `energy`.
+        unit: as a person reads it, `J/image`; empty for a plain number.
+        digits: significant digits that a table shows.
+        better: which direction is; None: neither.
+        reads: name of the readings that it is made of, `temperature_c`; None: the metric is made of
+            something else (latencies, predictions, other metrics).
+        component: kind of the components whose readings count, `gpu`; empty: any.
+        combines: how the readings of windows become the metric; None without readings.
+        compared: whether each tactic is held against the baseline by it: ratio, test, verdict.
+        slug: how the columns of a comparison begin: `energy`.
+        phrase: what a sentence calls it, as in `less …`: `energy per image`.
+        width_px: of its column in the saved view of the MLflow UI; None: it has none.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    digits: int = 4
+    better: Better | None = None
+    reads: str | None = None
+    component: str = ""
+    combines: Combination | None = None
+    compared: bool = False
+    slug: str = ""
+    phrase: str = ""
+    width_px: int | None = None
+
+    @property
+    def column(self) -> str:
+        """Its column in a flat table."""
+        return self.name.replace("/", "_")
+
+
+TOP1 = "accuracy/top1"
+ENERGY = "energy/per_image_j"
+LATENCY = "latency/p50_ms"
+COST = "cost/usd_per_million_images"
+CARBON = "carbon/g_per_million_images"
+THROUGHPUT = "throughput/images_per_s"
+OPTIMIZATION_S = "optimization/time_s"
+OPTIMIZATION_J = "optimization/energy_j"
+OPTIMIZATION_USD = "optimization/cost_usd"
+PARAMETERS = "complexity/parameters"
+MACS = "complexity/macs"
+WEIGHTS = "complexity/weights_mib"
+
+QUANTITIES: Sequence[Quantity] = (
+    Quantity(TOP1, "top-1", better="higher", width_px=105),
+    Quantity(
+        ENERGY,
+        "energy",
+        "J/image",
+        better="lower",
+        compared=True,
+        slug="energy",
+        phrase="energy per image",
+        width_px=162,
+    ),
+    Quantity(
+        LATENCY,
+        "latency p50",
+        "ms",
+        better="lower",
+        compared=True,
+        slug="latency",
+        phrase="median latency per batch",
+        width_px=115,
+    ),
+    Quantity(
+        COST,
+        "dollars",
+        "USD/million",
+        better="lower",
+        compared=True,
+        slug="cost",
+        phrase="dollars per million images",
+        width_px=193,
+    ),
+    Quantity(CARBON, "carbon", "g/million", better="lower", width_px=194),
+    Quantity(THROUGHPUT, "throughput", "images/s", better="higher", width_px=175),
+    Quantity(OPTIMIZATION_S, "optimization", "s", better="lower", width_px=150),
+    Quantity(OPTIMIZATION_J, "optimization", "J", better="lower"),
+    Quantity(OPTIMIZATION_USD, "optimization", "USD", better="lower"),
+    Quantity(PARAMETERS, "parameters"),
+    Quantity(MACS, "MACs", better="lower"),
+    Quantity(WEIGHTS, "weights", "MiB", better="lower"),
+    Quantity(
+        "utilization/gpu_pct",
+        "GPU utilization",
+        "%",
+        reads="utilization_pct",
+        component="gpu",
+        combines="mean over time",
+        width_px=140,
+    ),
+    Quantity(
+        "utilization/cpu_pct",
+        "CPU utilization",
+        "%",
+        reads="utilization_pct",
+        component="cpu",
+        combines="mean over time",
+        width_px=140,
+    ),
+    Quantity(
+        "temperature/gpu_c",
+        "GPU temperature",
+        "°C",
+        reads="temperature_c",
+        component="gpu",
+        combines="peak",
+    ),
+    Quantity(
+        "temperature/cpu_c",
+        "CPU temperature",
+        "°C",
+        reads="temperature_c",
+        component="cpu",
+        combines="peak",
+    ),
+    Quantity(
+        "interference/steal_pct", "steal", "%", reads="steal_pct", combines="mean over time"
+    ),
+    Quantity(
+        "interference/other_processes_pct",
+        "other processes",
+        "%",
+        reads="other_processes_pct",
+        combines="mean over time",
+    ),
+    Quantity(
+        "interference/involuntary_switches_per_s",
+        "involuntary switches",
+        "1/s",
+        reads="involuntary_switches_per_s",
+        combines="mean over time",
+    ),
+)
+
+
+def compared(quantities: Iterable[Quantity] = QUANTITIES) -> list[Quantity]:
+    """Returns the quantities by which tactics are held against the baseline, in order."""
+    return [quantity for quantity in quantities if quantity.compared]
+
+
+def with_own(own: Iterable[Quantity]) -> list[Quantity]:
+    """Returns the list with the quantities that meters bring; a name that is known stays as is."""
+    listed = {quantity.name: quantity for quantity in QUANTITIES}
+    for quantity in own:
+        listed.setdefault(quantity.name, quantity)
+    return list(listed.values())

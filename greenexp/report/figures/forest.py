@@ -1,0 +1,198 @@
+"""Forest plots: one row a tactic, its ratio to the baseline with interval, against the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from greenexp.report.figures.axes import log_axis
+from greenexp.report.figures.plot import (
+    BLACK,
+    BLUE,
+    FRAME_PX,
+    GREY,
+    MARKER_PX,
+    ROW_PX,
+    VERMILLION,
+    Axis,
+    Figure,
+    Line,
+    Marker,
+    Panel,
+    Point,
+    Series,
+    Tick,
+)
+from greenexp.report.words.captions import dollars_estimate, estimate, sentences
+from greenexp.report.words.format import joined, p_value, ratio, ratio_span
+from greenexp.study.study import COST, ENERGY, LATENCY, Effect, Interval, Setting, Study, Verdict
+
+MAX_ROWS = 60  # of a figure with the models' rows; of a panel without
+AGAIN = "baseline again (A/A)"
+STYLES: dict[Verdict, tuple[str, Marker]] = {
+    "lower": (BLUE, "down"),
+    "higher": (VERMILLION, "up"),
+    "no difference shown": (GREY, "circle"),
+    "too few runs": (BLACK, "diamond"),
+}
+
+
+@dataclass(frozen=True)
+class Forest:
+    """How the forest of one metric is called."""
+
+    name: str
+    title: str
+    quantity: str  # as in `less …`
+    axis: str
+
+
+FORESTS = {
+    ENERGY: Forest(
+        "forest_energy",
+        "Energy against the baseline",
+        "energy per image",
+        "J per image ÷ baseline (ratio)",
+    ),
+    LATENCY: Forest(
+        "forest_latency",
+        "Latency against the baseline",
+        "median latency per batch",
+        "ms per batch ÷ baseline (ratio)",
+    ),
+    COST: Forest(
+        "forest_cost",
+        "Cost against the baseline",
+        "dollars per million images",
+        "USD/million ÷ baseline (ratio)",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    label: str
+    text: str
+    effect: Effect
+    strong: bool = False
+
+
+def forest(study: Study, metric: str) -> Figure | None:
+    """Returns the forest of one of COMPARED, a panel a setting; None where nothing is compared.
+
+    Rows are the tactics over models and, where there is room for all, each model's below its
+    tactic's. With one model they are its tactics.
+    """
+    called = FORESTS[metric]
+    every = {setting: _rows(study, setting, metric, True) for setting in study.settings}
+    crowded = sum(map(len, every.values())) > MAX_ROWS
+    panels, cut = [], 0
+    for setting, all_rows in every.items():
+        rows = _rows(study, setting, metric, False) if crowded else all_rows
+        cut += max(len(rows) - MAX_ROWS, 0)
+        noise = study.noise.get(setting.name, {}).get(metric)
+        if rows:
+            panels.append(_panel(called, setting, rows[:MAX_ROWS], noise))
+    if not panels:
+        return None
+    folded = crowded and any(len(_models(study, setting)) > 1 for setting in every)
+    hollow = any(point.hollow for panel in panels for one in panel.series for point in one.points)
+    shaded = any(panel.shade for panel in panels)
+    strong = any(tick.strong for panel in panels for tick in panel.y.ticks)
+    caption = sentences(
+        f"How many times the baseline's {called.quantity} each tactic takes: left of 1 is less.",
+        "Bars are 95 % intervals.",
+        "Bold rows are over all models." if strong else "",
+        "Shaded: so far apart are two runs of one and the same baseline (A/A)." if shaded else "",
+        "Hollow: too few runs for an interval, so nothing is claimed." if hollow else "",
+        "Single models are left out, they are too many to be read." if folded else "",
+        f"{cut} more rows are left out." if cut else "",
+        _estimate(study, metric),
+    )
+    return Figure(called.name, called.title, caption, panels)
+
+
+def _estimate(study: Study, metric: str) -> str:
+    if metric == LATENCY:
+        return ""
+    compared = [cell for cell in study.cells if metric in cell.effects]
+    return dollars_estimate(compared) if metric == COST else estimate(compared)
+
+
+def _models(study: Study, setting: Setting) -> list[str]:
+    return list(dict.fromkeys(cell.model for cell in study.cells if cell.setting == setting))
+
+
+def _rows(study: Study, setting: Setting, metric: str, with_models: bool) -> list[_Row]:
+    cells = [cell for cell in study.cells if cell.setting == setting and metric in cell.effects]
+    if len(_models(study, setting)) == 1:
+        return [
+            _Row(cell.tactic, f"{cell.model} · {cell.tactic}", cell.effects[metric])
+            for cell in cells
+        ]
+    rows = []
+    for one in study.overall:
+        if one.setting != setting or metric not in one.effects:
+            continue
+        over = f"{one.tactic} over {one.models} models"
+        rows.append(_Row(one.tactic, over, one.effects[metric], strong=True))
+        rows += [
+            _Row(cell.model, f"{cell.model} · {cell.tactic}", cell.effects[metric])
+            for cell in cells
+            if with_models and cell.tactic == one.tactic
+        ]
+    return rows
+
+
+def _panel(called: Forest, setting: Setting, rows: Sequence[_Row], noise: Effect | None) -> Panel:
+    strong = [row for row in rows if row.strong] or rows
+    floor = max((row.effect.floor for row in strong if row.effect.floor is not None), default=None)
+    shade = None if floor is None else Interval(1.0 / (1.0 + floor), 1.0 + floor)
+    if noise is not None:
+        rows = [*rows, _Row(AGAIN, AGAIN, noise)]
+    bars = [row.effect.interval for row in rows if row.effect.interval is not None]
+    return Panel(
+        title=setting.name,
+        x=log_axis(
+            called.axis,
+            [1.0, *(row.effect.ratio for row in rows)],
+            [*bars, shade] if shade else bars,
+        ),
+        y=Axis(
+            "",
+            ends=(len(rows) - 0.5, -0.5),
+            ticks=[Tick(place, row.label, row.strong) for place, row in enumerate(rows)],
+        ),
+        series=[
+            Series(verdict, points, color, marker)
+            for verdict, (color, marker) in STYLES.items()
+            if (points := _points(rows, verdict))
+        ],
+        verticals=[Line(1.0)],
+        shade=shade,
+        shade_name="noise (A/A)",
+        height_px=ROW_PX * len(rows) + FRAME_PX,
+    )
+
+
+def _points(rows: Sequence[_Row], verdict: Verdict) -> list[Point]:
+    return [
+        Point(
+            x=row.effect.ratio,
+            y=float(place),
+            x_range=row.effect.interval,
+            text=_text(row),
+            hollow=row.effect.interval is None,
+            size_px=MARKER_PX + 3.0 if row.strong else MARKER_PX,
+        )
+        for place, row in enumerate(rows)
+        if row.effect.verdict == verdict
+    ]
+
+
+def _text(row: _Row) -> str:
+    effect = row.effect
+    lines = [row.text, joined(ratio(effect), ratio_span(effect)), effect.verdict]
+    if effect.adjusted_p is not None:
+        lines.append(f"adjusted p {p_value(effect.adjusted_p)}")
+    return "\n".join(lines)

@@ -1,0 +1,167 @@
+r"""The study as LaTeX tables, ready for \input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from greenexp.report.words import format as wording
+from greenexp.study.study import COST, ENERGY, LATENCY, Cell, Overall, Setting, Study
+
+PREAMBLE = "% Written by greenexp. Needs \\usepackage{array,booktabs,longtable,graphicx}.\n"
+NONE = "% No run to report on.\n"
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "[": "{[}",  # at the start of a row it would be an argument of the line break
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "×": r"$\times$",
+    "–": "--",
+    "\n": " ",
+    **{character: f"\\{character}" for character in "%_&#$"},
+}
+MINUS = re.compile(r"(?<![\w.)-])-(?=\d)")
+SMALL = "\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
+# What is wider than the page is made as narrow as that.
+FIT = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
+RAGGED = r">{\raggedright\arraybackslash}p"
+COLUMNS = {
+    "Tactic": f"{RAGGED}{{3.4cm}}",
+    "Verdict": f"{RAGGED}{{1.9cm}}",
+}  # may take several lines
+
+Which = Literal["overall", "cells"]
+
+
+def latex(study: Study, which: Sequence[Which] = ("overall", "cells")) -> str:
+    """Returns the lines over models and the tactics of each model, a table a setting each.
+
+    Args:
+        study: what is written.
+        which: `overall` makes a `table`, scaled to the width of the page if need be; `cells` a
+            `longtable`, as it may take several pages, that wants a landscape page.
+    """
+    tables = [
+        written
+        for one in which
+        for number, setting in enumerate(study.settings, 1)
+        if (written := _of_setting(study, one, setting, f"tab:greenexp-{one}-{number}"))
+    ]
+    return PREAMBLE + ("\n".join(tables) or NONE)
+
+
+def escape(text: str) -> str:
+    """Returns text that LaTeX prints as it stands, with signs of numbers as such."""
+    parts = MINUS.split(text)
+    return "$-$".join("".join(SPECIAL.get(c, c) for c in part) for part in parts)
+
+
+def _of_setting(study: Study, which: Which, setting: Setting, label: str) -> str:
+    """Returns one table; nothing without a line."""
+    cells = [cell for cell in study.cells if cell.setting == setting]
+    energy = wording.energy_name(cells)
+    sources = "; ".join(wording.sources(cells)) or "not measured"
+    ending = f"{setting.name}, {setting.machine}. {energy.capitalize()}: {sources}."
+    if which == "overall":
+        lines = [_of_line(one) for one in study.overall if one.setting == setting]
+        names = ["Tactic", "Models", energy.capitalize(), "Latency", "Cost", "Top-1"]
+        names += ["Adj. p", "Verdict"]
+        caption = f"Ratio to the baseline (95 % interval), mean over models. {ending}"
+        return _table(names, lines, caption, label) if lines else ""
+    short = energy.replace("energy", "J/image").replace("estimated", "est.")
+    names = ["Tactic", short, "× (95 %)", "p50, ms", "× (p50)", "USD/million", "× (USD)"]
+    names += ["Top-1", "Change", "Adj. p", "Verdict"]
+    lines = []
+    for model in dict.fromkeys(cell.model for cell in cells):
+        lines.append([f"\\textbf{{{escape(model)}}}", *([""] * (len(names) - 1))])
+        lines += [_of_cell(cell) for cell in cells if cell.model == model]
+    caption = f"Each model; × is the ratio to its baseline. {ending}"
+    return _long_table(names, lines, caption, label)
+
+
+def _of_line(line: Overall) -> list[str]:
+    energy = line.effects.get(ENERGY)
+    change = line.accuracy
+    return [
+        escape(line.tactic),
+        str(line.models),
+        *(
+            _stacked(wording.ratio(effect), wording.ratio_span(effect))
+            for effect in map(line.effects.get, (ENERGY, LATENCY, COST))
+        ),
+        _stacked(
+            wording.points(None if change is None else change.delta),
+            wording.points_span(None if change is None else change.interval),
+        ),
+        escape(wording.p_value(None if energy is None else energy.adjusted_p)),
+        escape(wording.ABSENT if energy is None else energy.verdict),
+    ]
+
+
+def _of_cell(cell: Cell) -> list[str]:
+    figures = []
+    for name in (ENERGY, LATENCY, COST):
+        effect = cell.effects.get(name)
+        span = wording.ratio_span(effect) if name == ENERGY else ""
+        figures.append(escape(wording.quantity(cell.quantities.get(name))))
+        figures.append("" if cell.is_baseline else _stacked(wording.ratio(effect), span))
+    top1 = cell.quantities.get("accuracy/top1")
+    compared = ["", "", ""]
+    if not cell.is_baseline:
+        energy = cell.effects.get(ENERGY)
+        compared = [
+            escape(wording.points(None if cell.accuracy is None else cell.accuracy.delta)),
+            escape(wording.p_value(None if energy is None else energy.adjusted_p)),
+            escape(wording.ABSENT if energy is None else energy.verdict),
+        ]
+    return [
+        rf"\quad {escape(cell.tactic)}",
+        *figures,
+        escape(wording.fraction(None if top1 is None else top1.value)),
+        *compared,
+    ]
+
+
+def _stacked(text: str, detail: str) -> str:
+    """Returns the text, escaped, with the detail in brackets below it."""
+    if not detail:
+        return escape(text)
+    return rf"\begin{{tabular}}[t]{{@{{}}r@{{}}}}{escape(text)}\\({escape(detail)})\end{{tabular}}"
+
+
+def _table(names: Sequence[str], lines: Sequence[Sequence[str]], caption: str, label: str) -> str:
+    written = _booktabs(names, lines, caption, label, position="htbp", position_float="centering")
+    head, begin, rest = written.partition("\\begin{tabular}")
+    body, end, tail = rest.rpartition("\\end{tabular}")
+    return f"{head}{SMALL}{FIT}{begin}{body}{end}}}{tail}"
+
+
+def _long_table(
+    names: Sequence[str], lines: Sequence[Sequence[str]], caption: str, label: str
+) -> str:
+    written = _booktabs(names, lines, caption, label, environment="longtable")
+    return f"\\begingroup{SMALL}{written}\\endgroup\n"
+
+
+def _booktabs(
+    names: Sequence[str], lines: Sequence[Sequence[str]], caption: str, label: str, **layout: str
+) -> str:
+    """Returns the table of texts that are escaped already; names and caption are not."""
+    import pandas as pd  # 0.5 s to import
+
+    frame = pd.DataFrame(lines, columns=[escape(name) for name in names], dtype=object)
+    written: str = frame.style.hide(axis="index").to_latex(
+        column_format="".join(COLUMNS.get(name, "r") for name in names),
+        hrules=True,
+        caption=escape(caption),
+        label=label,
+        **layout,
+    )
+    return written

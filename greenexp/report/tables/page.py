@@ -1,0 +1,207 @@
+"""The study as one HTML file: it opens offline and sends no request, by its own policy.
+
+The words stand in `page.html.j2`; figures come drawn. The page has no script but plotly's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from greenexp.report.words import format as wording
+from greenexp.study.study import ENERGY, Cell, Effect, Overall, Setting, Study
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+OPEN_MODELS = 6  # with more, each model's tables are folded away
+SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
+# Where a figure stands, by how its name begins; others stand under "More figures".
+PLACES = {
+    "forest": "overall",
+    "pareto": "front",
+    "accuracy_vs_energy": "front",
+    "catalogue": "models",
+    "break_even": "economics",
+}
+MORE = "more"
+BREAK = re.compile(r"([_=+/]|(?<=\w)-)(?=\w)")
+NOTHING = "'none'"  # as the policy spells it
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as it stands on the page.
+
+    Attributes:
+        name: says where the figure belongs, see PLACES; its id.
+        title: its heading.
+        caption: what is seen, and how to read it.
+        div: HTML of one plotly figure, without plotly.js; trusted.
+    """
+
+    name: str
+    title: str
+    caption: str
+    div: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's part of the page: its baseline, if it has one, and its tactics."""
+
+    name: str
+    cells: Sequence[Cell]
+
+    @property
+    def tactics(self) -> list[Cell]:
+        """Those compared with the baseline, best energy first."""
+        return [cell for cell in self.cells if not cell.is_baseline]
+
+    @property
+    def best(self) -> Cell | None:
+        """The tactic that takes the least energy, shown or not; None where none is compared."""
+        compared = [cell for cell in self.tactics if ENERGY in cell.effects]
+        return min(compared, key=lambda cell: cell.effects[ENERGY].ratio, default=None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A setting's part of the page.
+
+    Attributes:
+        setting: which.
+        energy: what its energy must be called.
+        sources: where its energy is from; empty where none was measured.
+        overall: its tactics over models.
+        noise: its A/A, by metric.
+        models: in order.
+    """
+
+    setting: Setting
+    energy: str
+    sources: str
+    overall: Sequence[Overall]
+    noise: dict[str, Effect]
+    models: Sequence[Model]
+
+
+def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
+    """Returns the page, whole.
+
+    Args:
+        study: what it says.
+        figures: drawn; each goes to its section.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup  # what is wrapped in it is not escaped: plotly's alone
+
+    plotly_js = _plotly_js() if figures else ""
+    scripts = [plotly_js] if figures else []
+    scripts += [script for figure in figures for script in SCRIPT.findall(_unix(figure.div))]
+    placed: dict[str, list[tuple[Drawn, Markup]]] = {}
+    for figure in figures:
+        placed.setdefault(place_of(figure.name), []).append((figure, Markup(_unix(figure.div))))
+    general, of_models = _advice(study)
+    environment = Environment(
+        loader=PackageLoader("greenexp.report", "tables"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        study=study,
+        places=_places(study),
+        figures=placed,
+        plotly_js=Markup(plotly_js),
+        policy=policy(scripts),
+        general=general,
+        of_models=of_models,
+        unfold=_is_small(study),
+        machines=sorted({setting.machine for setting in study.settings}),
+        w=wording,
+        breakable=breakable,
+    )
+
+
+def breakable(name: str) -> Markup:
+    """Returns a name, escaped, that may be broken after an underscore or a sign."""
+    from markupsafe import Markup, escape
+
+    return Markup(BREAK.sub(r"\1<wbr>", str(escape(name))))
+
+
+def policy(scripts: Sequence[str]) -> str:
+    """Returns the page's content security policy: no request, and no scripts but these.
+
+    Scripts are named by their hash, so that even a name that slipped through unescaped could not
+    run. Styles are inline, plotly's included; images are data, or drawn by plotly itself.
+    """
+    digests = [hashlib.sha256(script.encode()).digest() for script in dict.fromkeys(scripts)]
+    allowed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
+    return "; ".join(
+        [
+            f"default-src {NOTHING}",
+            f"script-src {' '.join(allowed or [NOTHING])}",
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            f"base-uri {NOTHING}",
+            f"form-action {NOTHING}",
+        ]
+    )
+
+
+def place_of(name: str) -> str:
+    """Returns the section that a figure of this name stands in."""
+    return next((place for begin, place in PLACES.items() if name.startswith(begin)), MORE)
+
+
+def _is_small(study: Study) -> bool:
+    return len({cell.model for cell in study.cells}) <= OPEN_MODELS
+
+
+def _advice(study: Study) -> tuple[list[str], list[str]]:
+    """Returns the sentences that stand open, and those of single models that are folded away."""
+    if _is_small(study):
+        return list(study.advice), []
+    names = tuple(f"{cell.model}{after}" for cell in study.cells for after in (":", " on "))
+    return (
+        [sentence for sentence in study.advice if not sentence.startswith(names)],
+        [sentence for sentence in study.advice if sentence.startswith(names)],
+    )
+
+
+def _places(study: Study) -> list[Place]:
+    found = []
+    for setting in study.settings:
+        cells = [cell for cell in study.cells if cell.setting == setting]
+        found.append(
+            Place(
+                setting=setting,
+                energy=wording.energy_name(cells),
+                sources="; ".join(wording.sources(cells)),
+                overall=[line for line in study.overall if line.setting == setting],
+                noise=dict(study.noise.get(setting.name, {})),
+                models=[
+                    Model(name, [cell for cell in cells if cell.model == name])
+                    for name in dict.fromkeys(cell.model for cell in cells)
+                ],
+            )
+        )
+    return found
+
+
+def _plotly_js() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return _unix(get_plotlyjs())
+
+
+def _unix(text: str) -> str:
+    """Returns it with the line ends that a browser hashes."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,179 @@
+"""The study on a terminal: each tactic over the models, and each model's tactics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from greenexp.report.words import format as wording
+from greenexp.study.study import COMPARED, COST, ENERGY, LATENCY, Cell, Effect, Overall, Study
+
+WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
+WIDE = 150  # characters; with fewer, what belongs to a figure stands below it
+NARROW_COLUMN = 10  # characters that a folding column keeps where there is no room
+DETAILED_MODELS = 6  # with more, details are left to the page and the CSV files
+NOTHING = "No finished, valid run to report on."
+NOTHING_COMPARED = "No tactic has a baseline to be held to."
+AGAIN = "baseline again (A/A)"
+STYLES = {"lower": "green", "higher": "red", "too few runs": "yellow"}
+
+
+def tables(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> list[Table]:
+    """Returns what a terminal shows: the overview, and each model's tactics if they aren't many.
+
+    Args:
+        study: what is shown.
+        width: characters that a line has.
+    """
+    few = len({cell.model for cell in study.cells}) <= DETAILED_MODELS
+    return [overview(study, width), *([details(study, width)] if few and study.cells else [])]
+
+
+def overview(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
+    """Returns the tactics over the models of each setting, best energy first.
+
+    Args:
+        study: what is shown.
+        width: characters that a line has; in a narrow one only energy keeps its interval.
+    """
+    shown = _stack()
+    for setting in study.settings:
+        lines = [line for line in study.overall if line.setting == setting]
+        if not lines:
+            continue
+        energy = wording.energy_name(cell for cell in study.cells if cell.setting == setting)
+        table = _table(f"{setting.name}: times the baseline's, mean over models")
+        _add_columns(
+            table, ["tactic", "models", energy, "latency", "dollars", "top-1", "verdict"], width
+        )
+        for line in lines:
+            table.add_row(*_of_line(line, width))
+        noise = study.noise.get(setting.name)
+        if noise:
+            table.add_section()
+            table.add_row(*_of_noise(noise, width))
+        shown.add_row(table)
+    if not study.overall:
+        shown.add_row(Text(NOTHING_COMPARED if study.cells else NOTHING))
+    return shown
+
+
+def details(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
+    """Returns the tactics of each model of each setting, as measured and against its baseline.
+
+    Args:
+        study: what is shown.
+        width: characters that a line has; in a narrow one ratios have no interval.
+    """
+    shown = _stack()
+    for setting in study.settings:
+        cells = [cell for cell in study.cells if cell.setting == setting]
+        energy = wording.energy_name(cells)
+        table = _table(f"{setting.name}: in brackets or below, times the same model's baseline")
+        names = ["tactic", f"{energy} J/image", "latency p50 ms", "USD / million", "top-1"]
+        _add_columns(table, [*names, "images to repay joules", "verdict"], width)
+        for model in dict.fromkeys(cell.model for cell in cells):
+            table.add_section()
+            table.add_row(Text(model, style="bold"))
+            for cell in cells:
+                if cell.model == model:
+                    table.add_row(*_of_cell(cell, width))
+        shown.add_row(table)
+    if not study.cells:
+        shown.add_row(Text(NOTHING))
+    return shown
+
+
+def _stack() -> Table:
+    return Table.grid(padding=(0, 0, 1, 0))
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=Text(title),  # Text: a name in brackets is no markup
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=0,
+        pad_edge=False,
+    )
+
+
+def _add_columns(table: Table, names: Sequence[str], width: int) -> None:
+    """Adds them; the first, of names, and the last, of words, may fold."""
+    for name in names:
+        folds = name in (names[0], names[-1])
+        table.add_column(
+            Text(name.replace(" ", "\n")),
+            justify="left" if folds else "right",
+            overflow="fold",
+            no_wrap=not folds,
+            max_width=NARROW_COLUMN if name == names[-1] and width < WIDE else None,
+        )
+
+
+def _of_line(line: Overall, width: int) -> list[Text]:
+    change = line.accuracy
+    top1 = wording.points(None if change is None else change.delta)
+    span = wording.points_span(None if change is None or width < WIDE else change.interval)
+    return [
+        Text(line.tactic),
+        Text(str(line.models)),
+        *_ratios(line.effects, width),
+        _beside(top1, span, width),
+        _verdict(line.effects.get(ENERGY), width),
+    ]
+
+
+def _of_noise(noise: Mapping[str, Effect], width: int) -> list[Text]:
+    verdict = _verdict(noise.get(ENERGY), width)
+    return [Text(AGAIN), Text(""), *_ratios(noise, width), Text(""), verdict]
+
+
+def _ratios(effects: Mapping[str, Effect], width: int) -> list[Text]:
+    found = []
+    for name in COMPARED:
+        effect = effects.get(name)
+        span = wording.ratio_span(effect) if name == ENERGY or width >= WIDE else ""
+        found.append(_beside(wording.ratio(effect), span, width))
+    return found
+
+
+def _of_cell(cell: Cell, width: int) -> list[Text]:
+    figures = []
+    for name in (ENERGY, LATENCY, COST):
+        effect = cell.effects.get(name)
+        against = "" if effect is None else wording.ratio(effect)
+        if name == ENERGY and width >= WIDE:
+            against = ", ".join(filter(None, [against, wording.ratio_span(effect)]))
+        figures.append(_beside(wording.quantity(cell.quantities.get(name)), against, width))
+    top1 = cell.quantities.get("accuracy/top1")
+    change = "" if cell.accuracy is None else wording.points(cell.accuracy.delta)
+    repaid = cell.paybacks.get("j")
+    return [
+        Text(cell.tactic),
+        *figures,
+        _beside(wording.fraction(None if top1 is None else top1.value), change, width),
+        _beside("" if cell.is_baseline else wording.repaid(repaid), "", width),
+        Text("") if cell.is_baseline else _verdict(cell.effects.get(ENERGY), width),
+    ]
+
+
+def _verdict(effect: Effect | None, width: int) -> Text:
+    if effect is None:
+        return Text(wording.ABSENT)
+    known = effect.adjusted_p is not None
+    p_value = f"p {wording.p_value(effect.adjusted_p)}" if known else ""
+    text = _beside(effect.verdict, p_value, width)
+    text.stylize(STYLES.get(effect.verdict, ""))
+    return text
+
+
+def _beside(text: str, detail: str, width: int) -> Text:
+    """Returns the detail in brackets, or on the next line where there is no room."""
+    if width >= WIDE:
+        return Text(wording.joined(text, detail))
+    return Text("\n".join(filter(None, [text, detail])))

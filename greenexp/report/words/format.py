@@ -1,0 +1,239 @@
+"""How a figure of the study is written: the same words on a terminal, on the page and in LaTeX."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from greenexp.study.study import Cell, Currency, Effect, Interval, Monthly, Payback, Quantity
+
+ABSENT = "–"
+DIGITS = 3
+PLAIN = range(-4, 13)  # powers of ten; beyond them a figure is written with an exponent
+SMALLEST_P = 0.001
+POINTS = 100.0
+MILLION = 1e6
+HOURS_PER_MONTH = 730.0
+COUNTS = {1e12: "trillion", 1e9: "billion", 1e6: "million"}
+# By currency: what it is called, and the saving per image times what in which unit.
+CURRENCIES: dict[Currency, tuple[str, float, str]] = {
+    "j": ("energy", 1.0, "J an image"),
+    "usd": ("dollars", MILLION, "USD a million images"),
+    "s": ("time", 1000.0, "ms an image"),
+}
+PRICES: dict[Currency, str] = {"j": "J", "usd": "USD", "s": "s"}
+
+
+def number(value: float | None) -> str:
+    """Returns a figure with three significant digits, whole ones grouped; absent without one."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude not in PLAIN:
+        return f"{value:.{DIGITS - 1}e}"
+    return f"{value:,.{max(0, DIGITS - 1 - magnitude)}f}"
+
+
+def factor(value: float | None) -> str:
+    """Returns a ratio with three decimals, so that 0.998 isn't shown as 1; three digits from 10."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return number(value) if value >= 10 else f"{value:.3f}"
+
+
+def count(value: float | None) -> str:
+    """Returns a number of images: `950`, `12,300`, `4.5 million`."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    for size, name in COUNTS.items():
+        if value >= size:
+            return f"{number(value / size)} {name}"
+    if value < 10**DIGITS:
+        return f"{math.ceil(value):d}"
+    step = 10 ** (math.floor(math.log10(value)) - DIGITS + 1)
+    return f"{round(value / step) * step:,d}"
+
+
+def images(value: float) -> str:
+    """Returns a number of images with its noun."""
+    said = count(value)
+    return f"{said} image" if said == "1" else f"{said} images"
+
+
+def points(fraction: float | None) -> str:
+    """Returns a change of a fraction in percentage points, with its sign."""
+    if fraction is None or not math.isfinite(fraction):
+        return ABSENT
+    return f"{signed(fraction * POINTS)} pt"
+
+
+def signed(value: float) -> str:
+    """Returns two decimals with the sign, and none of a zero."""
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text
+
+
+def fraction(value: float | None) -> str:
+    """Returns a top-1."""
+    return ABSENT if value is None or not math.isfinite(value) else f"{value:.4f}"
+
+
+def span(
+    interval: Interval | None, write: Callable[[float], str] = number, scale: float = 1.0
+) -> str:
+    """Returns `low to high`, `low or more` where there is no upper end; nothing without one."""
+    if interval is None or not math.isfinite(interval.low):
+        return ""
+    low = write(interval.low * scale)
+    if not math.isfinite(interval.high):
+        return f"{low} or more"
+    return f"{low} to {write(interval.high * scale)}"
+
+
+def ratio(effect: Effect | None) -> str:
+    """Returns `×0.553`."""
+    return ABSENT if effect is None else f"×{factor(effect.ratio)}"
+
+
+def ratio_span(effect: Effect | None) -> str:
+    """Returns the interval of a ratio; nothing without one."""
+    return "" if effect is None else span(effect.interval, factor)
+
+
+def points_span(interval: Interval | None) -> str:
+    """Returns the interval of a change in percentage points; nothing without one."""
+    return span(interval, signed, POINTS)
+
+
+def p_value(value: float | None) -> str:
+    """Returns `<0.001`, `0.034`."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return f"<{SMALLEST_P}" if value < SMALLEST_P else f"{value:.3f}"
+
+
+def quantity(value: Quantity | None) -> str:
+    """Returns the figure without its interval."""
+    return ABSENT if value is None else number(value.value)
+
+
+def quantity_span(value: Quantity | None) -> str:
+    """Returns the interval of a figure; nothing without one."""
+    return "" if value is None else span(value.interval)
+
+
+def percentage(value: float) -> str:
+    """Returns a fraction as a percentage."""
+    return f"{number(value * POINTS)} %"
+
+
+def joined(text: str, detail: str) -> str:
+    """Returns `text (detail)`, without brackets where there is none."""
+    return f"{text} ({detail})" if detail else text
+
+
+def repaid(found: Payback | None) -> str:
+    """Returns break-even where there is room for little: `12,300`, `never`, `about 12,300`."""
+    if found is None or (found.images is None and found.verdict != "never"):
+        return ABSENT
+    if found.verdict == "pays back":
+        return count(found.images)
+    return f"about {count(found.images)}" if found.verdict == "one block" else found.verdict
+
+
+def payback(found: Payback | None) -> str:
+    """Returns when it has paid for itself: `at once`, `after 12,300 images`, `never`.
+
+    What one block says is no claim, and is said to be of one block.
+    """
+    if found is None:
+        return ABSENT
+    if found.verdict in ("at once", "never"):
+        return found.verdict
+    if found.images is None:
+        return "nothing saved in one block"
+    if found.verdict == "one block":
+        return f"about {images(found.images)}, by one block"
+    return f"after {images(found.images)}"
+
+
+def payback_span(found: Payback | None) -> str:
+    """Returns the interval of break-even, or why it is never; nothing where neither is known."""
+    if found is None or found.verdict in ("at once", "one block"):
+        return ""
+    if found.verdict == "pays back":
+        return span(found.interval, count)
+    return "it takes more" if found.saving <= 0 else "the saving can't be told from none"
+
+
+def payback_terms(found: Payback) -> str:
+    """Returns what is paid once and what is saved with each image."""
+    _, scale, unit = CURRENCIES[found.currency]
+    saves = "saves" if found.saving >= 0 else "takes"
+    more = "" if found.saving >= 0 else " more"
+    interval = found.saving_interval
+    if interval is not None and found.saving < 0:
+        interval = Interval(-interval.high, -interval.low)
+    amount = joined(number(abs(found.saving) * scale), span(interval, number, scale))
+    price = f"{number(found.price)} {PRICES[found.currency]}"
+    return f"costs {price} once, {saves} {amount} {unit}{more}"
+
+
+def payback_wait(found: Payback | None, requests_per_month: float) -> str:
+    """Returns how long break-even takes at so many images a month; nothing where it's not sure."""
+    if found is None or found.verdict != "pays back" or found.images is None:
+        return ""
+    if requests_per_month <= 0:
+        return ""
+    months = found.images / requests_per_month
+    hours = months * HOURS_PER_MONTH
+    if hours < 1:
+        return "within an hour"
+    if hours < 48:
+        return f"{number(hours)} hours"
+    if months < 2:
+        return f"{number(hours / 24)} days"
+    return f"{number(months)} months" if months < 24 else f"{number(months / 12)} years"
+
+
+def saved(monthly: Monthly | None, name: str) -> Quantity | None:
+    """Returns one figure of a month's saving."""
+    found: Quantity | None = None if monthly is None else getattr(monthly, name)
+    return found
+
+
+def is_estimate(source: str | None) -> bool:
+    """Tells whether energy of this source, or a part of it, is an estimate."""
+    return source is not None and "model" in source
+
+
+def energy_name(cells: Iterable[Cell]) -> str:
+    """Returns what energy must be called, given where that of the cells is from."""
+    sources = {cell.energy_source for cell in cells if cell.energy_source is not None}
+    if not any(map(is_estimate, sources)):
+        return "energy"
+    parts = {part for source in sources for part in source.split("+")}
+    whole = all(is_estimate(part) for part in parts)
+    return "estimated energy" if whole else "energy (estimated in part)"
+
+
+def sources(cells: Iterable[Cell]) -> list[str]:
+    """Returns where the energy of the cells is from."""
+    return sorted({cell.energy_source for cell in cells if cell.energy_source is not None})
+
+
+def plural(amount: float, noun: str) -> str:
+    """Returns `1 run`, `2 runs`."""
+    return f"{amount:,g} {noun}{'' if amount == 1 else 's'}"
+
+
+def requests(amount: float) -> str:
+    """Returns a number of images a month, in full."""
+    return f"{amount:,.0f}"
+
+
+def listing(words: Sequence[str]) -> str:
+    """Returns `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -1,0 +1,41 @@
+"""What a run is, and what it is called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+# What doesn't change the measurement: outputs, the order of runs, what is said of them.
+NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions", "report")
+
+
+BASELINE = "baseline"
+
+
+def peers_hash(configuration: Mapping[str, Any]) -> str:
+    """Returns what is equal for configurations that differ in their tactic alone."""
+    return cell_hash({key: value for key, value in configuration.items() if key != "tactic"})
+
+
+def cell_hash(configuration: Mapping[str, Any]) -> str:
+    """Returns the identity of a configuration: equal for runs that measure the same thing."""
+    measured = {
+        key: _without_card(value) for key, value in configuration.items() if key not in NOT_MEASURED
+    }
+    canonical = json.dumps(measured, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _without_card(section: Any) -> Any:
+    """Returns a choice without its card, which describes it and changes nothing."""
+    if not isinstance(section, Mapping):
+        return section
+    return {key: value for key, value in section.items() if key != "card"}
+
+
+def run_name(title: str, block: int | None, replicate: int) -> str:
+    """Returns a cell's title with the place of one of its runs, e.g. `… · block 2 · A/A`."""
+    place = [f"block {block}"] if block is not None else []
+    return " · ".join([title, *place, *(["A/A"] if replicate > 1 else [])])

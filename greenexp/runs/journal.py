@@ -1,0 +1,96 @@
+"""The journal: one file a run, written whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from greenexp.runs.files import write_atomically
+from greenexp.runs.result import Result
+
+RECORD = "record.json"
+SENT = "sent"  # beside a record that the tracker has taken; holds its MLflow run id
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run with all that names it.
+
+    Attributes:
+        id: unique, so that a record sent to the tracker twice is stored once.
+        title: the name a person reads.
+        cell: hash of the configuration without outputs and order.
+        sweep: name of the sweep it belongs to; None for a single run.
+        choices: the options chosen: model, tactic, dataset, hardware, workload.
+        configuration: the composed configuration, resolved.
+        started: ISO time, UTC.
+        ended: ISO time, UTC.
+        result: the raw record.
+        machine: the machine that measured, see `machine.fingerprint`; None in old records.
+    """
+
+    id: str
+    title: str
+    cell: str
+    sweep: str | None
+    choices: Mapping[str, str]
+    configuration: Mapping[str, Any]
+    started: str
+    ended: str
+    result: Result
+    machine: str | None = None
+
+    @property
+    def block(self) -> int | None:
+        """The complete block of a sweep that the run belongs to; None for a single run."""
+        found = self.configuration.get("sweep", {}).get("block")
+        return None if found is None else int(found)
+
+    @property
+    def replicate(self) -> int:
+        """2 for the second baseline of a block, else 1."""
+        return int(self.configuration.get("sweep", {}).get("replicate", 1))
+
+
+def write(record: Record, folder: Path) -> Path:
+    """Writes the record into a folder and returns its path.
+
+    Raises:
+        ValueError: for a NaN or an infinity.
+    """
+    path = folder / RECORD
+    write_atomically(path, record_json(record))
+    return path
+
+
+def record_json(record: Record) -> str:
+    """Returns the record as JSON."""
+    return json.dumps(dataclasses.asdict(record), allow_nan=False, ensure_ascii=False)
+
+
+def read(path: Path) -> Record:
+    """Returns the record that `write` wrote."""
+    return _adapter().validate_json(path.read_text(encoding="utf-8"))
+
+
+def mark_sent(path: Path, run_id: str) -> None:
+    """Notes beside a record that the tracker has it."""
+    write_atomically(path.with_name(SENT), run_id)
+
+
+def unsent(folder: Path) -> list[Path]:
+    """Returns the records under a folder that the tracker has not taken yet, oldest first."""
+    paths = [path for path in folder.rglob(RECORD) if not path.with_name(SENT).exists()]
+    return sorted(paths, key=lambda path: path.stat().st_mtime)
+
+
+@cache
+def _adapter() -> TypeAdapter[Record]:
+    return TypeAdapter(Record)

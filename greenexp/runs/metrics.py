@@ -1,0 +1,293 @@
+"""A run's metrics, by the names the design fixes: pure arithmetic on a `Result`.
+
+What was not measured has no entry. Where several meters read the energy of one component, the
+most direct one counts: counter before sampled before model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from greenexp.protocols import Source
+from greenexp.runs import cost as money
+from greenexp.runs.doubts import mean_level
+from greenexp.runs.energy import (
+    energy_by_kind,
+    energy_holds,
+    in_use,
+    kind,
+    systematic_error,
+    total_energy_j,
+)
+from greenexp.runs.result import Complexity, Phase, Predictions, Result, Window
+from greenexp.settings.hardware import Hardware
+from greenexp.stats.intervals import mean_interval, proportion_interval, ratio_interval
+
+MILLION = 1e6
+MS_PER_S = 1e3
+PERCENTILES = (50, 90, 99)
+NEIGHBOURS = ("steal_pct", "other_processes_pct", "involuntary_switches_per_s")
+
+Interval = tuple[float, float]
+
+
+def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
+    """Returns every metric that the result supports, priced by the preset.
+
+    `_ci_low` and `_ci_high` hold the 95 % interval over the run's windows (over images for the
+    accuracy); `_combined_low` and `_combined_high` hold the meters' systematic error besides.
+    """
+    result = in_use(result)
+    metrics: dict[str, float] = {}
+    if result.predictions is not None:
+        metrics |= _accuracy(result.predictions)
+    if result.windows:
+        metrics |= _speed(result.windows)
+        metrics |= _energy(result)
+        metrics |= _levels(result.windows)
+        metrics |= _price_of_images(result, hardware)
+        metrics["windows/measured"] = len(result.windows)
+        metrics["windows/discarded"] = result.discarded_windows
+    metrics |= _optimization(result, hardware)
+    metrics |= _whole_run(result, hardware)
+    if result.after is not None:
+        metrics |= _complexity(result.after)
+    return metrics
+
+
+def _complexity(complexity: Complexity) -> dict[str, float]:
+    figures = {
+        "complexity/parameters": complexity.parameters,
+        "complexity/macs": complexity.macs,
+        "complexity/weights_mib": complexity.weights_mib,
+        "complexity/weights_in_memory_mib": complexity.weights_in_memory_mib,
+        "complexity/sparsity": complexity.sparsity,
+    }
+    return _known(figures)
+
+
+def _with_interval(name: str, value: float, interval: Interval | None) -> dict[str, float]:
+    if interval is None:
+        return {name: value}
+    return {name: value, f"{name}_ci_low": interval[0], f"{name}_ci_high": interval[1]}
+
+
+def _accuracy(predictions: Predictions) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    trials = len(predictions.targets)
+    for k in (1, 5):
+        hits = sum(
+            target in ranked[:k]
+            for target, ranked in zip(predictions.targets, predictions.ranked, strict=True)
+        )
+        metrics |= _with_interval(
+            f"accuracy/top{k}", hits / trials, proportion_interval(hits, trials)
+        )
+    return metrics
+
+
+def _speed(windows: Sequence[Window]) -> dict[str, float]:
+    pooled_ms = np.concatenate([window.latencies_s for window in windows]) * MS_PER_S
+    total_ms = [float(np.sum(window.latencies_s)) * MS_PER_S for window in windows]
+    batches = [len(window.latencies_s) for window in windows]
+    images = [window.images for window in windows]
+    seconds = [window.duration_s for window in windows]
+    metrics = _ratio("latency/mean_ms", total_ms, batches)
+    for percent in PERCENTILES:
+        pooled = float(np.percentile(pooled_ms, percent))
+        by_window = [
+            float(np.percentile(window.latencies_s, percent)) * MS_PER_S for window in windows
+        ]
+        half = _half_width(mean_interval(by_window))
+        metrics |= _with_interval(f"latency/p{percent}_ms", pooled, _about(pooled, half))
+    return metrics | _ratio("throughput/images_per_s", images, seconds)
+
+
+def _ratio(
+    name: str, numerators: Sequence[float], denominators: Sequence[float], scale: float = 1.0
+) -> dict[str, float]:
+    """Returns total by total, times `scale`, with its interval over the windows."""
+    interval = ratio_interval(numerators, denominators)
+    if interval is not None:
+        interval = interval[0] * scale, interval[1] * scale
+    return _with_interval(name, sum(numerators) / sum(denominators) * scale, interval)
+
+
+def _half_width(interval: Interval | None) -> float | None:
+    return None if interval is None else (interval[1] - interval[0]) / 2
+
+
+def _about(figure: float, half_width: float | None) -> Interval | None:
+    return None if half_width is None else (figure - half_width, figure + half_width)
+
+
+def _energy(result: Result) -> dict[str, float]:
+    holds = energy_holds(result.windows)
+    if not holds:
+        return {}
+    by_window = [energy_by_kind(window, holds) or {} for window in result.windows]
+    gross_j = [sum(joules.values()) for joules in by_window]
+    images = [window.images for window in result.windows]
+    seconds = [window.duration_s for window in result.windows]
+    metrics: dict[str, float] = {}
+    for of_kind in ("gpu", "cpu"):
+        if of_kind in by_window[0]:
+            joules = [kinds[of_kind] for kinds in by_window]
+            metrics |= _ratio(f"energy/{of_kind}_per_image_j", joules, images)
+    metrics |= _ratio("energy/per_image_j", gross_j, images)
+    metrics |= _combined(metrics, result.windows, holds)
+    metrics |= _ratio("power/mean_w", gross_j, seconds)
+    return metrics | _net(result, holds, gross_j)
+
+
+def _combined(
+    metrics: Mapping[str, float], windows: Sequence[Window], holds: Mapping[str, Source]
+) -> dict[str, float]:
+    """Returns the interval of energy per image that holds spread and systematic error together.
+
+    Independent parts add up in squares (JCGM 100:2008, 5.1.2); the bounds of the meters are taken
+    as wide as the spread's 95 % interval is.
+    """
+    name = "energy/per_image_j"
+    systematic = systematic_error(windows, holds)
+    if f"{name}_ci_low" not in metrics or systematic is None:
+        return {}
+    value = metrics[name]
+    images = sum(window.images for window in windows)
+    spread = (metrics[f"{name}_ci_high"] - metrics[f"{name}_ci_low"]) / 2
+    half = math.hypot(spread, systematic.scale_j / images, systematic.ends_j / images)
+    return {f"{name}_combined_low": value - half, f"{name}_combined_high": value + half}
+
+
+def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) -> dict[str, float]:
+    """Returns idle power, and energy less idle energy, of just what the windows hold."""
+    idle = [phase for phase in result.phases if phase.name == "idle" and phase.duration_s > 0]
+    idle_j = [joules for phase in idle if (joules := total_energy_j(phase, holds)) is not None]
+    if not idle or len(idle_j) < len(idle):
+        return {}
+    metrics = _ratio("power/idle_w", idle_j, [phase.duration_s for phase in idle])
+    idle_w = metrics["power/idle_w"]
+    images = [window.images for window in result.windows]
+    seconds = [window.duration_s for window in result.windows]
+    net_j = [joules - idle_w * s for joules, s in zip(gross_j, seconds, strict=True)]
+    net = sum(net_j) / sum(images)
+    spread = _half_width(ratio_interval(net_j, images))
+    of_idle = _half_width(ratio_interval(idle_j, [phase.duration_s for phase in idle]))
+    if spread is not None and of_idle is not None:
+        spread = math.hypot(spread, of_idle * sum(seconds) / sum(images))
+    return metrics | _with_interval("energy/net_per_image_j", net, _about(net, spread))
+
+
+def _levels(windows: Sequence[Window]) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    for of_kind in ("gpu", "cpu"):
+        shares = [
+            (reading.value, window.duration_s)
+            for window in windows
+            for reading in window.readings
+            if reading.quantity == "utilization_pct" and kind(reading.component) == of_kind
+        ]
+        if shares:
+            busy = [value * seconds for value, seconds in shares]
+            metrics |= _ratio(f"utilization/{of_kind}_pct", busy, [s for _, s in shares])
+    for of_kind in ("gpu", "process"):  # the memory that holds the model
+        peaks = [
+            reading.value
+            for window in windows
+            for reading in window.readings
+            if reading.quantity == "memory_mib" and kind(reading.component) == of_kind
+        ]
+        if peaks:
+            metrics["memory/peak_mib"] = max(peaks)
+            break
+    means = {f"interference/{name}": mean_level(windows, name) for name in NEIGHBOURS}
+    return metrics | _known(means)
+
+
+def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
+    images = [window.images for window in result.windows]
+    figures = _prices(result, hardware, result.windows)
+    metrics: dict[str, float] = {}
+    for name in ("usd", "machine_usd", "electricity_usd"):
+        by_window = [price[name] for price in figures if name in price]
+        if len(by_window) == len(images):
+            metrics |= _ratio(f"cost/{name}_per_million_images", by_window, images, MILLION)
+    grams = [price["carbon_g"] for price in figures if "carbon_g" in price]
+    if len(grams) == len(images):
+        metrics |= _ratio("carbon/g_per_million_images", grams, images, MILLION)
+    return metrics
+
+
+def _optimization(result: Result, hardware: Hardware) -> dict[str, float]:
+    """Returns what applying the tactic took, and each step of a chain besides."""
+    phases = [phase for phase in result.phases if phase.name == "optimize"]
+    metrics = _spent("optimization", result, hardware, phases)
+    for step in dict.fromkeys(phase.step for phase in phases if phase.step):
+        of_step = [phase for phase in phases if phase.step == step]
+        metrics |= _spent(f"optimization/{step}", result, hardware, of_step)
+    return metrics
+
+
+def _spent(
+    name: str, result: Result, hardware: Hardware, stretches: Sequence[Phase | Window]
+) -> dict[str, float]:
+    """Returns seconds, joules and dollars of some stretches together, as far as known."""
+    if not stretches:
+        return {}
+    metrics = {f"{name}/time_s": sum(stretch.duration_s for stretch in stretches)}
+    prices = _prices(result, hardware, stretches)
+    if len({frozenset(price) for price in prices}) == 1:  # else the sum would mix what it holds
+        for suffix, key in (("energy_j", "energy_j"), ("cost_usd", "usd")):
+            if key in prices[0]:
+                metrics[f"{name}/{suffix}"] = sum(price[key] for price in prices)
+    return metrics
+
+
+def _whole_run(result: Result, hardware: Hardware) -> dict[str, float]:
+    """Returns what the run itself took: seconds, and joules and dollars of its timed stretches."""
+    if result.duration_s is None:
+        return {}
+    spent = _spent("run", result, hardware, [*result.phases, *result.windows])
+    return {**spent, "run/time_s": result.duration_s}
+
+
+def _prices(
+    result: Result, hardware: Hardware, stretches: Sequence[Phase | Window]
+) -> list[dict[str, float]]:
+    """Returns joules, dollars and grams of each stretch, as far as known.
+
+    Joules are gross and of the windows' sources, so that what is measured of one stretch is
+    measured of all.
+    """
+    holds = energy_holds(result.windows or stretches)
+    share = money.share(hardware, result.device or "cpu")
+    found = []
+    for stretch in stretches:
+        joules = total_energy_j(stretch, holds)
+        price = money.cost(hardware.price, seconds=stretch.duration_s, energy_j=joules, share=share)
+        grams = money.carbon_g(hardware.carbon, pue=hardware.price.pue, energy_j=joules)
+        figures = {
+            "energy_j": joules,
+            "usd": price.total_usd,
+            "machine_usd": price.machine_usd,
+            "electricity_usd": price.electricity_usd,
+            "carbon_g": grams,
+        }
+        found.append(_known(figures))
+    return found
+
+
+def _known(figures: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def cost_holds(result: Result, hardware: Hardware) -> str | None:
+    """Returns which parts `cost/usd_per_million_images` holds, see `Cost`; None without one."""
+    if not result.windows:
+        return None
+    windows = in_use(result).windows
+    joules = total_energy_j(windows[0], energy_holds(windows))
+    return money.cost(hardware.price, seconds=0.0, energy_j=joules, share=1.0).holds

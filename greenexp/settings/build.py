@@ -1,0 +1,123 @@
+"""From plain values to objects: settings by their class, choices by what they name.
+
+Choices (model, dataset, tactic, meter) are built from the class that their YAML names in
+`_target_`; `build` checks the types of their fields against that class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import sys
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+
+from greenexp.errors import BadInput, nearest
+
+T = TypeVar("T")
+
+ROOMS = {  # where the classes of each kind of choice are made
+    "model": "greenexp.models",
+    "dataset": "greenexp.datasets",
+    "tactic": "greenexp.tactics",
+    "meters": "greenexp.meters",
+}
+STEP = "tactic.steps."  # what the keys of a chain's steps begin with
+
+
+def build(choice: Mapping[str, Any], key: str) -> Any:
+    """Returns the object that a choice describes.
+
+    Args:
+        choice: `_target_`, the dotted name of a class in greenexp, and the values of its fields.
+        key: where it stands in the configuration, for messages.
+
+    Raises:
+        BadInput: for a class outside greenexp, a field it lacks, a wrong type or range.
+    """
+    values = {name: _built(value, f"{key}.{name}") for name, value in choice.items()}
+    target = str(values.pop("_target_", ""))
+    cls = _class(target, key)
+    arguments = _arguments(cls)
+    fields = list(arguments.model_fields)
+    for name, value in values.items():
+        if name not in fields:
+            raise BadInput(
+                f"{key}.{name} is unknown; allowed: {', '.join(fields) or 'no field'}."
+                f"{nearest(name, fields)}"
+            )
+        if value == "???":
+            raise BadInput(f"{key}.{name} is missing; give {key}.{name}=…")
+    try:
+        checked = arguments(**values)
+    except ValidationError as invalid:
+        first = invalid.errors()[0]
+        where = ".".join([key, *map(str, first["loc"])])
+        if first["type"] == "missing":
+            raise BadInput(f"{where} is missing; give {where}=…") from None
+        raise BadInput(f"{where}={first['input']!r}: {first['msg']}") from None
+    try:
+        return cls(**{name: getattr(checked, name) for name in fields})
+    except BadInput as refused:
+        if not key.startswith(STEP):
+            raise
+        said = str(refused).removeprefix("tactic.")  # a tactic can't know that it is a step
+        raise type(refused)(f"{key}.{said}") from None
+
+
+def _built(value: Any, key: str) -> Any:
+    """Returns a value with the choices inside it built, such as the steps of a chain."""
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            return build(value, key)
+        return {name: _built(inner, f"{key}.{name}") for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_built(inner, key) for inner in value]
+    return value
+
+
+def _class(target: str, key: str) -> type:
+    """Returns the class named, which must be made in greenexp's room for such choices.
+
+    So no configuration can call anything else: not a function, not what a module imports.
+    """
+    room = ROOMS[key.partition(".")[0]]
+    module_name, _, name = target.rpartition(".")
+    found: object = None
+    if target.startswith(f"{room}."):
+        with contextlib.suppress(ImportError):
+            found = getattr(importlib.import_module(module_name), name, None)
+    if not isinstance(found, type) or not found.__module__.startswith(f"{room}."):
+        raise BadInput(f"{key}._target_={target or 'missing'}; allowed: a class made in {room}")
+    return found
+
+
+@cache
+def _arguments(cls: type) -> type[BaseModel]:
+    """Returns a model with the constructor's arguments as its fields, to check their types."""
+    hints = get_type_hints(cls.__init__, vars(sys.modules[cls.__module__]))  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if argument.default is argument.empty else argument.default)
+        for name, argument in inspect.signature(cls).parameters.items()
+    }
+    anything = ConfigDict(arbitrary_types_allowed=True)  # a clock, an array: only from Python
+    return create_model(cls.__name__, __config__=anything, **fields)
+
+
+def typed(container: Mapping[str, Any], section: str, cls: type[T]) -> T:
+    """Returns one section of the plain configuration as the settings class `cls`.
+
+    A section that is missing, as in records of before it was there, has its defaults.
+    """
+    kind: type = cls
+    made: T = _adapter(kind).validate_python(container.get(section, {}))
+    return made
+
+
+@cache
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)

@@ -1,0 +1,37 @@
+"""How a sweep runs, in what process, and where its runs go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from greenexp.settings.checks import check_range
+
+
+@dataclass
+class Sweep:
+    """In which order a sweep runs, what it skips, and which of its runs this one is."""
+
+    seed: int = 0  # of the order of the cells within each block
+    rerun: bool = False  # True: cells with a finished run in the tracker are measured again
+    dry_run: bool = False  # True: the plan is shown and written, and nothing is measured
+    block: int | None = None  # set by the sweep: the complete block this run belongs to, from 1
+    replicate: int = 1  # set by the sweep: 2 for the second baseline of the A/A pair
+
+
+@dataclass
+class Isolation:
+    """The child process that each run has for itself."""
+
+    timeout_s: float = 3600.0  # s after which a run is killed and recorded as a timeout
+
+    def __post_init__(self) -> None:
+        check_range("isolation.timeout_s", self.timeout_s, above=0)
+
+
+@dataclass
+class Tracking:
+    """Where MLflow keeps the runs."""
+
+    uri: str = "sqlite:///mlruns/mlflow.db"
+    experiment: str = "greenexp"
+    journal: str = "multirun"  # folder of the journals, searched for runs that MLflow missed

@@ -1,0 +1,1 @@
+"""Intervals, paired comparisons, proportions and power: pure arithmetic, each with its source."""

@@ -1,0 +1,1 @@
+"""Runs in, a Study out: comparison, economics, front, as values."""

@@ -1,0 +1,100 @@
+"""Top-1 of a tactic against the baseline's, image by image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from greenexp.stats.proportions import combined, mcnemar, paired_proportion, proportions_above
+from greenexp.study.pairs import TOP1, Group
+from greenexp.study.pareto import BoolMatrix
+from greenexp.study.study import Accuracy, Cell, Interval
+from greenexp.tracking.reader import Judged
+
+ROUNDING = 1e-9  # of a mean of equal top-1s; one image of a billion is more
+Predictions = Callable[[str], Judged | None]  # by the run's id
+
+
+def against_baseline(
+    group: Group, tactic: str, judged: Mapping[str, Judged | None]
+) -> Accuracy | None:
+    """Returns the change of top-1 of one model; None where it is unknown.
+
+    The first block speaks for all: a module is right about the same images in each.
+    """
+    if not group.baseline:
+        return None
+    own_runs, base_runs = group.tactics[tactic], group.baseline
+    run, base = own_runs[min(own_runs)], base_runs[min(base_runs)]
+    if TOP1 not in run.figures or TOP1 not in base.figures:
+        return None
+    own, others = judged.get(run.id), judged.get(base.id)
+    if own is None or others is None or own.images != others.images or not own.images:
+        return Accuracy(run.figures[TOP1] - base.figures[TOP1], top1=run.figures[TOP1])
+    lost = int((others.correct & ~own.correct).sum())
+    gained = int((own.correct & ~others.correct).sum())
+    change = paired_proportion(lost, gained, len(own.images))
+    return Accuracy(
+        delta=change.difference,
+        top1=run.figures[TOP1],
+        interval=Interval(change.low, change.high),
+        images=len(own.images),
+        lost=lost,
+        gained=gained,
+        p_value=mcnemar(lost, gained),
+    )
+
+
+def over_models(found: Sequence[Accuracy]) -> Accuracy | None:
+    """Returns the mean change of top-1 over models, by `combined`; None without any.
+
+    Where a model lacks its predictions, or there is one model, there is no interval.
+    """
+    if not found:
+        return None
+    changes = [
+        paired_proportion(one.lost, one.gained, one.images)
+        for one in found
+        if one.lost is not None and one.gained is not None and one.images
+    ]
+    mixed = combined([one.difference for one in changes], [one.variance for one in changes])
+    if mixed is None or len(changes) < len(found):
+        return Accuracy(float(np.mean([one.delta for one in found])), models=len(found))
+    return Accuracy(
+        delta=mixed.mean,
+        interval=Interval(max(mixed.low, -1.0), min(mixed.high, 1.0)),  # no top-1 changes by more
+        lost=sum(one.lost or 0 for one in found),
+        gained=sum(one.gained or 0 for one in found),
+        p_value=mixed.p_value,
+        models=len(changes),
+    )
+
+
+def relations(
+    cells: Sequence[Cell], judged: Mapping[str, Judged | None]
+) -> tuple[BoolMatrix, BoolMatrix]:
+    """Returns whether each cell is shown right more often than each other, or equally often.
+
+    Cells judged on the same images are compared image by image; others are left open unless their
+    top-1 is the same.
+
+    Args:
+        cells: that have a top-1.
+        judged: by run id.
+    """
+    better = np.zeros((len(cells), len(cells)), dtype=bool)
+    by_images: dict[tuple[str, ...], list[tuple[int, NDArray[np.bool_]]]] = defaultdict(list)
+    for index, cell in enumerate(cells):
+        found = next(filter(None, map(judged.get, cell.run_ids)), None)
+        if found is not None and found.images:
+            by_images[found.images].append((index, found.correct))
+    for images, members in by_images.items():
+        at = np.array([index for index, _ in members])
+        right = np.stack([correct for _, correct in members]).astype(np.float64)
+        only_row = right @ (1.0 - right).T  # (row, column): images that only the row had right
+        better[np.ix_(at, at)] = proportions_above(only_row.T, only_row, len(images))
+    top1 = np.array([cell.quantities[TOP1].value for cell in cells])
+    return better, np.abs(top1[:, None] - top1[None, :]) < ROUNDING

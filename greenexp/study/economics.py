@@ -1,0 +1,272 @@
+"""Break-even, monthly savings and bills: pure arithmetic on seconds and joules of blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from greenexp.runs import cost as money
+from greenexp.settings.hardware import Hardware
+from greenexp.stats.intervals import mean_interval, t_quantile
+from greenexp.study.study import Bill, Currency, Interval, Monthly, Payback, Quantity, Sensitivity
+
+MILLION = 1e6
+G_PER_KG = 1e3
+FACTORS = (0.5, 1.0, 2.0)  # of the present price
+PUES = (1.0, 1.2, 1.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What an image, or applying a tactic, takes of one run.
+
+    Attributes:
+        seconds: that the device is held.
+        joules: gross; None where no energy was measured.
+    """
+
+    seconds: float
+    joules: float | None = None
+
+
+@dataclass(frozen=True)
+class Prices:
+    """A machine and the share of it that a run holds."""
+
+    hardware: Hardware
+    share: float = 1.0
+
+    def usd(self, spent: Spent) -> float | None:
+        """Returns dollars, None where no part is known; see `cost.Cost`."""
+        return self._cost(spent).total_usd
+
+    def holds(self, spent: Spent) -> str | None:
+        """Returns which parts the dollars hold, see `cost.Cost`."""
+        return self._cost(spent).holds
+
+    def grams(self, spent: Spent) -> float | None:
+        """Returns g CO2e, None where energy or intensity is unknown."""
+        pue = self.hardware.price.pue
+        return money.carbon_g(self.hardware.carbon, pue=pue, energy_j=spent.joules)
+
+    def _cost(self, spent: Spent) -> money.Cost:
+        return money.cost(
+            self.hardware.price, seconds=spent.seconds, energy_j=spent.joules, share=self.share
+        )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A tactic and the baseline of the same block: an image of each, and applying the tactic."""
+
+    image: Spent
+    baseline: Spent
+    applying: Spent
+
+
+def quantity(samples: Sequence[float | None]) -> Quantity | None:
+    """Returns the mean over blocks with Student's t interval; None where a block lacks it."""
+    known = [value for value in samples if value is not None]
+    if not known or len(known) < len(samples):
+        return None
+    interval = mean_interval(known)
+    return Quantity(float(np.mean(known)), None if interval is None else Interval(*interval))
+
+
+def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
+    """Returns break-even in joules, dollars and seconds, as far as each is known of all pairs."""
+    of: dict[Currency, Callable[[Spent], float | None]] = {
+        "j": lambda spent: spent.joules,
+        "usd": prices.usd,
+        "s": lambda spent: spent.seconds,
+    }
+    found: dict[Currency, Payback] = {}
+    for currency, taken in of.items():
+        if currency == "usd" and not _alike(pairs, prices):
+            continue
+        applying = [taken(pair.applying) for pair in pairs]
+        saving = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
+        known = [(a, s) for a, s in zip(applying, saving, strict=True) if None not in (a, s)]
+        if known and len(known) == len(pairs):
+            found[currency] = payback(currency, *zip(*known, strict=True))
+    return found
+
+
+def payback(currency: Currency, prices: Sequence[float], savings: Sequence[float]) -> Payback:
+    """Returns after how many images a tactic has paid for itself.
+
+    Args:
+        currency: of both.
+        prices: of applying it, a block each.
+        savings: per image, of the same blocks.
+    """
+    price, saving = float(np.mean(prices)), float(np.mean(savings))
+    images = price / saving if saving > 0 else None
+    per_image = quantity(savings)
+    interval = per_image.interval if per_image is not None else None
+    if interval is None:
+        return Payback(currency, price, saving, None, images, None, "one block")
+    if interval.low <= 0:
+        lowest = fieller(prices, savings)
+        until_never = None if lowest is None else Interval(lowest.low, math.inf)
+        return Payback(currency, price, saving, interval, None, until_never, "never")
+    if price <= 0:
+        return Payback(currency, price, saving, interval, 0.0, Interval(0.0, 0.0), "at once")
+    return Payback(currency, price, saving, interval, images, fieller(prices, savings), "pays back")
+
+
+def fieller(prices: Sequence[float], savings: Sequence[float]) -> Interval | None:
+    """Returns the 95 % interval of mean price by mean saving, paired, at 0 or above.
+
+    Fieller, 1954, JRSS B 16:175: the ratios N for which price - N x saving can't be told from 0 by
+    Student's t. It has no upper end where the saving can't be told from 0. None where no
+    ratio above 0 is in it, or there are fewer than two pairs.
+    """
+    count = len(prices)
+    if count < 2:
+        return None
+    price, saving = float(np.mean(prices)), float(np.mean(savings))
+    covariance = np.cov(prices, savings) / count
+    square = t_quantile(count - 1) ** 2
+    # Products, not powers of 2: `**` isn't rounded exactly, and cents would differ from dollars.
+    a = saving * saving - square * float(covariance[1, 1])
+    b = price * saving - square * float(covariance[0, 1])
+    c = price * price - square * float(covariance[0, 0])
+    if a == 0.0 and b > 0:  # a line: c - 2 b N <= 0
+        return Interval(max(c / (2 * b), 0.0), math.inf)
+    if a == 0.0:
+        return Interval(0.0, c / (2 * b) if b < 0 else math.inf) if c <= 0 else None
+    inside = b * b - a * c
+    if a > 0:
+        root = math.sqrt(max(inside, 0.0))
+        low, high = (b - root) / a, (b + root) / a
+        return Interval(max(low, 0.0), high) if high >= 0 else None
+    if c <= 0 or inside < 0:  # 0 images are in it, and so is every number
+        return Interval(0.0, math.inf)
+    return Interval((b - math.sqrt(inside)) / a, math.inf)
+
+
+def monthly(pairs: Sequence[Pair], prices: Prices, requests_per_month: float) -> Monthly:
+    """Returns what a month of requests saves against the baseline, one image a request.
+
+    Kilowatt-hours are the device's, before PUE; dollars and carbon hold it.
+    """
+
+    def saved(taken: Callable[[Spent], float | None], per: float) -> Quantity | None:
+        per_image = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
+        return quantity(
+            [None if one is None else one * requests_per_month / per for one in per_image]
+        )
+
+    return Monthly(
+        kwh=saved(lambda spent: spent.joules, money.JOULES_PER_KWH),
+        usd=saved(prices.usd, 1.0),
+        kg_co2e=saved(prices.grams, G_PER_KG),
+        hours=saved(lambda spent: spent.seconds, money.SECONDS_PER_HOUR),
+    )
+
+
+def bill(
+    pairs: Sequence[Pair], prices: Prices, requests_per_month: float, months: float
+) -> Bill | None:
+    """Returns the dollars of serving for some months with the tactic, applied once, and without.
+
+    None where dollars are unknown, or hold other parts of applying than of images.
+    """
+    if not _alike(pairs, prices):
+        return None
+    images = requests_per_month * months
+    total = quantity(
+        [_plus(prices.usd(pair.applying), _times(prices.usd(pair.image), images)) for pair in pairs]
+    )
+    baseline = quantity([_times(prices.usd(pair.baseline), images) for pair in pairs])
+    return None if total is None or baseline is None else Bill(total, baseline)
+
+
+def sensitivities(
+    pairs: Sequence[Pair], prices: Prices, requests_per_month: float
+) -> list[Sensitivity]:
+    """Returns what a month saves when one price at a time is another, others as they are."""
+    hardware = prices.hardware
+    price, carbon = hardware.price, hardware.carbon
+    hourly = money.hourly_usd(price)
+    tried: list[tuple[str, str, list[tuple[float, Hardware]], str]] = []
+    if price.usd_per_kwh is not None and not price.electricity_included:
+        for name, unit, key, values in (
+            ("electricity", "USD/kWh", "usd_per_kwh", _around(price.usd_per_kwh)),
+            ("PUE", "ratio", "pue", list(PUES)),
+        ):
+            tried.append((name, unit, [(v, _priced(hardware, key, v)) for v in values], "USD"))
+    if hourly is not None:
+        varied = [(value, _priced(hardware, "usd_per_hour", value)) for value in _around(hourly)]
+        tried.append(("machine", "USD/h", varied, "USD"))
+    if carbon.g_per_kwh is not None:
+        varied = [(value, _emitting(hardware, value)) for value in _around(carbon.g_per_kwh)]
+        tried.append(("carbon intensity", "g CO2e/kWh", varied, "kg CO2e"))
+    # Dollars and grams are linear in seconds and joules, so the mean over blocks is priced.
+    image = _mean([pair.image for pair in pairs])
+    baseline = _mean([pair.baseline for pair in pairs])
+    found = []
+    for name, unit, varied, saved_unit in tried:
+        saved = [
+            _saved(image, baseline, Prices(other, prices.share), saved_unit, requests_per_month)
+            for _, other in varied
+        ]
+        known = [value for value in saved if value is not None]
+        if len(known) == len(varied):
+            values = [value for value, _ in varied]
+            found.append(Sensitivity(name, unit, values, known, saved_unit))
+    return found
+
+
+def _alike(pairs: Sequence[Pair], prices: Prices) -> bool:
+    """Tells whether the dollars of applying a tactic hold the parts that those of an image hold."""
+    return all(prices.holds(pair.applying) == prices.holds(pair.image) for pair in pairs)
+
+
+def _around(present: float) -> list[float]:
+    return [present * factor for factor in FACTORS]
+
+
+def _mean(spent: Sequence[Spent]) -> Spent:
+    joules = [one.joules for one in spent if one.joules is not None]
+    complete = len(joules) == len(spent)
+    return Spent(
+        float(np.mean([one.seconds for one in spent])), float(np.mean(joules)) if complete else None
+    )
+
+
+def _saved(
+    image: Spent, baseline: Spent, prices: Prices, unit: str, requests_per_month: float
+) -> float | None:
+    """Returns the dollars, or kg CO2e, that a month saves."""
+    taken, per = (prices.usd, 1.0) if unit == "USD" else (prices.grams, G_PER_KG)
+    saved = _less(taken(baseline), taken(image))
+    return None if saved is None else saved * requests_per_month / per
+
+
+def _priced(hardware: Hardware, key: str, value: float) -> Hardware:
+    changed: dict[str, Any] = {key: value}
+    return dataclasses.replace(hardware, price=dataclasses.replace(hardware.price, **changed))
+
+
+def _emitting(hardware: Hardware, g_per_kwh: float) -> Hardware:
+    carbon = dataclasses.replace(hardware.carbon, g_per_kwh=g_per_kwh)
+    return dataclasses.replace(hardware, carbon=carbon)
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+def _plus(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one + other
+
+
+def _times(one: float | None, factor: float) -> float | None:
+    return None if one is None else one * factor

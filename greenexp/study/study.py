@@ -1,0 +1,284 @@
+"""What a set of runs says: the plain values that tables, figures, page and advice are made of.
+
+Nothing here computes. `compare` makes a `Study`; everything a reader sees is read off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from greenexp.runs.identity import BASELINE
+
+Verdict = Literal["lower", "higher", "no difference shown", "too few runs"]
+Currency = Literal["j", "usd", "s"]
+
+# The quantities compared, by the name of the run's metric that each is.
+ENERGY = "energy/per_image_j"
+LATENCY = "latency/p50_ms"
+COST = "cost/usd_per_million_images"
+COMPARED = (ENERGY, LATENCY, COST)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Effect:
+    """How many times a baseline's quantity a tactic's is.
+
+    Attributes:
+        ratio: geometric mean of the ratios of pairs; below 1 the tactic takes less.
+        units: what was averaged over: blocks of one model, or models.
+        interval: of the ratio; None below two units.
+        p_value: that the ratio is 1, unadjusted; None below two units.
+        adjusted_p: the same by Holm's procedure over the tactics that stand together.
+        test: which test gave it.
+        cliffs_delta: -1 where every run of the tactic took less than every one of the baseline.
+        detectable: the saving, as a fraction, that would be shown with 80 % power.
+        floor: how far, as a fraction, a ratio of two baselines can be from 1; None without A/A.
+        verdict: what may be claimed.
+    """
+
+    ratio: float
+    units: int
+    interval: Interval | None = None
+    p_value: float | None = None
+    adjusted_p: float | None = None
+    test: str | None = None
+    cliffs_delta: float | None = None
+    detectable: float | None = None
+    floor: float | None = None
+    verdict: Verdict = "too few runs"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 of a tactic against the baseline's on the same images.
+
+    Attributes:
+        top1: fraction right under the tactic; of the overall line, None.
+        delta: tactic less baseline, as a fraction of 1.
+        interval: of delta, over images (one model) or over images and models (overall).
+        images: judged by both; None where the predictions are gone.
+        lost: images that only the baseline had right.
+        gained: images that only the tactic had right.
+        p_value: McNemar's exact, that neither is more often right; of the overall line, that the
+            mean change over models is 0.
+        models: how many models the overall change is of.
+    """
+
+    delta: float
+    top1: float | None = None
+    interval: Interval | None = None
+    images: int | None = None
+    lost: int | None = None
+    gained: int | None = None
+    p_value: float | None = None
+    models: int = 1
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A measured or priced figure of one cell: its mean over blocks."""
+
+    value: float
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Payback:
+    """When applying a tactic has paid for itself, in one currency.
+
+    Attributes:
+        currency: joules, dollars or seconds.
+        price: of applying the tactic once.
+        saving: per image, against the baseline; negative where the tactic takes more.
+        saving_interval: None below two blocks.
+        images: break-even N at the point estimates; None where nothing is saved.
+        interval: of N; its `high` is infinite where the saving can't be told from none; None below
+            two blocks.
+        verdict: `at once` (free), `pays back`, `never` (the saving's interval includes 0 or less),
+            or `one block` (no interval, so nothing is claimed).
+    """
+
+    currency: Currency
+    price: float
+    saving: float
+    saving_interval: Interval | None
+    images: float | None
+    interval: Interval | None
+    verdict: Literal["at once", "pays back", "never", "one block"]
+
+
+@dataclass(frozen=True)
+class Monthly:
+    """What a tactic saves in a month of `requests_per_month` images; negative: it takes more."""
+
+    kwh: Quantity | None
+    usd: Quantity | None
+    kg_co2e: Quantity | None
+    hours: Quantity | None
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What serving costs over the months asked about, in dollars, applying the tactic included."""
+
+    total_usd: Quantity
+    baseline_usd: Quantity
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The dollars (or kg CO2e, for carbon) saved a month when one price is another.
+
+    Attributes:
+        name: what is varied: electricity, rent, PUE, carbon.
+        unit: of `values`.
+        values: the price tried.
+        saved: what a month then saves, for each value.
+        saved_unit: USD or kg CO2e.
+    """
+
+    name: str
+    unit: str
+    values: Sequence[float]
+    saved: Sequence[float]
+    saved_unit: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for all that is compared, but for model and tactic."""
+
+    dataset: str
+    hardware: str
+    workload: str
+    machine: str  # the device that ran, as its maker calls it
+    varied: str = ""  # what else tells it from other settings, e.g. `batch_size=8`
+
+    @property
+    def name(self) -> str:
+        """What a heading calls it."""
+        words = [self.dataset, self.hardware, self.workload, self.varied]
+        return " · ".join(word for word in words if word)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One tactic on one model in one setting.
+
+    Attributes:
+        setting: where it ran.
+        model: as labelled.
+        tactic: as labelled; `baseline` for the baseline.
+        blocks: those with a valid run of it.
+        quantities: by the run's metric: ENERGY, LATENCY, COST, `carbon/g_per_million_images`,
+            `throughput/images_per_s`, `optimization/time_s`, `…_j`, `…_usd`, `accuracy/top1`,
+            `complexity/parameters`, `complexity/macs`, `complexity/weights_mib`. Absent is absent.
+        effects: by COMPARED; empty for the baseline and where it has no pair.
+        accuracy: against the baseline; None for the baseline and where unknown.
+        paybacks: by currency; empty likewise.
+        monthly: against the baseline; None likewise.
+        bill: None where dollars are unknown.
+        sensitivities: of the monthly saving.
+        on_front: whether no other cell of the setting is shown to be better or equal in
+            accuracy, energy and dollars and better in one; None where a figure is missing.
+        energy_source: counter, sampled, model, or a mixture, as the runs say; None: no energy.
+        cost_holds: which parts dollars hold; None: no dollars.
+        run_ids: MLflow's, of the valid runs.
+    """
+
+    setting: Setting
+    model: str
+    tactic: str
+    blocks: int
+    quantities: Mapping[str, Quantity]
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    accuracy: Accuracy | None = None
+    paybacks: Mapping[Currency, Payback] = field(default_factory=dict)
+    monthly: Monthly | None = None
+    bill: Bill | None = None
+    sensitivities: Sequence[Sensitivity] = ()
+    on_front: bool | None = None
+    energy_source: str | None = None
+    cost_holds: str | None = None
+    run_ids: Sequence[str] = ()
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether others are compared with it."""
+        return self.tactic == BASELINE
+
+
+@dataclass(frozen=True)
+class Overall:
+    """One tactic over the models of one setting; the model is the unit."""
+
+    setting: Setting
+    tactic: str
+    models: int
+    effects: Mapping[str, Effect]
+    accuracy: Accuracy | None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Runs that no figure is made of, and why."""
+
+    reason: str
+    runs: int
+    examples: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that the report says.
+
+    Attributes:
+        title: what the runs are, e.g. the experiment's name.
+        cells: each tactic on each model, baselines included; per setting and model the baseline
+            first, then by energy ratio.
+        overall: each tactic over models, per setting, best energy first.
+        noise: A/A effects over all models of a setting, by setting's name and metric.
+        left_out: runs not used, and why.
+        notes: one line each that a reader must know: energy sources, what dollars hold, prices
+            that are not the machine's.
+        next_steps: one line each: what is missing for a claim, and the command that adds it.
+        advice: one sentence a model and setting, then one overall.
+        prices: what dollars and carbon are made of, one line a setting.
+        requests_per_month: images served a month, assumed.
+        months: over which bills are summed.
+        max_top1_drop: asked for, as a fraction of 1.
+        runs: how many were used.
+        made: ISO time of the report.
+        power: for a few runs (named as a legend would) the points (s, W) of power over time.
+    """
+
+    title: str
+    cells: Sequence[Cell]
+    overall: Sequence[Overall]
+    noise: Mapping[str, Mapping[str, Effect]]
+    left_out: Sequence[LeftOut]
+    notes: Sequence[str]
+    next_steps: Sequence[str]
+    advice: Sequence[str]
+    prices: Sequence[str]
+    requests_per_month: float
+    months: float
+    max_top1_drop: float
+    runs: int
+    made: str
+    power: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Those of its cells, in order."""
+        return list(dict.fromkeys(cell.setting for cell in self.cells))

@@ -1,0 +1,335 @@
+"""Runs a sweep: plan, check, launch. What happens is yielded as events; nothing is printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from greenexp.errors import BadInput, NotTracked, Unfit
+from greenexp.measuring import isolation
+from greenexp.measuring.machine import fingerprint
+from greenexp.runs import journal
+from greenexp.runs.cost import stale_quote
+from greenexp.runs.files import write_atomically
+from greenexp.runs.identity import BASELINE, cell_hash, peers_hash
+from greenexp.runs.journal import Record
+from greenexp.settings.build import typed
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.report import Report
+from greenexp.settings.sweep import Sweep, Tracking
+from greenexp.settings.workload import Workload
+from greenexp.sweep.forecast import Forecast, Took, forecast
+from greenexp.sweep.plan import (
+    Cell,
+    Exclusion,
+    PlannedRun,
+    blocks,
+    exclusion_lines,
+    product,
+    title,
+    varying_keys,
+)
+from greenexp.sweep.preflight import Preflight
+from greenexp.tracking import tracker as tracking
+from greenexp.tracking.tracker import Finished, Tracker
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A cell's configuration as plain containers, and the options chosen."""
+
+    configuration: Mapping[str, Any]
+    choices: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is to do.
+
+    Attributes:
+        runs: every run, in order.
+        finished: those that the tracker has already, by their key; they are skipped.
+        exclusions: cells that can't be run, and why.
+        forecast: of the runs left to measure.
+    """
+
+    runs: Sequence[PlannedRun]
+    finished: Mapping[tuple[str, int, int], Finished]
+    exclusions: Sequence[Exclusion]
+    forecast: Forecast
+
+    @property
+    def left(self) -> list[PlannedRun]:
+        """The runs to measure."""
+        return [run for run in self.runs if run.key not in self.finished]
+
+    def as_json(self) -> str:
+        """Returns the plan as it is written before anything runs."""
+        runs = [
+            {
+                "title": run.cell.title,
+                "block": run.block,
+                "replicate": run.replicate,
+                "cell": run.cell.id,
+                "finished": run.key in self.finished,
+            }
+            for run in self.runs
+        ]
+        exclusions = [dataclasses.asdict(exclusion) for exclusion in self.exclusions]
+        plan = {
+            "forecast": dataclasses.asdict(self.forecast),
+            "runs": runs,
+            "excluded": exclusions,
+        }
+        return json.dumps(plan, indent=1, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line that the user must see."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan stands and is written to `path`; nothing has run yet."""
+
+    plan: Plan
+    path: Path
+    tracking: Tracking
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run begins."""
+
+    run: PlannedRun
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run has ended; `failure` is one line where it did not end well."""
+
+    run: PlannedRun
+    outcome: str
+    seconds: float
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Every run has ended.
+
+    Attributes:
+        records: of all runs of the plan that are there, earlier ones among them, in its order.
+        failures: a line for each run that did not end well.
+        cells: of the sweep.
+        tracking: where its runs are.
+        tracker: the same, open.
+        report: what the summary assumes.
+    """
+
+    records: Sequence[Record]
+    failures: Sequence[str]
+    cells: Sequence[Cell]
+    tracking: Tracking
+    tracker: Tracker
+    report: Report
+
+
+Event = Notice | Planned | Started | Ended | Completed
+
+
+@dataclass(frozen=True)
+class Launched:
+    """How a launched run came back: its journal, or why it has none."""
+
+    journal: Path | None
+    failure: str = ""
+
+
+class Launcher(Protocol):
+    """Starts runs where they are to be measured, and waits for them.
+
+    Attributes:
+        in_turn: whether it runs one after the other on this machine, so that progress can be told.
+    """
+
+    in_turn: bool
+
+    def launch(self, runs: Sequence[PlannedRun], first: int) -> Sequence[Launched]:
+        """Returns how each run came back; `first` is the number of the first within the sweep."""
+        ...
+
+
+def sweep(
+    swept: Sequence[Sequence[str]],
+    compose: Callable[[tuple[str, ...]], Composed],
+    launcher: Launcher,
+    folder: Path,
+    left_out: Sequence[Exclusion] = (),
+) -> Iterator[Event]:
+    """Runs every cell of the product that fits, block by block, and yields what happens.
+
+    Runs that the tracker has from an earlier call are not repeated.
+
+    Args:
+        swept: the overrides of each swept key.
+        compose: overrides to a configuration.
+        launcher: of the runs.
+        folder: of the sweep.
+        left_out: options known not to fit, which are not in `swept`.
+
+    Raises:
+        BadInput: before anything has run, where a cell can't run or none fits.
+    """
+    yield from map(Notice, exclusion_lines(left_out, "options"))
+    products = product(swept)
+    if not products:
+        reason = left_out[0].reason if left_out else "a sweep over no option at all; give one"
+        raise BadInput(f"no option is left to run: {reason}")
+    first = compose(products[0]).configuration
+    where = typed(first, "tracking", Tracking)
+    rules = typed(first, "sweep", Sweep)
+    cells, exclusions, notices = _cells(products, compose, Preflight(looks=not rules.dry_run))
+    yield from map(Notice, notices)
+    if not cells:
+        raise BadInput(f"none of the {len(products)} runs can be done: {exclusions[0].reason}")
+    if not rules.dry_run:
+        isolation.prepare()
+    tracker = None
+    if not rules.dry_run or tracking.exists(where):
+        tracker = tracking.connect(where)  # creating its database must not cost a run
+        yield from map(Notice, _send_what_was_missed(Path(where.journal)))
+    plan = _plan(cells, [*left_out, *exclusions], first, compose, tracker)
+    write_atomically(folder / PLAN, plan.as_json())
+    yield Planned(plan, folder / PLAN, where)
+    if rules.dry_run or tracker is None:
+        return
+    records: list[Record] = []
+    failures: list[str] = []
+    for event in _launch(plan.left, launcher, records):
+        if isinstance(event, Ended) and event.failure is not None:
+            failures.append(event.failure)
+        yield event
+    earlier = [tracker.record(finished.run_id) for finished in plan.finished.values()]
+    records += [record for record in earlier if record is not None]
+    place = {cell.id: number for number, cell in enumerate(cells)}
+    records.sort(key=lambda record: (place[record.cell], record.replicate))
+    report = typed(first, "report", Report)
+    yield Completed(records, failures, cells, where, tracker, report)
+
+
+def _cells(
+    products: Sequence[tuple[str, ...]],
+    compose: Callable[[tuple[str, ...]], Composed],
+    preflight: Preflight,
+) -> tuple[list[Cell], list[Exclusion], list[str]]:
+    """Composes and checks every cell.
+
+    Returns those that fit, why others don't, and lines that the user must see.
+    """
+    varying = varying_keys(products)
+    cells: dict[str, Cell] = {}
+    exclusions: list[Exclusion] = []
+    warnings: dict[str, None] = {}
+    for overrides in products:
+        composed = compose(overrides)
+        configuration = composed.configuration
+        try:
+            model_title = preflight.check(configuration)
+        except Unfit as unfit:
+            shown = " · ".join(composed.choices[group] for group in ("model", "tactic", "dataset"))
+            exclusions.append(Exclusion(shown, str(unfit)))
+            continue
+        name = configuration["title"] or title(composed.choices, model_title, overrides, varying)
+        cell = Cell(
+            overrides=overrides,
+            title=name,
+            id=cell_hash(configuration),
+            peers=peers_hash(configuration),
+            is_baseline=composed.choices["tactic"] == BASELINE,
+        )
+        cells.setdefault(cell.id, cell)
+        price = typed(configuration, "hardware", Hardware).price
+        stale = stale_quote(price, datetime.date.today())
+        if stale is not None:
+            warnings[f"hardware={composed.choices['hardware']}: {stale}"] = None
+    return list(cells.values()), exclusions, [*exclusion_lines(exclusions, "runs"), *warnings]
+
+
+def _plan(
+    cells: Sequence[Cell],
+    exclusions: Sequence[Exclusion],
+    first: Mapping[str, Any],
+    compose: Callable[[tuple[str, ...]], Composed],
+    tracker: Tracker | None,
+) -> Plan:
+    """Orders the runs, finds those that are finished, and forecasts the rest."""
+    rules = typed(first, "sweep", Sweep)
+    runs = blocks(cells, first["repetitions"], rules.seed)
+    machine = fingerprint()
+    found = {
+        cell.id: tracker.finished(cell.id, machine) if tracker is not None else [] for cell in cells
+    }
+    by_key = {one.key: one for earlier in found.values() for one in reversed(earlier)}  # latest
+    finished = {run.key: by_key[run.key] for run in runs if run.key in by_key}
+    if rules.rerun:
+        finished = {}
+    shortest_s = {
+        cell.id: typed(compose(cell.overrides).configuration, "workload", Workload).at_least_s
+        for cell in cells
+    }
+    left = [run.cell.id for run in runs if run.key not in finished]
+    history = {
+        cell: [Took(one.seconds, one.joules, one.usd) for one in earlier]
+        for cell, earlier in found.items()
+    }
+    predicted = forecast(left, [shortest_s[cell] for cell in left], history)
+    return Plan(runs, finished, exclusions, predicted)
+
+
+def _send_what_was_missed(folder: Path) -> Iterator[str]:
+    """Sends the tracker what an earlier sweep journalled and was killed before it had sent.
+
+    Yields a line for each record that the tracker does not take.
+    """
+    for path in journal.unsent(folder):
+        try:
+            journal.mark_sent(path, tracking.send(journal.read(path), path))
+        except NotTracked as error:
+            yield f"greenexp: {error}"
+
+
+def _launch(
+    runs: Sequence[PlannedRun], launcher: Launcher, records: list[Record]
+) -> Iterator[Event]:
+    """Launches the runs, yields how they go and adds their records to `records`."""
+
+    def ended(run: PlannedRun, launched: Launched, seconds: float) -> Ended:
+        if launched.journal is None:
+            return Ended(run, launched.failure, seconds, f"{run.name}: {launched.failure}")
+        record = journal.read(launched.journal)
+        records.append(record)
+        outcome, reason = record.result.outcome, record.result.reason
+        failure = None if outcome == "ok" else f"{run.name}: {outcome}: {reason}"
+        return Ended(run, outcome, seconds, failure)
+
+    if not launcher.in_turn:  # side by side, on other machines
+        for run, launched in zip(runs, launcher.launch(runs, 0), strict=True):
+            yield ended(run, launched, 0.0)
+        return
+    for index, run in enumerate(runs):
+        yield Started(run)
+        began_s = time.monotonic()
+        (launched,) = launcher.launch([run], index)
+        yield ended(run, launched, time.monotonic() - began_s)

@@ -1,0 +1,167 @@
+"""What MLflow holds of a record: tags, parameters, points of metrics, artifacts. No MLflow here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from greenexp.runs import energy, metrics
+from greenexp.runs.doubts import validity
+from greenexp.runs.identity import peers_hash
+from greenexp.runs.journal import Record, record_json
+from greenexp.settings.build import typed
+from greenexp.settings.hardware import Hardware
+from greenexp.settings.workload import Interference
+from greenexp.tracking.view import run_color_tag
+
+CELL_TAG = "greenexp.cell"
+PEERS_TAG = "greenexp.peers"
+BLOCK_TAG = "greenexp.block"
+REPLICATE_TAG = "greenexp.replicate"
+MACHINE_TAG = "greenexp.measuring.machine"
+ID_TAG = "greenexp.id"
+PARAMETER_LENGTH = 500  # characters; servers before MLflow 2.8 refuse more
+MS_PER_S = 1000
+SERIES = ("power_w", "utilization_pct", "temperature_c")
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value of a metric at a time; `step` is milliseconds into the run, 0 for its end."""
+
+    name: str
+    value: float
+    epoch_ms: int
+    step: int
+
+
+def tags(record: Record) -> dict[str, str]:
+    """Returns the run's tags."""
+    hardware = typed(record.configuration, "hardware", Hardware)
+    limits = typed(record.configuration, "interference", Interference)
+    doubts = validity(record.result, hardware, limits)
+    named = {
+        ID_TAG: record.id,
+        CELL_TAG: record.cell,
+        PEERS_TAG: peers_hash(record.configuration),
+        BLOCK_TAG: None if record.block is None else str(record.block),
+        REPLICATE_TAG: str(record.replicate),
+        MACHINE_TAG: record.machine,
+        "greenexp.device": record.result.device,
+        "greenexp.cpu": record.result.environment.get("cpu"),
+        "greenexp.gpus": ", ".join(record.result.environment.get("gpus", ())) or None,
+        "greenexp.sweep": record.sweep,
+        "greenexp.energy_source": energy.energy_source(record.result),
+        "greenexp.cost_holds": metrics.cost_holds(record.result, hardware),
+        "greenexp.runs.doubts": ", ".join(doubts) or "valid",
+        "greenexp.outcome": record.result.outcome,
+        "greenexp.reason": record.result.reason,
+        "mlflow.source.name": "greenexp",
+        "mlflow.source.git.commit": record.result.environment.get("git_commit"),
+    }
+    if record.result.reason is not None:
+        named["mlflow.note.content"] = record.result.reason
+    color_key, color = run_color_tag(record.choices["tactic"])
+    named[color_key] = color
+    return {key: value for key, value in named.items() if value is not None}
+
+
+def parameters_of(record: Record) -> dict[str, str]:
+    """Returns the choices and the flattened configuration; None has no entry."""
+    flat: dict[str, Any] = dict(record.choices)
+    for key, value in _flatten(record.configuration):
+        if value is not None and key not in flat:
+            flat[key] = value
+    for key, value in record.result.effect.items():
+        flat[f"effect.{key}"] = str(value)
+    for when, complexity in (("before", record.result.before), ("after", record.result.after)):
+        if complexity is not None:
+            known = {key: value for key, value in asdict(complexity).items() if value is not None}
+            flat |= {f"effect.{key}_{when}": value for key, value in known.items()}
+    for key, value in record.result.provenance.items():
+        flat[f"provenance.{key}"] = str(value)
+    return {key: str(value)[:PARAMETER_LENGTH] for key, value in flat.items()}
+
+
+def artifacts(record: Record) -> dict[str, str]:
+    """Returns the run's artifacts: file name to text."""
+    from omegaconf import OmegaConf
+
+    files = {
+        "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(record.configuration))),
+        "environment.json": json.dumps(record.result.environment, indent=2),
+        "record.json": record_json(record),
+    }
+    if record.result.windows:
+        files["latencies.csv"] = _csv(
+            ("window", "batch", "latency_s"),
+            (
+                (number, batch, latency_s)
+                for number, window in enumerate(record.result.windows)
+                for batch, latency_s in enumerate(window.latencies_s)
+            ),
+        )
+    predictions = record.result.predictions
+    if predictions is not None:
+        files["predictions.csv"] = _csv(
+            ("image", "target", "predicted", "correct"),
+            (
+                (identifier, target, ranked[0], int(ranked[0] == target))
+                for identifier, target, ranked in zip(
+                    predictions.identifiers, predictions.targets, predictions.ranked, strict=True
+                )
+            ),
+        )
+    if record.result.traceback is not None:
+        files["traceback.txt"] = record.result.traceback
+    return files
+
+
+def points_of(record: Record) -> list[Point]:
+    """Returns the run's metrics and what its meters sampled over time."""
+    hardware = typed(record.configuration, "hardware", Hardware)
+    started_ms, ended_ms = epoch_ms(record.started), epoch_ms(record.ended)
+    values = metrics.evaluate(record.result, hardware)
+    points = [Point(name, rounded(value), ended_ms, 0) for name, value in values.items()]
+    for series in record.result.series:
+        if series.quantity not in SERIES:
+            continue
+        name = f"series/{series.meter}/{series.component.replace(':', '_')}_{series.quantity}"
+        points += [
+            Point(name, rounded(value), started_ms + int(t_s * MS_PER_S), int(t_s * MS_PER_S))
+            for t_s, value in zip(series.t_s, series.values, strict=True)
+        ]
+    return points
+
+
+def epoch_ms(iso: str) -> int:
+    """Returns a time in ISO form as MLflow counts it."""
+    return int(datetime.fromisoformat(iso).timestamp() * MS_PER_S)
+
+
+def rounded(value: float) -> float:
+    """Returns the value as the UI's table can show it; the journal keeps every digit."""
+    return float(f"{value:.6g}")
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields each value with its dotted key; what a run isn't measured by is left out."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in ("card", "report"):
+                yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

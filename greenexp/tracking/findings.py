@@ -1,0 +1,124 @@
+"""Writes what a report found into MLflow: a run of its own, and metrics on the runs it is about."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from greenexp.errors import NotTracked, first_line
+from greenexp.settings.sweep import Tracking
+from greenexp.tracking.fields import MS_PER_S, rounded
+from greenexp.tracking.reader import reader
+from greenexp.tracking.tracker import METRICS_PER_CALL, PARAMETERS_PER_CALL
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import Metric
+
+KIND_TAG = "greenexp.kind"
+SUMMARY = "summary"
+
+
+def log_summary(
+    settings: Tracking,
+    name: str,
+    *,
+    params: Mapping[str, object],
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+    folder: Path,
+) -> str:
+    """Makes a finished run that holds a report, and returns its MLflow id.
+
+    Args:
+        settings: which store and experiment; both must be there.
+        name: of the run.
+        params: of the report.
+        tags: besides `greenexp.kind`, by which it is told from a measured run.
+        metrics: of the report; what is not finite is left out.
+        folder: of the files that become its artifacts.
+
+    Raises:
+        BadInput: as `reader`.
+        NotTracked: where the store does not take it.
+    """
+    from mlflow.entities import Param
+
+    opened = reader(settings)
+    with _refused(settings):
+        client = opened.client
+        kind = {KIND_TAG: SUMMARY, "mlflow.source.name": "greenexp"}
+        run = client.create_run(opened.experiment_id, run_name=name, tags={**kind, **tags})
+        run_id = str(run.info.run_id)
+        given = [Param(key, str(value)) for key, value in params.items()]
+        for start in range(0, len(given), PARAMETERS_PER_CALL):
+            client.log_batch(run_id, params=given[start : start + PARAMETERS_PER_CALL])
+        points = _points(metrics)
+        for start in range(0, len(points), METRICS_PER_CALL):
+            client.log_batch(run_id, metrics=points[start : start + METRICS_PER_CALL])
+        client.log_artifacts(run_id, str(folder))
+        client.set_terminated(run_id, "FINISHED")
+    return run_id
+
+
+def log_versus(
+    settings: Tracking, values: Mapping[str, Mapping[str, float]], known: pd.DataFrame
+) -> int:
+    """Logs metrics on runs that are there; returns how many runs got any.
+
+    Args:
+        settings: which store and experiment.
+        values: by run id and name; what is not finite is left out.
+        known: a row a run id and a column a metric, as last read. A metric that is there with the
+            same value is left out, so that a report made again writes nothing.
+
+    Raises:
+        BadInput: as `reader`.
+        NotTracked: where the store does not take them.
+    """
+    names = {name for figures in values.values() for name in figures}
+    there = {name: known[name].dropna().to_dict() for name in names.intersection(known.columns)}
+    new: dict[str, list[Metric]] = {}
+    for run_id, figures in values.items():
+        changed = {
+            name: value
+            for name, value in figures.items()
+            if there.get(name, {}).get(run_id) != rounded(value)
+        }
+        new[run_id] = _points(changed)
+    new = {run_id: points for run_id, points in new.items() if points}
+    if not new:
+        return 0
+    opened = reader(settings)
+    with _refused(settings):
+        for run_id, points in new.items():
+            for start in range(0, len(points), METRICS_PER_CALL):
+                opened.client.log_batch(run_id, metrics=points[start : start + METRICS_PER_CALL])
+    return len(new)
+
+
+def _points(metrics: Mapping[str, float]) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    now_ms = int(time.time() * MS_PER_S)
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    return [Metric(name, rounded(value), now_ms, 0) for name, value in finite.items()]
+
+
+@contextmanager
+def _refused(settings: Tracking) -> Iterator[None]:
+    """Says in one line why a store does not take what is written."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise NotTracked(
+            f"MLflow at {settings.uri} did not take the report: {first_line(error)}; "
+            "its files are on disk, make it again with python -m greenexp.report"
+        ) from None

@@ -1,0 +1,244 @@
+"""Reads an experiment that is there: its runs, what each had right, its power over time.
+
+Nothing is created or changed. What is found is written by `findings`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from greenexp.errors import BadInput, first_line, nearest
+from greenexp.settings.sweep import Tracking
+from greenexp.tracking.fields import MS_PER_S
+from greenexp.tracking.tables import SERIES, Tables, read_database, read_server
+from greenexp.tracking.tracker import exists, quiet
+
+if TYPE_CHECKING:
+    import numpy as np
+    from mlflow import MlflowClient
+    from numpy.typing import NDArray
+    from sqlalchemy import Engine
+
+PREDICTIONS = "predictions.csv"
+POWER = "_power_w"
+ESTIMATE = f"{SERIES}cpu_estimate/"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Which images a run had right.
+
+    Attributes:
+        images: their names, in order; one object for all runs that judged the same.
+        correct: (images,) bool.
+    """
+
+    images: tuple[str, ...]
+    correct: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the runs of one experiment; `reader` makes it, and every call raises as that does.
+
+    Attributes:
+        settings: which store and experiment.
+        experiment_id: MLflow's.
+        engine: of the database; None: the store is a server.
+    """
+
+    settings: Tracking
+    experiment_id: str
+    engine: Engine | None
+    _images: list[tuple[Any, tuple[str, ...]]] = field(default_factory=list, repr=False)
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's own access to the store."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(tracking_uri=self.settings.uri)
+
+    def tables(self) -> Tables:
+        """Returns the runs as they are now."""
+        with _refused(self.settings):
+            if self.engine is None:
+                return read_server(self.client, self.experiment_id)
+            return read_database(self.engine, self.experiment_id)
+
+    def predictions(self, run_id: str) -> Judged | None:
+        """Returns which images a run had right; None where that is gone or can't be read."""
+        with _refused(self.settings):
+            folder = local_path(self._artifact_uri(run_id))
+            if folder is not None:
+                return self._judged(folder / PREDICTIONS)
+            with tempfile.TemporaryDirectory(prefix="greenexp-") as temporary:
+                path = download(self.client, run_id, temporary)
+                return None if path is None else self._judged(path)
+
+    def power_series(self, run_id: str) -> dict[str, list[tuple[float, float]]]:
+        """Returns power over time, (s into the run, W), of each component that was sampled.
+
+        Components are called as in the names of metrics: `cpu`, `gpu_0`. GPUs that stood idle
+        beside the run are among them. An estimate counts only where nothing else was sampled.
+        """
+        found = {}
+        with _refused(self.settings):
+            names = self.client.get_run(run_id).data.metrics
+            of_power = [name for name in names if name.startswith(SERIES) and name.endswith(POWER)]
+            for name in sorted(of_power, key=lambda name: (not name.startswith(ESTIMATE), name)):
+                component = name.removesuffix(POWER).rpartition("/")[2]
+                history = self.client.get_metric_history(run_id, name)
+                found[component] = sorted((point.step / MS_PER_S, point.value) for point in history)
+        return found
+
+    def _artifact_uri(self, run_id: str) -> str:
+        if self.engine is None:
+            return str(self.client.get_run(run_id).info.artifact_uri)
+        from mlflow.store.tracking.dbmodels.models import SqlRun
+        from sqlalchemy import select
+
+        with self.engine.connect() as connection:
+            wanted: Any = select(SqlRun.artifact_uri).where(SqlRun.run_uuid == run_id)
+            return str(connection.execute(wanted).scalar_one())
+
+    def _judged(self, path: Path) -> Judged | None:
+        import pyarrow
+        from pyarrow import csv
+
+        kinds = {"image": pyarrow.string(), "correct": pyarrow.bool_()}
+        wanted = csv.ConvertOptions(include_columns=list(kinds), column_types=kinds)
+        try:
+            table = csv.read_csv(path, convert_options=wanted)
+        except (OSError, pyarrow.ArrowException):
+            return None
+        return Judged(self._shared(table["image"]), table["correct"].to_numpy().astype(bool))
+
+    def _shared(self, column: Any) -> tuple[str, ...]:
+        """Returns the names in a column, the same object for the same names.
+
+        A tuple a run would take gigabytes: 50,000 names in each of hundreds of runs.
+        """
+        for known, images in self._images:
+            if column.equals(known):
+                return images
+        images = tuple(column.to_pylist())
+        self._images.append((column, images))
+        return images
+
+
+def reader(settings: Tracking) -> Reader:
+    """Opens a store that is there, to read the runs of an experiment that is there.
+
+    Raises:
+        BadInput: where either is missing, or the store can't be read.
+    """
+    if not exists(settings):
+        raise BadInput(
+            f"there are no runs yet at {settings.uri}; "
+            "measure some first: python -m greenexp -m model=all tactic=all"
+        )
+    quiet()
+    with _refused(settings):
+        engine = _engine(settings.uri)
+        ids = _server_experiments(settings.uri) if engine is None else _experiments(engine)
+    if settings.experiment not in ids:
+        raise BadInput(
+            f"tracking.experiment={settings.experiment} is not at {settings.uri}; "
+            f"allowed: {', '.join(sorted(ids))}.{nearest(settings.experiment, ids)}"
+        )
+    return Reader(settings, ids[settings.experiment], engine)
+
+
+def local_path(uri: str) -> Path | None:
+    """Returns the folder that an artifact location names, None where it is no local one."""
+    parsed = urlparse(uri)
+    return Path(url2pathname(parsed.path)) if parsed.scheme in ("", "file") else None
+
+
+def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:
+    """Returns a copy of a run's predictions in a folder, None where they are gone."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(client.download_artifacts(run_id, PREDICTIONS, folder))
+    except (MlflowException, OSError):
+        return None
+
+
+def total_power(series: Mapping[str, Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
+    """Returns the power of all components together over time, (s, W).
+
+    At the times of the component sampled most often, the others linear between their samples, for
+    as long as all were sampled.
+    """
+    import numpy as np
+
+    sampled = [points for points in series.values() if points]
+    if not sampled:
+        return []
+    start = max(points[0][0] for points in sampled)
+    end = min(points[-1][0] for points in sampled)
+    times = [t for t, _ in max(sampled, key=len) if start <= t <= end]
+    total = np.zeros(len(times))
+    for points in sampled:
+        total += np.interp(times, [t for t, _ in points], [power_w for _, power_w in points])
+    return list(zip(times, total.tolist(), strict=True))
+
+
+@contextmanager
+def _refused(settings: Tracking) -> Iterator[None]:
+    """Says in one line why a store can't be read."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        raise BadInput(
+            f"the runs at {settings.uri} can't be read: {first_line(error)}; "
+            "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
+        ) from None
+
+
+def _engine(uri: str) -> Engine | None:
+    """Returns MLflow's way into a database, None for a server. Nothing is opened yet."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES
+    from mlflow.store.db.utils import create_sqlalchemy_engine
+
+    if urlparse(uri).scheme.partition("+")[0] not in DATABASE_ENGINES:
+        return None
+    engine: Engine = create_sqlalchemy_engine(uri)  # type: ignore[no-untyped-call] # MLflow's
+    return engine
+
+
+def _experiments(engine: Engine) -> dict[str, str]:
+    """Returns the ids of the experiments by name; those deleted are none."""
+    from mlflow.store.tracking.dbmodels.models import SqlExperiment
+    from sqlalchemy import select
+
+    wanted: Any = select(SqlExperiment.name, SqlExperiment.experiment_id)
+    with engine.connect() as connection:
+        found = connection.execute(wanted.where(SqlExperiment.lifecycle_stage == "active"))
+        return {str(name): str(experiment_id) for name, experiment_id in found}
+
+
+def _server_experiments(uri: str) -> dict[str, str]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    found: dict[str, str] = {}
+    page_token: str | None = None
+    while page_token != "":
+        page = client.search_experiments(page_token=page_token)
+        found |= {str(one.name): str(one.experiment_id) for one in page}
+        page_token = page.token or ""
+    return found

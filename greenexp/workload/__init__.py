@@ -1,1 +1,0 @@
-"""How inference is driven: warm-up to a steady state, then windows."""
