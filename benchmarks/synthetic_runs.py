@@ -119,7 +119,9 @@ def fill(folder: Path, repetitions: int, models: int, images: int) -> tuple[Trac
     rng = np.random.default_rng(0)
     cells = {cell.record.cell: cell for cell in _cells(measured, models)}
     planned = [
-        PlannedRun((), one.record.title, key, peers_hash(one.record.configuration), _is_baseline(one))
+        PlannedRun(
+            (), one.record.title, key, peers_hash(one.record.configuration), _is_baseline(one)
+        )
         for key, one in cells.items()
     ]
     runs = blocks(planned, repetitions, seed=0)

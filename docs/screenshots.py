@@ -4,7 +4,7 @@
     python docs/screenshots.py --report multirun/report/report.html --out docs/images
 
 Needs playwright from the development dependencies and an installed chromium; downloads nothing.
-The browser test of the saved view, tests/test_saved_view.py, drives the UI with these functions.
+The browser test of the saved view, tests/tracking/test_view.py, drives the UI with these functions.
 """
 
 from __future__ import annotations

@@ -141,9 +141,7 @@ QUANTITIES: Sequence[Quantity] = (
         component="cpu",
         combines="peak",
     ),
-    Quantity(
-        "interference/steal_pct", "steal", "%", reads="steal_pct", combines="mean over time"
-    ),
+    Quantity("interference/steal_pct", "steal", "%", reads="steal_pct", combines="mean over time"),
     Quantity(
         "interference/other_processes_pct",
         "other processes",

@@ -189,9 +189,9 @@ def steps_up(root: Path, floor: Mapping[str, int]) -> list[str]:
         for name in names:
             _, _, inner = name.partition(f"{PACKAGE.name}.")
             other = inner.partition(".")[0]
-            if within(name, PACKAGE.name) and other in floor and other != room:
-                if floor[other] >= floor[room]:
-                    found.append(f"{module} -> {name}")
+            ours = within(name, PACKAGE.name) and other in floor and other != room
+            if ours and floor[other] >= floor[room]:
+                found.append(f"{module} -> {name}")
     return found
 
 

@@ -44,7 +44,7 @@ def measure_windows(
 
     With `half_width` None there are `min_windows`. Looking after each window narrows the
     interval's coverage a little: with 10 windows at least it stays above 93 % in synthetic runs
-    (tests/test_known_answers.py).
+    (tests/measuring/test_known_answers.py).
     """
     min_seconds = max(workload.min_seconds, shortest.seconds)
     min_batches = max(workload.min_batches, shortest.batches)

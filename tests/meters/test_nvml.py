@@ -1,0 +1,475 @@
+"""The GPUs as NVML tells them, replayed by a fake of its Python binding."""
+
+# ruff: noqa: N802, N815 - the fake has NVML's names
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pynvml as real_pynvml
+import pytest
+
+from greenexp.meters.nvml import Nvml
+from greenexp.protocols import Reading, Shortest
+
+if TYPE_CHECKING:
+    from tests.conftest import Clock
+
+pytestmark = pytest.mark.usefixtures("no_sampler_left")
+
+MIB = 2**20
+A, B, C = (f"GPU-{letter * 8}-0000-0000-0000-000000000000" for letter in "abc")
+
+
+class NVMLError(Exception):
+    """NVML's answer to what it does not know."""
+
+
+Trace = Sequence[tuple[float, float]]  # (s, value), straight lines between
+
+
+@dataclass
+class Gpu:
+    """A GPU whose quantities follow traces; None: it does not tell."""
+
+    uuid: str
+    power_w: Trace | None = ((0, 100),)
+    utilization_pct: Trace | None = ((0, 50),)
+    temperature_c: Trace | None = ((0, 40),)
+    memory_mib: Trace | None = ((0, 1024),)
+    clock_mhz: Trace | None = ((0, 1500),)
+    slowdowns: Trace | None = ((0, 0),)  # a bit mask of nvmlClocksThrottleReason…
+    processes: Trace | None = ((0, 1),)
+
+
+class FakeNvml(ModuleType):
+    """`pynvml` over a list of GPUs; `gpus` None: no driver. `sessions` counts those open."""
+
+    NVMLError = NVMLError
+    NVML_TEMPERATURE_GPU = real_pynvml.NVML_TEMPERATURE_GPU
+    NVML_CLOCK_SM = real_pynvml.NVML_CLOCK_SM
+    nvmlClocksThrottleReasonHwSlowdown = real_pynvml.nvmlClocksThrottleReasonHwSlowdown
+    nvmlClocksThrottleReasonSwThermalSlowdown = (
+        real_pynvml.nvmlClocksThrottleReasonSwThermalSlowdown
+    )
+    nvmlClocksThrottleReasonHwThermalSlowdown = (
+        real_pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
+    )
+    nvmlClocksThrottleReasonHwPowerBrakeSlowdown = (
+        real_pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
+    )
+
+    def __init__(self, clock: Clock, gpus: list[Gpu] | None) -> None:
+        super().__init__("pynvml")
+        self.clock = clock
+        self.gpus = gpus
+        self.sessions = 0
+
+    def nvmlInit(self) -> None:
+        if self.gpus is None:
+            raise NVMLError("driver not loaded")
+        self.sessions += 1
+
+    def nvmlShutdown(self) -> None:
+        if self.sessions == 0:
+            raise NVMLError("uninitialized")
+        self.sessions -= 1
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> Gpu:
+        if not 0 <= index < len(self.gpus):
+            raise NVMLError("invalid argument")
+        return self.gpus[index]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Gpu:
+        for gpu in self.gpus:
+            if gpu.uuid == uuid:
+                return gpu
+        raise NVMLError("not found")
+
+    def nvmlDeviceGetPowerUsage(self, gpu: Gpu) -> int:
+        return round(1000 * self._now(gpu.power_w))
+
+    def nvmlDeviceGetUtilizationRates(self, gpu: Gpu) -> SimpleNamespace:
+        return SimpleNamespace(gpu=round(self._now(gpu.utilization_pct)), memory=0)
+
+    def nvmlDeviceGetTemperature(self, gpu: Gpu, sensor: int) -> int:
+        if sensor != self.NVML_TEMPERATURE_GPU:
+            raise NVMLError("invalid argument")
+        return round(self._now(gpu.temperature_c))
+
+    def nvmlDeviceGetMemoryInfo(self, gpu: Gpu) -> SimpleNamespace:
+        return SimpleNamespace(used=round(self._now(gpu.memory_mib) * MIB))
+
+    def nvmlDeviceGetClockInfo(self, gpu: Gpu, domain: int) -> int:
+        if domain != self.NVML_CLOCK_SM:
+            raise NVMLError("invalid argument")
+        return round(self._now(gpu.clock_mhz))
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, gpu: Gpu) -> int:
+        return round(self._now(gpu.slowdowns))
+
+    def nvmlDeviceGetComputeRunningProcesses(self, gpu: Gpu) -> list[SimpleNamespace]:
+        return [SimpleNamespace(pid=pid) for pid in range(round(self._now(gpu.processes)))]
+
+    def _now(self, trace: Trace | None) -> float:
+        if self.sessions == 0:
+            raise NVMLError("uninitialized")
+        if trace is None:
+            raise NVMLError("not supported")
+        times_s, values = zip(*trace, strict=True)
+        return float(np.interp(self.clock.now_s, times_s, values))
+
+
+Install = Callable[..., FakeNvml]
+
+
+@pytest.fixture
+def nvml(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Puts the fake, holding the GPUs given, in the place of `pynvml`."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def install(*gpus: Gpu, driver: bool = True) -> FakeNvml:
+        fake = FakeNvml(clock, list(gpus) if driver else None)
+        monkeypatch.setitem(sys.modules, "pynvml", fake)
+        return fake
+
+    return install
+
+
+def measured(
+    clock: Clock, *, interval_s: float = 0.07, from_s: float, to_s: float
+) -> list[Reading]:
+    """The readings of one window; the meter is on before and after it."""
+    with Nvml(interval_s) as meter:
+        clock.run_to(from_s)
+        with meter.window() as readings:
+            clock.run_to(to_s)
+            assert list(readings) == []
+        clock.run_to(to_s + 3.0)
+    return list(readings)
+
+
+QUANTITIES = {
+    "energy_j",
+    "utilization_pct",
+    "temperature_c",
+    "memory_mib",
+    "clock_mhz",
+    "gpu_throttled_pct",
+    "other_gpu_processes",
+}
+
+
+def value(readings: list[Reading], quantity: str, component: str = "gpu:0") -> float:
+    (found,) = [one for one in readings if (one.quantity, one.component) == (quantity, component)]
+    assert (found.source, found.meter) == ("sampled", "nvml")
+    return found.value
+
+
+def components(readings: list[Reading]) -> set[str]:
+    return {reading.component for reading in readings}
+
+
+def test_fake_has_the_names_of_the_real_binding(nvml: Install) -> None:
+    names = {name for name in vars(FakeNvml) if name.lower().startswith("nvml")}
+    assert len(names) == 19
+    assert names <= set(dir(real_pynvml))
+
+
+def test_joules_are_the_area_under_the_power(nvml: Install, clock: Clock) -> None:
+    nvml(Gpu(A, power_w=[(0, 50), (2, 50), (4, 300), (8, 300), (9, 50), (20, 50)]))
+    readings = measured(clock, from_s=1.0, to_s=9.5)
+    # flat 50 J, up 2 s x 175 W, top 4 s x 300 W, down 1 s x 175 W, flat 25 J
+    assert value(readings, "energy_j") == pytest.approx(50 + 350 + 1200 + 175 + 25, rel=0.005)
+
+
+@pytest.mark.parametrize("interval_s", [0.03, 0.1, 1.0, 60.0])
+def test_joules_of_constant_power_are_exact_at_any_interval(
+    nvml: Install, clock: Clock, interval_s: float
+) -> None:
+    nvml(Gpu(A, power_w=[(0, 120)]))
+    readings = measured(clock, interval_s=interval_s, from_s=0.35, to_s=2.85)
+    assert value(readings, "energy_j") == pytest.approx(120 * 2.5)
+
+
+def test_utilization_is_the_mean_over_time(nvml: Install, clock: Clock) -> None:
+    # 0 % before the window, then up to 90 % for the second half, 100 % after it
+    nvml(Gpu(A, utilization_pct=[(1, 0), (3, 0), (3.0001, 90), (5, 90), (5.0001, 100)]))
+    readings = measured(clock, interval_s=0.05, from_s=1.0, to_s=5.0)
+    assert value(readings, "utilization_pct") == pytest.approx(45.0, rel=0.02)
+
+
+def test_temperature_and_memory_are_the_highest_inside_the_window(
+    nvml: Install, clock: Clock
+) -> None:
+    nvml(
+        Gpu(
+            A,
+            temperature_c=[(0, 90), (1, 90), (2, 40), (4, 70), (6, 40), (8, 95)],
+            memory_mib=[(0, 8000), (1, 8000), (1.5, 500), (4, 2500), (5, 1000), (7, 9000)],
+        )
+    )
+    readings = measured(clock, interval_s=0.25, from_s=2.0, to_s=6.0)
+    assert value(readings, "temperature_c") == 70
+    assert value(readings, "memory_mib") == pytest.approx(5000, abs=1)  # 1000 to 9000 in 2 s: at 6
+
+
+def test_power_over_no_time_is_no_energy(nvml: Install, clock: Clock) -> None:
+    nvml(Gpu(A))
+    readings = measured(clock, from_s=1.0, to_s=1.0)
+    assert {reading.quantity for reading in readings} == QUANTITIES - {"energy_j"}
+    assert value(readings, "utilization_pct") == 50
+
+
+@pytest.mark.parametrize(
+    ("untold", "absent"),
+    [
+        pytest.param("power_w", "energy_j", id="power"),
+        pytest.param("utilization_pct", "utilization_pct", id="utilization"),
+        pytest.param("temperature_c", "temperature_c", id="temperature"),
+        pytest.param("memory_mib", "memory_mib", id="memory"),
+        pytest.param("clock_mhz", "clock_mhz", id="clock"),
+        pytest.param("slowdowns", "gpu_throttled_pct", id="throttling"),
+        pytest.param("processes", "other_gpu_processes", id="processes"),
+    ],
+)
+def test_quantity_a_gpu_does_not_tell_is_absent(
+    nvml: Install, clock: Clock, untold: str, absent: str
+) -> None:
+    nvml(Gpu(A), Gpu(B, **{untold: None}))
+    readings = measured(clock, from_s=0.0, to_s=2.0)
+    told = {(reading.quantity, reading.component) for reading in readings}
+    assert told == {(name, "gpu:0") for name in QUANTITIES} | {
+        (name, "gpu:1") for name in QUANTITIES - {absent}
+    }
+
+
+def test_clock_is_the_mean_over_time(nvml: Install, clock: Clock) -> None:
+    # 900 MHz before the window, 1200 in its first quarter, 1600 from there on
+    nvml(Gpu(A, clock_mhz=[(0.9, 900), (1, 1200), (2, 1200), (2.0001, 1600)]))
+    readings = measured(clock, interval_s=0.05, from_s=1.0, to_s=5.0)
+    assert value(readings, "clock_mhz") == pytest.approx((1200 + 3 * 1600) / 4, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("reason", "slows"),
+    [
+        pytest.param("nvmlClocksThrottleReasonHwSlowdown", True, id="hardware"),
+        pytest.param("nvmlClocksThrottleReasonSwThermalSlowdown", True, id="heat_by_driver"),
+        pytest.param("nvmlClocksThrottleReasonHwThermalSlowdown", True, id="heat"),
+        pytest.param("nvmlClocksThrottleReasonHwPowerBrakeSlowdown", True, id="power_brake"),
+        pytest.param("nvmlClocksThrottleReasonGpuIdle", False, id="idle"),
+        pytest.param("nvmlClocksThrottleReasonSwPowerCap", False, id="power_limit"),
+        pytest.param("nvmlClocksThrottleReasonApplicationsClocksSetting", False, id="clock_set"),
+    ],
+)
+def test_throttled_is_the_share_of_time_slowed_by_heat_or_a_brake(
+    nvml: Install, clock: Clock, reason: str, slows: bool
+) -> None:
+    mask = getattr(real_pynvml, reason) | real_pynvml.nvmlClocksThrottleReasonSwPowerCap
+    edge_s = 1e-6
+    nvml(Gpu(A, slowdowns=[(2, 0), (2 + edge_s, mask), (3, mask), (3 + edge_s, 0)]))
+    readings = measured(clock, interval_s=0.03, from_s=1.0, to_s=5.0)
+    expected = 25.0 if slows else 0.0
+    assert value(readings, "gpu_throttled_pct") == pytest.approx(expected, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("computing", "most", "others"),
+    [
+        pytest.param(True, 0, 0, id="none_listed"),
+        pytest.param(True, 1, 0, id="the_run_alone"),
+        pytest.param(True, 3, 2, id="two_beside_it"),
+        pytest.param(False, 1, 1, id="one_before_the_run_uses_the_gpu"),
+    ],
+)
+def test_other_processes_are_the_most_beside_this_one(
+    nvml: Install,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    computing: bool,
+    most: int,
+    others: int,
+) -> None:
+    cuda = SimpleNamespace(is_initialized=lambda: computing)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    nvml(Gpu(A, processes=[(0, 9), (0.9, 9), (1, 0), (2, 0), (3, most), (4, 0), (5, 0), (5.1, 9)]))
+    readings = measured(clock, interval_s=0.25, from_s=1.0, to_s=5.0)
+    assert value(readings, "other_gpu_processes") == others
+
+
+def test_each_gpu_is_read_by_itself(nvml: Install, clock: Clock) -> None:
+    brake = real_pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
+    nvml(
+        Gpu(A, power_w=[(0, 100)], clock_mhz=[(0, 1000)], processes=[(0, 1)]),
+        Gpu(B, power_w=[(0, 300)], clock_mhz=[(0, 2000)], slowdowns=[(0, brake)]),
+        Gpu(C, power_w=[(0, 50)], utilization_pct=[(0, 7)], processes=[(0, 4)]),
+    )
+    readings = measured(clock, from_s=1.0, to_s=3.0)
+    assert len(readings) == 3 * len(QUANTITIES)
+    by_gpu = {
+        name: [value(readings, name, f"gpu:{index}") for index in range(3)] for name in QUANTITIES
+    }
+    assert by_gpu == {
+        "energy_j": pytest.approx([200, 600, 100]),
+        "utilization_pct": pytest.approx([50, 50, 7]),
+        "temperature_c": [40, 40, 40],
+        "memory_mib": [1024, 1024, 1024],
+        "clock_mhz": pytest.approx([1000, 2000, 1500]),
+        "gpu_throttled_pct": pytest.approx([0, 100, 0]),
+        "other_gpu_processes": [1, 1, 4],  # this process computes on none of them
+    }
+
+
+@pytest.mark.parametrize("relative_error", [None, 0.05])
+def test_joules_alone_state_the_error_of_the_power_sensor(
+    nvml: Install, clock: Clock, relative_error: float | None
+) -> None:
+    nvml(Gpu(A))
+    with Nvml(0.1, relative_error) as meter, meter.window() as readings:
+        clock.run_to(1.0)
+    stated = {reading.quantity: reading.relative_error for reading in readings}
+    assert stated == dict.fromkeys(QUANTITIES, None) | {"energy_j": relative_error}
+
+
+@pytest.mark.parametrize(
+    "gpus", [pytest.param([Gpu(A), Gpu(B)], id="gpus"), pytest.param([], id="driver_without_a_gpu")]
+)
+def test_library_is_shut_down_after_the_last_sample(
+    nvml: Install, clock: Clock, gpus: list[Gpu]
+) -> None:
+    fake = nvml(*gpus)
+    with Nvml(interval_s=0.1):
+        clock.run_to(1.0)
+        assert fake.sessions == 1
+    assert fake.sessions == 0
+
+
+def test_library_is_shut_down_where_the_body_raises(nvml: Install, clock: Clock) -> None:
+    fake = nvml(Gpu(A))
+    with pytest.raises(KeyError), Nvml(interval_s=0.1):
+        raise KeyError
+    assert fake.sessions == 0
+
+
+def test_library_is_shut_down_where_sampling_failed(nvml: Install, clock: Clock) -> None:
+    fake = nvml(Gpu(A, power_w=[(0, float("nan"))]))
+    with pytest.raises(ValueError, match="NaN"), Nvml(interval_s=0.1):
+        clock.run_to(1.0)
+    assert fake.sessions == 0
+
+
+def test_library_of_others_stays_open(nvml: Install, clock: Clock) -> None:
+    fake = nvml(Gpu(A))
+    fake.nvmlInit()  # as Zeus does; NVML counts
+    measured(clock, from_s=0.0, to_s=1.0)
+    assert fake.sessions == 1
+
+
+@pytest.mark.parametrize(
+    ("gpus", "device", "shortest"),
+    [
+        pytest.param([Gpu(A)], "cuda", Shortest(seconds=5.0, batches=32), id="run_on_a_gpu"),
+        pytest.param([Gpu(A)], "cpu", Shortest(), id="run_beside_a_gpu"),
+        pytest.param([], "cuda", Shortest(), id="gpu_that_nvml_does_not_see"),
+    ],
+)
+def test_shortest_window_is_what_the_sensors_need(
+    nvml: Install, clock: Clock, gpus: list[Gpu], device: str, shortest: Shortest
+) -> None:
+    nvml(*gpus)
+    with Nvml(interval_s=0.1) as meter:
+        assert meter.shortest_window(device) == shortest
+
+
+def test_zero_power_is_a_reading(nvml: Install, clock: Clock) -> None:
+    nvml(Gpu(A, power_w=[(0, 0)]))
+    assert value(measured(clock, from_s=0.0, to_s=1.0), "energy_j") == 0
+
+
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        pytest.param(None, [A, B, C], id="unset"),
+        pytest.param("", [], id="empty"),
+        pytest.param("1", [B], id="index"),
+        pytest.param("2,0", [C, A], id="indices_in_their_order"),
+        pytest.param(" 2 , 1 ", [C, B], id="spaces"),
+        pytest.param(B, [B], id="uuid"),
+        pytest.param(f"{C},{A}", [C, A], id="uuids_in_their_order"),
+        pytest.param("-1", [], id="minus_one_hides_all"),
+        pytest.param("0,-1,2", [A], id="nothing_after_an_invalid_index"),
+        pytest.param("1,7", [B], id="an_index_that_is_not_there"),
+    ],
+)
+def test_gpus_are_numbered_as_cuda_sees_them(
+    nvml: Install,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str | None,
+    seen: list[str],
+) -> None:
+    watts = {A: 100, B: 200, C: 300}
+    nvml(*(Gpu(uuid, power_w=[(0, power_w)]) for uuid, power_w in watts.items()))
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    readings = measured(clock, from_s=0.0, to_s=1.0)
+    assert components(readings) == {f"gpu:{index}" for index in range(len(seen))}
+    for index, uuid in enumerate(seen):
+        assert value(readings, "energy_j", f"gpu:{index}") == pytest.approx(watts[uuid])
+
+
+def test_no_driver_means_no_readings(nvml: Install, clock: Clock) -> None:
+    nvml(driver=False)
+    with Nvml(interval_s=0.1) as meter:
+        with meter.window() as readings:
+            clock.run_to(1.0)
+        assert list(meter.series(0.0)) == []
+    assert list(readings) == []
+
+
+def test_driver_without_a_gpu_means_no_readings(nvml: Install, clock: Clock) -> None:
+    nvml()
+    assert measured(clock, from_s=0.0, to_s=1.0) == []
+
+
+def test_series_holds_each_quantity_of_each_gpu(nvml: Install, clock: Clock) -> None:
+    nvml(Gpu(A, power_w=[(0, 0), (10, 100)]), Gpu(B, temperature_c=None))
+    clock.run_to(4.0)
+    with Nvml(interval_s=0.5) as meter:
+        clock.run_to(5.0)
+        series = {(one.quantity, one.component): one for one in meter.series(origin_s=4.0)}
+    assert len(series) == 7 + 6
+    power = series["power_w", "gpu:0"]
+    assert (power.source, power.meter) == ("sampled", "nvml")
+    assert power.t_s == pytest.approx([0.5, 1.0])
+    assert power.values == pytest.approx([45.0, 50.0])
+
+
+def test_sampling_ends_where_the_body_raises(nvml: Install, clock: Clock) -> None:
+    nvml(Gpu(A))
+    with pytest.raises(KeyError), Nvml(interval_s=0.1) as meter, meter.window():
+        raise KeyError
+    # no_sampler_left checks that the thread has ended
+
+
+@pytest.mark.parametrize("interval_s", [0.0, -0.1, float("nan")])
+def test_interval_is_checked(
+    interval_s: float, refusal: Callable[[Callable[[], object]], str]
+) -> None:
+    assert "meters.nvml.interval_s" in refusal(lambda: Nvml(interval_s))
+
+
+@pytest.mark.parametrize("relative_error", [-0.1, float("nan")])
+def test_error_is_checked(
+    relative_error: float, refusal: Callable[[Callable[[], object]], str]
+) -> None:
+    assert "meters.nvml.relative_error" in refusal(lambda: Nvml(0.1, relative_error))

@@ -1,0 +1,131 @@
+"""The study's tables on a terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from greenexp.report.tables.terminal import DETAILED_MODELS, details, overview, tables
+from greenexp.study.study import ENERGY, Study
+from tests.support.studies import empty_study, study
+
+NARROW, WIDE = 80, 160
+WIDTHS = pytest.mark.parametrize("width", [NARROW, WIDE])
+BOTH = pytest.mark.parametrize("table", [overview, details])
+
+
+def shown(table: Table, width: int) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
+def with_source(source: str | None) -> Study:
+    made = study()
+    return replace(made, cells=[replace(cell, energy_source=source) for cell in made.cells])
+
+
+@WIDTHS
+@BOTH
+def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(table, width: int) -> None:
+    text = shown(table(study(3, 8), width), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    for tactic in ("dynamic_quantization", "torch_compile", "baseline"):
+        assert tactic in text
+    for verdict in ("lower", "higher"):
+        assert verdict in text
+
+
+@WIDTHS
+def test_overview_holds_the_ratios_of_the_study_in_its_order(width: int) -> None:
+    made = study(3, 4)
+    text = shown(overview(made, width), width)
+    for line in made.overall:
+        (ratios,) = [
+            re.findall(r"×([\d.]+)", row)
+            for row in text.splitlines()
+            if row.startswith(f"{line.tactic} ")
+        ]
+        expected = [effect.ratio for effect in line.effects.values()]
+        assert [float(ratio) for ratio in ratios] == pytest.approx(expected, abs=5e-4)
+    places = [text.index(line.tactic) for line in made.overall]
+    assert places == sorted(places)
+
+
+@WIDTHS
+def test_energy_keeps_its_interval(width: int) -> None:
+    made = study(3, 1)
+    interval = made.overall[0].effects[ENERGY].interval
+    assert interval is not None
+    assert f"{interval.low:.3f} to {interval.high:.3f}" in shown(overview(made, width), width)
+
+
+@WIDTHS
+def test_noise_stands_below_the_tactics(width: int) -> None:
+    text = shown(overview(study(), width), width)
+    assert text.index("baseline again") > max(text.index(o.tactic) for o in study().overall)
+
+
+@WIDTHS
+def test_details_hold_each_model_its_baseline_first(width: int) -> None:
+    made = study(2, 3)
+    lines = shown(details(made, width), width).splitlines()
+    names = [cell.model for cell in made.cells if cell.is_baseline]
+    starts = [lines.index(next(line for line in lines if line.strip() == name)) for name in names]
+    assert starts == sorted(starts)
+    for start in starts:
+        assert lines[start + 1].startswith("baseline ")
+    top1 = made.cells[1].quantities["accuracy/top1"].value
+    assert f"{top1:.4f}" in "\n".join(lines)
+
+
+@WIDTHS
+@BOTH
+def test_an_estimate_is_called_one(table, width: int) -> None:
+    assert "estimated" in shown(table(with_source("cpu:model"), width), width)
+    assert "estimated" not in shown(table(with_source("cpu:counter"), width), width)
+
+
+@WIDTHS
+def test_absent_figures_are_a_dash(width: int) -> None:
+    made = study(1, 1)
+    bare = [replace(c, quantities={}, effects={}, paybacks={}, accuracy=None) for c in made.cells]
+    overall = [replace(line, effects={}, accuracy=None) for line in made.overall]
+    text = shown(details(replace(made, cells=bare), width), width)
+    text += shown(overview(replace(made, overall=overall, noise={}), width), width)
+    rows = [line.split() for line in text.splitlines() if line.startswith("dynamic_quantization")]
+    assert rows == [
+        ["dynamic_quantization", *["–"] * 6],
+        ["dynamic_quantization", "1", *["–"] * 5],
+    ]
+    assert not re.search(r"nan|None|inf\b", text)
+
+
+@WIDTHS
+def test_a_name_in_brackets_is_no_markup(width: int) -> None:
+    made = study(1, 1)
+    named = replace(made, cells=[replace(cell, model="[red]m[/red]") for cell in made.cells])
+    assert "[red]m[/red]" in shown(details(named, width), width)
+
+
+@BOTH
+def test_a_study_without_runs_says_so(table) -> None:
+    assert "No finished, valid run" in shown(table(empty_study(), NARROW), NARROW)
+
+
+def test_every_setting_has_its_own_table() -> None:
+    made = study(1, 1, settings=2)
+    text = shown(overview(made, WIDE), WIDE)
+    assert [text.count(setting.name) for setting in made.settings] == [1, 1]
+
+
+def test_details_of_many_models_are_left_to_the_page() -> None:
+    assert len(tables(study(DETAILED_MODELS, 1), NARROW)) == 2
+    assert len(tables(study(DETAILED_MODELS + 1, 1), NARROW)) == 1
+    assert len(tables(empty_study(), NARROW)) == 1
