@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor, nn
 
+    from greenexp.quantities import Quantity
+
 Source = Literal["counter", "sampled", "model"]
 """Where an energy comes from: a hardware counter, integrated power samples, or an estimate."""
 
@@ -282,6 +284,10 @@ class Meter(Protocol):
     def shortest_window(self, device: str) -> Shortest:
         """Returns the shortest window it can measure a run on `device` (cpu or cuda) over."""
         return Shortest()
+
+    def quantities(self) -> Sequence[Quantity]:
+        """Returns the metrics that its readings become, beside those of the list of quantities."""
+        return ()
 
     def availability(self) -> Sequence[Availability]:
         """Returns what it can tell on this machine; needs no context and disturbs nothing."""

@@ -29,9 +29,12 @@ class Quantity:
             something else (latencies, predictions, other metrics).
         component: kind of the components whose readings count, `gpu`; empty: any.
         combines: how the readings of windows become the metric; None without readings.
+        interval: whether the metric has an interval over windows, where readings make it.
         compared: whether each tactic is held against the baseline by it: ratio, test, verdict.
+        shown: whether the tables of measured figures show it, and not the flat files alone.
         slug: how the columns of a comparison begin: `energy`.
         phrase: what a sentence calls it, as in `less …`: `energy per image`.
+        axis: what a figure's axis calls it: `J per image`.
         width_px: of its column in the saved view of the MLflow UI; None: it has none.
     """
 
@@ -43,9 +46,12 @@ class Quantity:
     reads: str | None = None
     component: str = ""
     combines: Combination | None = None
+    interval: bool = True
     compared: bool = False
+    shown: bool = False
     slug: str = ""
     phrase: str = ""
+    axis: str = ""
     width_px: int | None = None
 
     @property
@@ -77,6 +83,7 @@ QUANTITIES: Sequence[Quantity] = (
         compared=True,
         slug="energy",
         phrase="energy per image",
+        axis="J per image",
         width_px=162,
     ),
     Quantity(
@@ -87,6 +94,7 @@ QUANTITIES: Sequence[Quantity] = (
         compared=True,
         slug="latency",
         phrase="median latency per batch",
+        axis="ms per batch",
         width_px=115,
     ),
     Quantity(
@@ -97,6 +105,7 @@ QUANTITIES: Sequence[Quantity] = (
         compared=True,
         slug="cost",
         phrase="dollars per million images",
+        axis="USD/million",
         width_px=193,
     ),
     Quantity(CARBON, "carbon", "g/million", better="lower", width_px=194),
@@ -148,6 +157,7 @@ QUANTITIES: Sequence[Quantity] = (
         "%",
         reads="other_processes_pct",
         combines="mean over time",
+        interval=False,
     ),
     Quantity(
         "interference/involuntary_switches_per_s",
@@ -155,6 +165,7 @@ QUANTITIES: Sequence[Quantity] = (
         "1/s",
         reads="involuntary_switches_per_s",
         combines="mean over time",
+        interval=False,
     ),
 )
 

@@ -141,6 +141,7 @@ def run(experiment: Experiment) -> Result:
         effect=effect,
         provenance=_provenance(classifier, samples),
         environment=surroundings,
+        quantities=[own for meter in meters for own in meter.quantities()],
         doubts=[doubt for doubt, holds in doubts.items() if holds],
         discarded_windows=measured.discarded,
         duration_s=time.perf_counter() - began_s,

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from greenexp.protocols import Source
+from greenexp.quantities import Quantity, with_own
 from greenexp.runs import cost as money
-from greenexp.runs.doubts import mean_level
 from greenexp.runs.energy import (
     energy_by_kind,
     energy_holds,
@@ -29,7 +29,6 @@ from greenexp.stats.intervals import mean_interval, proportion_interval, ratio_i
 MILLION = 1e6
 MS_PER_S = 1e3
 PERCENTILES = (50, 90, 99)
-NEIGHBOURS = ("steal_pct", "other_processes_pct", "involuntary_switches_per_s")
 
 Interval = tuple[float, float]
 
@@ -47,7 +46,7 @@ def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
     if result.windows:
         metrics |= _speed(result.windows)
         metrics |= _energy(result)
-        metrics |= _levels(result.windows)
+        metrics |= _levels(result.windows, with_own(result.quantities))
         metrics |= _price_of_images(result, hardware)
         metrics["windows/measured"] = len(result.windows)
         metrics["windows/discarded"] = result.discarded_windows
@@ -181,30 +180,49 @@ def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) 
     return metrics | _with_interval("energy/net_per_image_j", net, _about(net, spread))
 
 
-def _levels(windows: Sequence[Window]) -> dict[str, float]:
+def _levels(windows: Sequence[Window], quantities: Sequence[Quantity]) -> dict[str, float]:
+    """Returns the metrics that are made of readings, by the list of quantities."""
     metrics: dict[str, float] = {}
-    for of_kind in ("gpu", "cpu"):
-        shares = [
-            (reading.value, window.duration_s)
-            for window in windows
-            for reading in window.readings
-            if reading.quantity == "utilization_pct" and kind(reading.component) == of_kind
-        ]
-        if shares:
-            busy = [value * seconds for value, seconds in shares]
-            metrics |= _ratio(f"utilization/{of_kind}_pct", busy, [s for _, s in shares])
+    for quantity in quantities:
+        metrics |= _level(windows, quantity)
     for of_kind in ("gpu", "process"):  # the memory that holds the model
-        peaks = [
-            reading.value
-            for window in windows
-            for reading in window.readings
-            if reading.quantity == "memory_mib" and kind(reading.component) == of_kind
-        ]
+        peaks = [value for value, _ in _read(windows, "memory_mib", of_kind)]
         if peaks:
             metrics["memory/peak_mib"] = max(peaks)
             break
-    means = {f"interference/{name}": mean_level(windows, name) for name in NEIGHBOURS}
-    return metrics | _known(means)
+    return metrics
+
+
+def _level(windows: Sequence[Window], quantity: Quantity) -> dict[str, float]:
+    read = _read(windows, quantity.reads, quantity.component)
+    if not read:
+        return {}
+    values, held_by = [value for value, _ in read], [window for _, window in read]
+    match quantity.combines:
+        case "mean over time":
+            weighted = [value * window.duration_s for value, window in read]
+            metrics = _ratio(quantity.name, weighted, [window.duration_s for window in held_by])
+        case "sum per image":
+            totals: dict[int, float] = {}  # a window may have a reading of each component
+            for value, window in read:
+                totals[id(window)] = totals.get(id(window), 0.0) + value
+            images = [window.images for window in {id(w): w for w in held_by}.values()]
+            metrics = _ratio(quantity.name, list(totals.values()), images)
+        case _:
+            return {quantity.name: max(values)}
+    return metrics if quantity.interval else {quantity.name: metrics[quantity.name]}
+
+
+def _read(
+    windows: Sequence[Window], reads: str | None, component: str
+) -> list[tuple[float, Window]]:
+    """Returns the values of a reading with the window each is of; `component` is a kind, or any."""
+    return [
+        (reading.value, window)
+        for window in windows
+        for reading in window.readings
+        if reading.quantity == reads and component in ("", kind(reading.component))
+    ]
 
 
 def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from pydantic import TypeAdapter
 
 from greenexp.protocols import Reading, Scalar, Series
+from greenexp.quantities import Quantity
 
 Outcome = Literal["ok", "oom", "unsupported", "timeout", "killed", "error"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -92,6 +93,7 @@ class Result:
     effect: Mapping[str, Scalar] = field(default_factory=dict)
     provenance: Mapping[str, Scalar] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    quantities: Sequence[Quantity] = field(default_factory=list)  # that its meters brought
     doubts: Sequence[str] = field(default_factory=list)  # reasons against its validity
     discarded_windows: int = 0  # disturbed windows measured anew, see workload.on_interference
     duration_s: float | None = None  # from the run's beginning to its end

@@ -128,8 +128,9 @@ def points_of(record: Record) -> list[Point]:
     started_ms, ended_ms = epoch_ms(record.started), epoch_ms(record.ended)
     values = metrics.evaluate(record.result, hardware)
     points = [Point(name, rounded(value), ended_ms, 0) for name, value in values.items()]
+    followed = {*SERIES, *(own.reads for own in record.result.quantities)}
     for series in record.result.series:
-        if series.quantity not in SERIES:
+        if series.quantity not in followed:
             continue
         name = f"series/{series.meter}/{series.component.replace(':', '_')}_{series.quantity}"
         points += [

@@ -11,8 +11,8 @@ import json
 import zlib
 from typing import Any, Literal
 
-# The format of the view is undocumented: read from the UI of MLflow 3.17.2 and guarded by a test
-# in a real browser, tests/tracking/test_view.py. A UI that can't read it shows its own default view.
+# The format of the view is undocumented: read from the UI of MLflow 3.17.2 and guarded by a test in
+# a real browser, tests/tracking/test_view.py. A UI that can't read it shows its own default view.
 
 VIEW_KEY = "greenexp"
 VIEW_NAME = "greenexp: greener and cheaper"
