@@ -23,6 +23,7 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
+from greenexp.quantities import ENERGY
 from greenexp.runs.identity import BASELINE
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
@@ -33,7 +34,7 @@ from greenexp.study.claims import claims
 from greenexp.study.economics import Prices
 from greenexp.study.effects import compare
 from greenexp.study.select import Run
-from greenexp.study.study import ENERGY, Effect, Setting
+from greenexp.study.study import Effect, Setting
 
 SAVINGS = (0.0, 0.0, 0.02, 0.05, 0.2)
 UNITS = (10, 15, 20, 25, 30, 42)

@@ -301,7 +301,7 @@ class _Writer:
         }
         if not cell.effect.unsupported:
             disturbed = block > 1 and rng.random() < DISTURBED  # the first has predictions
-            placed["greenexp.runs.doubts"] = "cpu_steal" if disturbed else "valid"
+            placed["greenexp.validity"] = "cpu_steal" if disturbed else "valid"
         for key, value in {**cell.tags, **placed}.items():
             self._put(SqlTag, key=key, value=value, run_uuid=run_id)
         place = {"sweep.block": str(block), "sweep.replicate": str(replicate)}

@@ -43,7 +43,6 @@ def _report(cfg: DictConfig) -> None:
     from greenexp.cli import console
     from greenexp.report import write as summary
     from greenexp.report.tables import terminal as tables
-    from greenexp.study.labels import loaded
     from greenexp.tracking.reader import reader
 
     plain = settings(cfg)
@@ -53,7 +52,7 @@ def _report(cfg: DictConfig) -> None:
     changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
     opened = reader(typed(plain, "tracking", Tracking))
     made = summary.study(
-        loaded(opened),
+        opened.runs(),
         opened,
         typed(plain, "report", Report),
         *_pricing(cfg, chosen, changed),

@@ -1,5 +1,5 @@
 """Runs to tables, figures and advice."""
 
-from greenexp.study.labels import load
+from greenexp.report.frame import load
 
 __all__ = ["load"]

@@ -6,26 +6,28 @@ import tempfile
 from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
 from greenexp.errors import NotDrawn
 from greenexp.measuring.isolation import lead_a_group
+from greenexp.quantities import ENERGY
 from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
 from greenexp.report.tables import frames, latex, page
 from greenexp.report.words import advice, notes
 from greenexp.runs.files import write_atomically
+from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
 from greenexp.study.effects import compare
-from greenexp.study.labels import Loaded, loaded
+from greenexp.study.labels import of_runs
 from greenexp.study.pairs import versus_baseline
-from greenexp.study.select import Reprice, own_prices, runs
-from greenexp.study.study import ENERGY, Cell, Study
+from greenexp.study.select import Reprice, own_prices, priced
+from greenexp.study.study import Cell, Study
 from greenexp.tracking.findings import log_summary, log_versus
 from greenexp.tracking.reader import Reader, reader, total_power
 
@@ -34,7 +36,7 @@ POWER_RUNS = 4  # shown over time
 
 
 def study(
-    found: Loaded,
+    every: Sequence[Run],
     opened: Reader,
     options: Report,
     reprice: Reprice = own_prices,
@@ -43,23 +45,19 @@ def study(
     """Returns what the runs say.
 
     Args:
-        found: the runs.
+        every: the runs.
         opened: the reader of their predictions and power over time.
         options: what is asked and assumed.
         reprice: a run's preset to the one to price with.
         label: what to call the preset where it is one for all.
     """
-    used, left_out = runs(
-        found.frame,
-        found.hardware,
-        reprice=reprice,
-        label=label,
-        keep_flagged=options.keep_flagged,
+    used, left_out = priced(
+        every, of_runs(every), reprice=reprice, label=label, keep_flagged=options.keep_flagged
     )
     compared = compare(used, opened.predictions, options)
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
     return Study(
-        title=found.experiment,
+        title=opened.settings.experiment,
         cells=compared.cells,
         overall=compared.overall,
         noise=compared.noise,
@@ -92,8 +90,7 @@ def track(
         sweep: its name.
     """
     opened = reader(where)
-    every = loaded(opened)
-    of_sweep = replace(every, frame=every.frame[every.frame["cell"].isin(list(cells))])
+    of_sweep = [run for run in opened.runs() if run.cell in cells]
     made = study(of_sweep, opened, options)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
@@ -108,8 +105,8 @@ def track(
             },
             folder=Path(folder),
         )
-    every_run, _ = runs(of_sweep.frame, of_sweep.hardware, keep_flagged=True)
-    log_versus(where, versus_baseline(every_run), of_sweep.frame.set_index("run_id"))
+    every_run, _ = priced(of_sweep, of_runs(of_sweep), keep_flagged=True)
+    log_versus(where, versus_baseline(every_run), opened.tables().metrics)
     return made, run_id
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 # What doesn't change the measurement: outputs, the order of runs, what is said of them.
@@ -39,3 +39,24 @@ def run_name(title: str, block: int | None, replicate: int) -> str:
     """Returns a cell's title with the place of one of its runs, e.g. `… · block 2 · A/A`."""
     place = [f"block {block}"] if block is not None else []
     return " · ".join([title, *place, *(["A/A"] if replicate > 1 else [])])
+
+
+def flattened(choices: Mapping[str, str], configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the choices and the configuration by dotted key; None has no entry.
+
+    What a run isn't measured by, a choice's card and the report's assumptions, is left out.
+    """
+    flat: dict[str, Any] = dict(choices)
+    for key, value in _flatten(configuration):
+        if value is not None and key not in flat:
+            flat[key] = value
+    return flat
+
+
+def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in ("card", "report"):
+                yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from greenexp.errors import BadInput
 from greenexp.protocols import Scalar
+from greenexp.quantities import Quantity
 from greenexp.runs import energy, metrics
 from greenexp.runs.doubts import validity
 from greenexp.runs.identity import BASELINE, peers_hash
@@ -60,6 +61,7 @@ class Run:
         predictions: whether the run judged images.
         effect: proof of what the tactic did.
         provenance: of model and data.
+        quantities: that its meters brought beside those of the list.
         schema: version of this form.
         tracked: MLflow's id of the run where it was fetched from there.
     """
@@ -88,6 +90,7 @@ class Run:
     predictions: bool = False
     effect: Mapping[str, Scalar] = field(default_factory=dict)
     provenance: Mapping[str, Scalar] = field(default_factory=dict)
+    quantities: Sequence[Quantity] = ()
     schema: int = SCHEMA
     tracked: str | None = None
 
@@ -143,6 +146,7 @@ def of(record: Record) -> Run:
         predictions=result.predictions is not None,
         effect=result.effect,
         provenance=result.provenance,
+        quantities=result.quantities,
     )
 
 

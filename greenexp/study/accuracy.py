@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from greenexp.quantities import TOP1
 from greenexp.stats.proportions import combined, mcnemar, paired_proportion, proportions_above
-from greenexp.study.pairs import TOP1, Group
+from greenexp.study.pairs import Group
 from greenexp.study.pareto import BoolMatrix
 from greenexp.study.study import Accuracy, Cell, Interval
 from greenexp.tracking.reader import Judged

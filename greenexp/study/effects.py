@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from greenexp.quantities import COST, ENERGY, LATENCY, TOP1
 from greenexp.runs.identity import BASELINE
 from greenexp.settings.report import Report
 from greenexp.stats.paired import Location, cliffs_delta, locations
@@ -16,20 +17,10 @@ from greenexp.study import accuracy, economics
 from greenexp.study.accuracy import Predictions
 from greenexp.study.claims import claims, effect
 from greenexp.study.economics import Pair, Spent, quantity
-from greenexp.study.pairs import TOP1, Group, RunPair, comparable, groups, logs
+from greenexp.study.pairs import Group, RunPair, comparable, groups, logs
 from greenexp.study.pareto import Objective, front
-from greenexp.study.select import Run
-from greenexp.study.study import (
-    COMPARED,
-    COST,
-    ENERGY,
-    LATENCY,
-    Cell,
-    Effect,
-    Overall,
-    Quantity,
-    Setting,
-)
+from greenexp.study.select import PricedRun
+from greenexp.study.study import COMPARED, Cell, Effect, Overall, Quantity, Setting
 from greenexp.tracking.reader import Judged
 
 AA = ""  # stands for the tactic of A/A pairs
@@ -45,7 +36,7 @@ class Compared:
     noise: Mapping[str, Mapping[str, Effect]]
 
 
-def compare(used: Sequence[Run], predictions: Predictions, options: Report) -> Compared:
+def compare(used: Sequence[PricedRun], predictions: Predictions, options: Report) -> Compared:
     """Returns every tactic against the baseline, for each model and over models.
 
     Args:
@@ -117,7 +108,7 @@ def _delta(pairs: Sequence[RunPair], metric: str) -> float:
     )
 
 
-def _plain(group: Group, tactic: str, members: Sequence[Run]) -> Cell:
+def _plain(group: Group, tactic: str, members: Sequence[PricedRun]) -> Cell:
     """Returns a cell with its figures alone."""
     figures: dict[str, Quantity] = {}
     for name in dict.fromkeys(name for run in members for name in run.figures):

@@ -1,41 +1,17 @@
-"""The runs of an experiment as one typed table, and what each is called."""
+"""What the cells of a study are called, so that whatever differs between two of them shows."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
 
-from greenexp.settings.build import typed
-from greenexp.settings.hardware import Hardware
-from greenexp.settings.sweep import Tracking
-from greenexp.tracking.fields import CELL_TAG
-from greenexp.tracking.reader import Reader, reader
-from greenexp.tracking.tables import Tables
-
-if TYPE_CHECKING:
-    import pandas as pd
+from greenexp.runs.identity import flattened
+from greenexp.runs.run import Run
 
 Params = Mapping[str, str]
 
-TAG = "greenexp."  # what our tags begin with
-COUNTED = ("block", "replicate")  # columns of tags that hold whole numbers
-TAGGED = (
-    "cell",
-    "peers",
-    "machine",
-    "sweep",
-    "outcome",
-    "validity",
-    "reason",
-    "energy_source",
-    "cost_holds",
-    "device",
-    "cpu",
-    "gpus",
-)
 CHOICES = ("model", "tactic", "dataset", "hardware", "workload")
 # What is no setting: the choices have labels, the rest measures nothing or was found by the run.
 NO_SETTING = ("title", "repetitions", *CHOICES)
@@ -50,21 +26,6 @@ NO_SETTINGS = (
 )
 TEXTS = ("description", "source", "electricity_source", "date", "region")  # of a hardware preset
 SAID_SHORT = ("workload.", "dataset.")
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """The runs of an experiment.
-
-    Attributes:
-        frame: see `load`.
-        hardware: by cell: the preset that its runs were priced with.
-        experiment: its name.
-    """
-
-    frame: pd.DataFrame
-    hardware: Mapping[str, Hardware]
-    experiment: str
 
 
 @dataclass(frozen=True)
@@ -90,68 +51,21 @@ class Labels:
     setting_varied: str
 
 
-def load(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") -> pd.DataFrame:
-    """Returns the runs of an experiment, one row each whatever its outcome, oldest first.
-
-    Columns: `run_id`; `started` (UTC); `model`, `tactic`, `dataset`, `hardware`, `workload`,
-    `setting_varied` as in `Labels`; `block` and `replicate` (Int64); the tags `cell`, `peers`,
-    `machine`, `sweep`, `outcome`, `validity`, `reason`, `energy_source`, `cost_holds`, `device`,
-    `cpu`, `gpus`; then every metric by its MLflow name, which holds its unit (Float64). Texts are
-    of dtype string. What is absent is `pd.NA`.
-
-    Args:
-        experiment: name of the MLflow experiment.
-        uri: address of the MLflow store.
-
-    Raises:
-        BadInput: where store or experiment is missing, or the store can't be read.
-    """
-    return loaded(reader(Tracking(uri=uri, experiment=experiment))).frame
-
-
-def loaded(opened: Reader) -> Loaded:
-    """Returns the runs of an experiment with the hardware presets they were priced with."""
-    tables = opened.tables()
-    hardware = {cell: hardware_of(params) for cell, params in tables.params.items()}
-    return Loaded(frame(tables), hardware, opened.settings.experiment)
-
-
-def frame(tables: Tables) -> pd.DataFrame:
-    """Returns the tables as one, see `load`."""
-    import pandas as pd
-
-    def text(values: Iterable[str]) -> Any:
-        return pd.array(list(values), dtype="string")
-
-    names = labels(tables.params)
-    tags = tables.tags.reindex(columns=[TAG + name for name in (*COUNTED, *TAGGED)])
-    tags = tags.astype("string")
-    called = [names[cell] for cell in tags[CELL_TAG]]
-    columns: dict[str, Any] = {
-        "run_id": text(tables.runs.index),
-        "started": tables.runs["started"].array,
-    }
-    for one in fields(Labels):
-        columns[one.name] = text(getattr(label, one.name) for label in called)
-    for name in COUNTED:
-        columns[name] = tags[TAG + name].astype("Int64").array
-    for name in TAGGED:
-        columns[name] = tags[TAG + name].array
-    measured = tables.metrics.reset_index(drop=True)
-    return pd.concat([pd.DataFrame(columns), measured], axis=1)
-
-
-def hardware_of(params: Params) -> Hardware:
-    """Returns the preset that a run's flattened parameters hold."""
-    nested: dict[str, Any] = {}
-    for key, value in params.items():
-        section, *path = key.split(".")
-        if section == "hardware" and path:
-            place = nested
-            for part in path[:-1]:
-                place = place.setdefault(part, {})
-            place[path[-1]] = value
-    return typed({"hardware": nested}, "hardware", Hardware)
+def of_runs(runs: Iterable[Run]) -> dict[str, Labels]:
+    """Returns what the cell of each run is called; a finished run speaks for its cell."""
+    speakers: dict[str, Run] = {}
+    for run in runs:
+        known = speakers.get(run.cell)
+        if known is None or (known.outcome != "ok" and run.outcome == "ok"):
+            speakers[run.cell] = run
+    return labels(
+        {
+            cell: {
+                key: str(value) for key, value in flattened(run.choices, run.configuration).items()
+            }
+            for cell, run in speakers.items()
+        }
+    )
 
 
 def labels(params: Mapping[str, Params]) -> dict[str, Labels]:

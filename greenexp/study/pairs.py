@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from greenexp.study.select import Run
-from greenexp.study.study import COST, ENERGY, LATENCY, Setting
+from greenexp.quantities import COST, ENERGY, TOP1, compared
+from greenexp.study.select import PricedRun
+from greenexp.study.study import Setting
 
-TOP1 = "accuracy/top1"
-VERSUS = {ENERGY: "energy_ratio", LATENCY: "latency_ratio", COST: "cost_ratio"}
+VERSUS = {quantity.name: f"{quantity.slug}_ratio" for quantity in compared()}
 
-RunPair = tuple[Run, Run]  # of a tactic, and of the baseline
+RunPair = tuple[PricedRun, PricedRun]  # of a tactic, and of the baseline
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Group:
 
     setting: Setting
     model: str
-    tactics: Mapping[str, Mapping[int, Run]]
-    baseline: Mapping[int, Run]
-    second: Mapping[int, Run]
+    tactics: Mapping[str, Mapping[int, PricedRun]]
+    baseline: Mapping[int, PricedRun]
+    second: Mapping[int, PricedRun]
 
     def pairs(self, tactic: str) -> list[RunPair]:
         """Returns a tactic's runs with the baseline of their block."""
@@ -46,27 +46,27 @@ class Group:
         """Returns the pairs of all tactics, and those of A/A."""
         return [pair for tactic in self.tactics for pair in self.pairs(tactic)] + self.aa_pairs()
 
-    def _beside_baseline(self, own: Mapping[int, Run]) -> list[RunPair]:
+    def _beside_baseline(self, own: Mapping[int, PricedRun]) -> list[RunPair]:
         return [(own[b], self.baseline[b]) for b in sorted(own) if b in self.baseline]
 
-    def first_runs(self) -> list[Run]:
+    def first_runs(self) -> list[PricedRun]:
         """Returns one run of the baseline and of each tactic."""
         every = [self.baseline, *self.tactics.values()]
         return [blocks[min(blocks)] for blocks in every if blocks]
 
 
-def groups(used: Iterable[Run]) -> list[Group]:
+def groups(used: Iterable[PricedRun]) -> list[Group]:
     """Returns the runs by what they are compared with, in the order they come in."""
-    members: dict[str, list[Run]] = defaultdict(list)
+    members: dict[tuple[str, str], list[PricedRun]] = defaultdict(list)
     for run in used:
-        members[run.peers].append(run)
+        members[run.peers, run.machine].append(run)
     return [_group(of_one) for of_one in members.values()]
 
 
-def _group(members: Sequence[Run]) -> Group:
-    tactics: dict[str, dict[int, Run]] = defaultdict(dict)
-    baseline: dict[int, Run] = {}
-    second: dict[int, Run] = {}
+def _group(members: Sequence[PricedRun]) -> Group:
+    tactics: dict[str, dict[int, PricedRun]] = defaultdict(dict)
+    baseline: dict[int, PricedRun] = {}
+    second: dict[int, PricedRun] = {}
     for run in members:
         if not run.is_baseline:
             tactics[run.tactic][run.block] = run
@@ -93,7 +93,7 @@ def comparable(pairs: Iterable[RunPair], metric: str) -> list[RunPair]:
     ]
 
 
-def _made_of(run: Run, metric: str) -> tuple[str | None, str | None]:
+def _made_of(run: PricedRun, metric: str) -> tuple[str | None, str | None]:
     """Returns which parts dollars hold, and where joules are from if the figure holds them."""
     holds = run.prices.holds(run.image) if metric == COST and run.image is not None else None
     metered = metric == ENERGY or (holds is not None and "electricity" in holds)
@@ -108,7 +108,7 @@ def logs(pairs: Iterable[RunPair], metric: str) -> list[float]:
     ]
 
 
-def versus_baseline(used: Iterable[Run]) -> dict[str, dict[str, float]]:
+def versus_baseline(used: Iterable[PricedRun]) -> dict[str, dict[str, float]]:
     """Returns by run id how each run compares with the baseline of its block.
 
     Ratios of energy, latency and cost, and the difference of top-1, by their metrics' names.

@@ -2,59 +2,48 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
+from greenexp.quantities import (
+    CARBON,
+    COST,
+    ENERGY,
+    OPTIMIZATION_J,
+    OPTIMIZATION_S,
+    OPTIMIZATION_USD,
+    THROUGHPUT,
+    with_own,
+)
 from greenexp.runs import cost as money
 from greenexp.runs.identity import BASELINE
+from greenexp.runs.run import SECOND_BASELINE, Run
 from greenexp.settings.hardware import Hardware
 from greenexp.study.economics import MILLION, Prices, Spent
-from greenexp.study.study import COST, LeftOut, Setting
+from greenexp.study.labels import Labels
+from greenexp.study.study import LeftOut, Setting
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-SECOND_BASELINE = 2  # the replicate that makes an A/A pair with the first
 MENTIONED = 3  # examples of runs left out
 # Stand against a run's prices or its width alone; the spread between blocks holds the latter.
 HARMLESS = ("valid", "hardware_mismatch", "precision_not_reached")
+PRICED = (COST, CARBON, OPTIMIZATION_USD)  # made anew at the prices asked for
 SINGLE = "in no block of a sweep, so beside no baseline"
 FLAGGED = "flagged: "
-NAMES = (
-    "run_id", "model", "tactic", "dataset", "hardware", "workload", "setting_varied", "block",
-    "replicate", "cell", "peers", "machine", "outcome", "validity", "energy_source", "device",
-    "cpu", "gpus", "started",
-)  # fmt: skip
-SECONDS = "throughput/images_per_s"
-CARBON = "carbon/g_per_million_images"
-MEASURED = (
-    "accuracy/top1",
-    "latency/p50_ms",
-    SECONDS,
-    "energy/per_image_j",
-    "optimization/time_s",
-    "optimization/energy_j",
-    "complexity/parameters",
-    "complexity/macs",
-    "complexity/weights_mib",
-)
-
 Reprice = Callable[[Hardware], Hardware]  # a preset to the one to price with
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run as the report needs it.
+class PricedRun:
+    """A run that counts, at the prices asked for.
 
     Attributes:
         id: MLflow's.
         setting: what else is the same for runs compared.
         model: label.
         tactic: label; `baseline` for the baseline.
-        peers: equal for runs that differ in their tactic alone, on one machine.
+        peers: equal for runs that differ in their tactic alone.
+        machine: that measured; runs are compared with peers of one machine.
         block: complete block of a sweep.
         replicate: 2 for the second baseline.
         figures: measured and priced, by the metrics' names; absent is absent.
@@ -70,6 +59,7 @@ class Run:
     model: str
     tactic: str
     peers: str
+    machine: str
     block: int
     replicate: int
     figures: Mapping[str, float]
@@ -95,136 +85,116 @@ def own_prices(own: Hardware) -> Hardware:
     return own
 
 
-def runs(
-    frame: pd.DataFrame,
-    hardware: Mapping[str, Hardware],
+def priced(
+    runs: Sequence[Run],
+    labels: Mapping[str, Labels],
     *,
     reprice: Reprice = own_prices,
     label: str | None = None,
     keep_flagged: bool = False,
-) -> tuple[list[Run], list[LeftOut]]:
+) -> tuple[list[PricedRun], list[LeftOut]]:
     """Returns the runs that figures are made of, and why others are not.
 
     Args:
-        frame: as `load` returns it.
-        hardware: by cell: the preset its runs were made with.
+        runs: all there are.
+        labels: what the cell of each is called.
         reprice: a preset to the one to price with.
         label: what the settings call that; None: the run's own choice.
         keep_flagged: whether runs that something stands against count as well.
     """
     left: dict[str, list[str]] = defaultdict(list)
-    latest: dict[tuple[Any, ...], dict[str, Any]] = {}  # by all that tells a run from others
-    for row in _rows(frame):
-        reason = _left_out(row, keep_flagged)
+    latest: dict[tuple[object, ...], Run] = {}  # by all that tells a run from others
+    for run in runs:
+        called = labels[run.cell]
+        name = f"{called.model} · {called.tactic}"
+        reason = _left_out(run, keep_flagged)
         if reason is not None:
-            left[reason].append(_name(row))
+            left[reason].append(name)
             continue
-        key = tuple(row[name] for name in ("peers", "machine", "tactic", "block", "replicate"))
-        older, newer = sorted([latest.get(key, row), row], key=lambda one: one["started"])
+        key = run.peers, run.machine, called.tactic, run.block, run.replicate
+        known = latest.get(key, run)
+        older, newer = sorted([known, run], key=lambda one: one.started)
         if older is not newer:
-            left["measured again later"].append(_name(older))
+            left["measured again later"].append(name)
         latest[key] = newer
-    priced = {cell: reprice(preset) for cell, preset in hardware.items()}
-    unknown = reprice(Hardware())
-    used = [_run(row, priced.get(row["cell"], unknown), label) for row in latest.values()]
+    presets = {run.cell: reprice(run.hardware) for run in latest.values()}
+    used = [_priced(run, labels[run.cell], presets[run.cell], label) for run in latest.values()]
     return _told_apart(used), [
         LeftOut(reason, len(names), names[:MENTIONED]) for reason, names in sorted(left.items())
     ]
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yields the rows as plain values; what is absent has no entry, but None among NAMES."""
-    import pandas as pd
-
-    columns = [name for name in (*NAMES, *MEASURED) if name in frame.columns]
-    values = [frame[name].astype(object).where(frame[name].notna(), None) for name in columns]
-    for row in zip(*values, strict=True):
-        found = dict.fromkeys(NAMES) | {
-            name: value for name, value in zip(columns, row, strict=True) if value is not None
-        }
-        if not isinstance(found["started"], pd.Timestamp):
-            found["started"] = pd.Timestamp(0, tz="UTC")
-        yield found
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} · {row['tactic']}"
-
-
-def _left_out(row: Mapping[str, Any], keep_flagged: bool) -> str | None:
-    if row["outcome"] != "ok":
-        return f"ended as {row['outcome'] or 'unknown'}"
-    if row["peers"] is None:
+def _left_out(run: Run, keep_flagged: bool) -> str | None:
+    if run.outcome != "ok":
+        return f"ended as {run.outcome}"
+    if run.peers is None:
         return "recorded before runs said what they are compared with (no tag greenexp.peers)"
-    if row["block"] is None:
+    if run.block is None:
         return SINGLE
-    reasons = str(row["validity"] or "valid").split(", ")
-    against = [reason for reason in reasons if reason not in HARMLESS]
+    against = [doubt for doubt in run.doubts if doubt not in HARMLESS]
     if against and not keep_flagged:
         return f"{FLAGGED}{', '.join(against)}"
     return None
 
 
-def _run(row: Mapping[str, Any], preset: Hardware, label: str | None) -> Run:
-    device = row["device"] or "cpu"
-    cpu, gpus = row["cpu"] or "", [name for name in (row["gpus"] or "").split(", ") if name]
-    own = row["hardware"] or ""
+def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> PricedRun:
+    device, cpu = run.device or "cpu", run.cpu or ""
+    own = called.hardware
     setting = Setting(
-        dataset=row["dataset"] or "",
+        dataset=called.dataset,
         hardware=own if label is None or label == own else f"{label} (measured as {own})",
-        workload=row["workload"] or "",
-        machine=", ".join(gpus) if device == "cuda" else cpu or row["machine"] or "",
-        varied=row["setting_varied"] or "",
+        workload=called.workload,
+        machine=", ".join(run.gpus) if device == "cuda" else cpu or run.machine or "",
+        varied=called.setting_varied,
     )
     prices = Prices(preset, money.share(preset, device))
     figures = {
-        name: float(row[name]) for name in MEASURED if name in row and math.isfinite(row[name])
+        one.name: run.metrics[one.name]
+        for one in with_own(run.quantities)
+        if one.name in run.metrics and one.name not in PRICED
     }
     image = applying = None
-    if figures.get(SECONDS):
-        image = Spent(1 / figures[SECONDS], figures.get("energy/per_image_j"))
+    if figures.get(THROUGHPUT):
+        image = Spent(1 / figures[THROUGHPUT], figures.get(ENERGY))
         figures |= _known({COST: _times(prices.usd(image)), CARBON: _times(prices.grams(image))})
-    if "optimization/time_s" in figures:
-        applying = Spent(figures["optimization/time_s"], figures.get("optimization/energy_j"))
-        figures |= _known({"optimization/cost_usd": prices.usd(applying)})
-    return Run(
-        id=row["run_id"],
+    if OPTIMIZATION_S in figures:
+        applying = Spent(figures[OPTIMIZATION_S], figures.get(OPTIMIZATION_J))
+        figures |= _known({OPTIMIZATION_USD: prices.usd(applying)})
+    return PricedRun(
+        id=run.tracked or run.id,
         setting=setting,
-        model=row["model"],
-        tactic=row["tactic"],
-        peers=f"{row['peers']}/{row['machine']}",
-        block=int(row["block"]),
-        replicate=int(row["replicate"] or 1),
+        model=called.model,
+        tactic=called.tactic,
+        peers=run.peers or "",
+        machine=run.machine or "",
+        block=run.block or 0,
+        replicate=run.replicate,
         figures=figures,
         image=image,
         applying=applying,
         prices=prices,
-        energy_source=row["energy_source"],
-        mismatch=not money.matches(preset, device=device, cpu=cpu, gpus=gpus),
+        energy_source=run.energy_source,
+        mismatch=not money.matches(preset, device=device, cpu=cpu, gpus=run.gpus),
     )
 
 
-def _told_apart(used: Sequence[Run]) -> list[Run]:
+def _told_apart(used: Sequence[PricedRun]) -> list[PricedRun]:
     """Returns the runs; settings of one name on several machines are told apart by the machine."""
     machines: dict[str, dict[str, str]] = defaultdict(dict)  # by setting and fingerprint
     for run in used:
-        machines[run.setting.name][_fingerprint(run)] = run.setting.machine
+        machines[run.setting.name][run.machine] = run.setting.machine
     return [
         run if len(of_name := machines[run.setting.name]) == 1 else _on_machine(run, of_name)
         for run in used
     ]
 
 
-def _on_machine(run: Run, machines: Mapping[str, str]) -> Run:
-    fingerprint, machine = _fingerprint(run), run.setting.machine
+def _on_machine(run: PricedRun, machines: Mapping[str, str]) -> PricedRun:
+    fingerprint, machine = run.machine, run.setting.machine
     if list(machines.values()).count(machine) > 1:
         machine = f"{machine} {fingerprint}"
     words = filter(None, [run.setting.varied, machine])
     return replace(run, setting=replace(run.setting, varied=" · ".join(words)))
-
-
-def _fingerprint(run: Run) -> str:
-    return run.peers.rpartition("/")[2]
 
 
 def _times(per_image: float | None) -> float | None:

@@ -9,16 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from greenexp.quantities import compared
 from greenexp.runs.identity import BASELINE
 
 Verdict = Literal["lower", "higher", "no difference shown", "too few runs"]
 Currency = Literal["j", "usd", "s"]
 
-# The quantities compared, by the name of the run's metric that each is.
-ENERGY = "energy/per_image_j"
-LATENCY = "latency/p50_ms"
-COST = "cost/usd_per_million_images"
-COMPARED = (ENERGY, LATENCY, COST)
+COMPARED = tuple(quantity.name for quantity in compared())
 
 
 @dataclass(frozen=True)

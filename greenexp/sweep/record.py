@@ -12,8 +12,10 @@ from typing import Any
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
+from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import cell_hash
 from greenexp.runs.journal import Record
+from greenexp.runs.run import RUN, of, to_json
 from greenexp.tracking import tracker as tracking
 
 
@@ -46,6 +48,7 @@ def conduct(configuration: Mapping[str, Any], naming: Naming, folder: Path) -> P
         machine=fingerprint(),
     )
     path = journal.write(record, folder)
+    write_atomically(path.with_name(RUN), to_json(of(record)))
     journal.mark_sent(path, tracking.send(record, path))
     return path
 

@@ -5,26 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
-from greenexp.runs import energy, metrics
-from greenexp.runs.doubts import validity
-from greenexp.runs.identity import peers_hash
+from greenexp.runs.identity import flattened
 from greenexp.runs.journal import Record, record_json
-from greenexp.settings.build import typed
-from greenexp.settings.hardware import Hardware
-from greenexp.settings.workload import Interference
+from greenexp.runs.run import RUN, Run, to_json
 from greenexp.tracking.view import run_color_tag
 
 CELL_TAG = "greenexp.cell"
 PEERS_TAG = "greenexp.peers"
 BLOCK_TAG = "greenexp.block"
 REPLICATE_TAG = "greenexp.replicate"
-MACHINE_TAG = "greenexp.measuring.machine"
+MACHINE_TAG = "greenexp.machine"
 ID_TAG = "greenexp.id"
+VALID = "valid"
 PARAMETER_LENGTH = 500  # characters; servers before MLflow 2.8 refuse more
 MS_PER_S = 1000
 SERIES = ("power_w", "utilization_pct", "temperature_c")
@@ -40,43 +36,37 @@ class Point:
     step: int
 
 
-def tags(record: Record) -> dict[str, str]:
-    """Returns the run's tags."""
-    hardware = typed(record.configuration, "hardware", Hardware)
-    limits = typed(record.configuration, "interference", Interference)
-    doubts = validity(record.result, hardware, limits)
+def tags(record: Record, run: Run) -> dict[str, str]:
+    """Returns the tags of a record's run."""
     named = {
-        ID_TAG: record.id,
-        CELL_TAG: record.cell,
-        PEERS_TAG: peers_hash(record.configuration),
-        BLOCK_TAG: None if record.block is None else str(record.block),
-        REPLICATE_TAG: str(record.replicate),
-        MACHINE_TAG: record.machine,
-        "greenexp.device": record.result.device,
-        "greenexp.cpu": record.result.environment.get("cpu"),
-        "greenexp.gpus": ", ".join(record.result.environment.get("gpus", ())) or None,
-        "greenexp.sweep": record.sweep,
-        "greenexp.energy_source": energy.energy_source(record.result),
-        "greenexp.cost_holds": metrics.cost_holds(record.result, hardware),
-        "greenexp.runs.doubts": ", ".join(doubts) or "valid",
-        "greenexp.outcome": record.result.outcome,
-        "greenexp.reason": record.result.reason,
+        ID_TAG: run.id,
+        CELL_TAG: run.cell,
+        PEERS_TAG: run.peers,
+        BLOCK_TAG: None if run.block is None else str(run.block),
+        REPLICATE_TAG: str(run.replicate),
+        MACHINE_TAG: run.machine,
+        "greenexp.device": run.device,
+        "greenexp.cpu": run.cpu,
+        "greenexp.gpus": ", ".join(run.gpus) or None,
+        "greenexp.sweep": run.sweep,
+        "greenexp.energy_source": run.energy_source,
+        "greenexp.cost_holds": run.cost_holds,
+        "greenexp.validity": ", ".join(run.doubts) or VALID,
+        "greenexp.outcome": run.outcome,
+        "greenexp.reason": run.reason,
         "mlflow.source.name": "greenexp",
         "mlflow.source.git.commit": record.result.environment.get("git_commit"),
     }
-    if record.result.reason is not None:
-        named["mlflow.note.content"] = record.result.reason
-    color_key, color = run_color_tag(record.choices["tactic"])
+    if run.reason is not None:
+        named["mlflow.note.content"] = run.reason
+    color_key, color = run_color_tag(run.choices["tactic"])
     named[color_key] = color
     return {key: value for key, value in named.items() if value is not None}
 
 
 def parameters_of(record: Record) -> dict[str, str]:
     """Returns the choices and the flattened configuration; None has no entry."""
-    flat: dict[str, Any] = dict(record.choices)
-    for key, value in _flatten(record.configuration):
-        if value is not None and key not in flat:
-            flat[key] = value
+    flat = flattened(record.choices, record.configuration)
     for key, value in record.result.effect.items():
         flat[f"effect.{key}"] = str(value)
     for when, complexity in (("before", record.result.before), ("after", record.result.after)):
@@ -88,7 +78,7 @@ def parameters_of(record: Record) -> dict[str, str]:
     return {key: str(value)[:PARAMETER_LENGTH] for key, value in flat.items()}
 
 
-def artifacts(record: Record) -> dict[str, str]:
+def artifacts(record: Record, run: Run) -> dict[str, str]:
     """Returns the run's artifacts: file name to text."""
     from omegaconf import OmegaConf
 
@@ -96,6 +86,7 @@ def artifacts(record: Record) -> dict[str, str]:
         "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(record.configuration))),
         "environment.json": json.dumps(record.result.environment, indent=2),
         "record.json": record_json(record),
+        RUN: to_json(run),
     }
     if record.result.windows:
         files["latencies.csv"] = _csv(
@@ -122,12 +113,10 @@ def artifacts(record: Record) -> dict[str, str]:
     return files
 
 
-def points_of(record: Record) -> list[Point]:
+def points_of(record: Record, run: Run) -> list[Point]:
     """Returns the run's metrics and what its meters sampled over time."""
-    hardware = typed(record.configuration, "hardware", Hardware)
     started_ms, ended_ms = epoch_ms(record.started), epoch_ms(record.ended)
-    values = metrics.evaluate(record.result, hardware)
-    points = [Point(name, rounded(value), ended_ms, 0) for name, value in values.items()]
+    points = [Point(name, rounded(value), ended_ms, 0) for name, value in run.metrics.items()]
     followed = {*SERIES, *(own.reads for own in record.result.quantities)}
     for series in record.result.series:
         if series.quantity not in followed:
@@ -148,16 +137,6 @@ def epoch_ms(iso: str) -> int:
 def rounded(value: float) -> float:
     """Returns the value as the UI's table can show it; the journal keeps every digit."""
     return float(f"{value:.6g}")
-
-
-def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields each value with its dotted key; what a run isn't measured by is left out."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            if key not in ("card", "report"):
-                yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
 
 
 def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

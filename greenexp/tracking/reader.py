@@ -8,17 +8,28 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from pydantic import ValidationError
+
 from greenexp.errors import BadInput, first_line, nearest
+from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S
-from greenexp.tracking.tables import SERIES, Tables, read_database, read_server
+from greenexp.tracking.legacy import runs_of
+from greenexp.tracking.tables import (
+    SERIES,
+    Tables,
+    database_locations,
+    read_database,
+    read_server,
+    server_locations,
+)
 from greenexp.tracking.tracker import exists, quiet
 
 if TYPE_CHECKING:
@@ -73,6 +84,45 @@ class Reader:
             if self.engine is None:
                 return read_server(self.client, self.experiment_id)
             return read_database(self.engine, self.experiment_id)
+
+    def runs(self) -> list[Run]:
+        """Returns the ended runs that greenexp measured, oldest first.
+
+        A run is read from its artifact `run.json`, where every digit is; one that was tracked
+        before it had such, or whose artifact is gone, is made of its tags and metrics.
+        """
+        with _refused(self.settings):
+            locations = self._locations()
+            found = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
+            if None in found.values():
+                for run in runs_of(self.tables()):
+                    if found.get(str(run.tracked)) is None:
+                        found[str(run.tracked)] = run
+        runs = [run for run in found.values() if run is not None]
+        return sorted(runs, key=lambda run: (run.started, run.tracked or ""))
+
+    def _locations(self) -> dict[str, str]:
+        """Returns where the artifacts of the ended runs are, by run id."""
+        if self.engine is None:
+            return server_locations(self.client, self.experiment_id)
+        return database_locations(self.engine, self.experiment_id)
+
+    def _run(self, run_id: str, uri: str) -> Run | None:
+        folder = local_path(uri)
+        try:
+            text = (folder / RUN).read_bytes() if folder else self._downloaded(run_id)
+            return replace(from_json(text), tracked=run_id)
+        except (OSError, ValidationError):
+            return None
+
+    def _downloaded(self, run_id: str) -> bytes:
+        from mlflow.exceptions import MlflowException
+
+        with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
+            try:
+                return Path(self.client.download_artifacts(run_id, RUN, folder)).read_bytes()
+            except MlflowException as error:
+                raise FileNotFoundError(str(error)) from None
 
     def predictions(self, run_id: str) -> Judged | None:
         """Returns which images a run had right; None where that is gone or can't be read."""

@@ -50,22 +50,47 @@ class Tables:
     params: Mapping[str, Mapping[str, str]]
 
 
+def database_locations(engine: Engine, experiment_id: str) -> dict[str, str]:
+    """Returns where the artifacts of the ended runs in MLflow's database are, by run id."""
+    from mlflow.store.tracking.dbmodels.models import SqlRun
+    from sqlalchemy import select
+
+    wanted: Any = select(SqlRun.run_uuid, SqlRun.artifact_uri)
+    wanted = wanted.where(SqlRun.run_uuid.in_(_ours(experiment_id)))
+    with engine.connect().execution_options(yield_per=ROWS_PER_FETCH) as connection:
+        return {str(run_id): str(uri) for run_id, uri in connection.execute(wanted)}
+
+
+def server_locations(client: MlflowClient, experiment_id: str) -> dict[str, str]:
+    """Returns the same as `database_locations`, of any store that MLflow opens."""
+    return {
+        str(run.info.run_id): str(run.info.artifact_uri)
+        for run in _found(client, experiment_id, RUNS_PER_PAGE)
+        if run.info.status != UNENDED and CELL_TAG in run.data.tags
+    }
+
+
+def _ours(experiment_id: str) -> Any:
+    """Returns the query of the ids of the ended runs that greenexp measured."""
+    from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+    from sqlalchemy import select
+
+    # MLflow's table classes carry no types that a query could have.
+    ids: Any = select(SqlRun.run_uuid).join(SqlTag, SqlTag.run_uuid == SqlRun.run_uuid)
+    return ids.where(
+        SqlRun.experiment_id == int(experiment_id),
+        SqlRun.lifecycle_stage == "active",
+        SqlRun.status != UNENDED,
+        SqlTag.key == CELL_TAG,
+    )
+
+
 def read_database(engine: Engine, experiment_id: str) -> Tables:
     """Returns the runs of an experiment in MLflow's database."""
     from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlRun, SqlTag
     from sqlalchemy import select
 
-    # MLflow's table classes carry no types that a query could have.
-    ours: Any = (
-        select(SqlRun.run_uuid)
-        .join(SqlTag, SqlTag.run_uuid == SqlRun.run_uuid)
-        .where(
-            SqlRun.experiment_id == int(experiment_id),
-            SqlRun.lifecycle_stage == "active",
-            SqlRun.status != UNENDED,
-            SqlTag.key == CELL_TAG,
-        )
-    )
+    ours = _ours(experiment_id)
     runs: Any = select(SqlRun.run_uuid, SqlRun.start_time, SqlRun.status)
     tags: Any = select(SqlTag.run_uuid, SqlTag.key, SqlTag.value)
     metrics: Any = select(SqlLatestMetric.run_uuid, SqlLatestMetric.key, SqlLatestMetric.value)

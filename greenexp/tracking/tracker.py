@@ -19,6 +19,7 @@ from filelock import FileLock
 from greenexp.errors import BadInput, NotTracked, first_line
 from greenexp.runs.identity import run_name
 from greenexp.runs.journal import RECORD, Record, read
+from greenexp.runs.run import of
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import (
@@ -127,22 +128,23 @@ class Tracker:
     def _send(self, record: Record) -> str:
         from mlflow.entities import Metric, Param
 
+        measured = of(record)
         started_ms = epoch_ms(record.started)
         run = self.client.create_run(
             self.experiment_id,
             start_time=started_ms,
             run_name=run_name(record.title, record.block, record.replicate),
-            tags=tags(record),
+            tags=tags(record, measured),
         )
         run_id = str(run.info.run_id)
         parameters = [Param(key, value) for key, value in parameters_of(record).items()]
         for some in _chunks(parameters, PARAMETERS_PER_CALL):
             self.client.log_batch(run_id, params=some)
-        metrics = [Metric(*astuple(point)) for point in points_of(record)]
+        metrics = [Metric(*astuple(point)) for point in points_of(record, measured)]
         for points in _chunks(metrics, METRICS_PER_CALL):
             self.client.log_batch(run_id, metrics=points)
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
-            for name, text in artifacts(record).items():
+            for name, text in artifacts(record, measured).items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
         status = "FINISHED" if record.result.outcome == "ok" else "FAILED"

@@ -310,7 +310,7 @@ def test_another_machines_prices_are_marked(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert "hardware_mismatch" in done.stdout
     (run,) = runs(tmp_path)
-    assert "hardware_mismatch" in run["tags"]["greenexp.runs.doubts"]
+    assert "hardware_mismatch" in run["tags"]["greenexp.validity"]
     assert run["tags"]["greenexp.cost_holds"] == "machine"
 
 

@@ -19,7 +19,7 @@ from greenexp.measuring import isolation
 
 TIMEOUT_S = 120.0
 HANG_S = 60.0  # a process that takes longer to start or die hangs
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parent
 
 
 def start_a_child(path: str, *, own_session: bool = False) -> None:

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.settings.hardware import Hardware, Price
 from greenexp.settings.report import Report
 from greenexp.study.economics import Pair, Spent, paybacks
 from greenexp.study.effects import Compared, compare
-from greenexp.study.study import COST, ENERGY, LATENCY, Payback
+from greenexp.study.study import Payback
 from tests.support.synthetic_runs import (
     JOULES,
     STUDY,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenexp.study.study import COMPARED, COST, ENERGY, LATENCY
+from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.study.study import COMPARED
 from tests.support.synthetic_runs import STUDY, Planted, Row, cell_of, compared, line_of, rows
 
 MODELS = ("vit", "swin", "beit")

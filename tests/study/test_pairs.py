@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.settings.hardware import Hardware, Price
 from greenexp.study.pairs import Group, comparable, groups, logs, versus_baseline
-from greenexp.study.study import COMPARED, COST, ENERGY, LATENCY
+from greenexp.study.study import COMPARED
 from tests.support.synthetic_runs import LOCAL, QUANTIZED, STUDY, Row, rows, used, without_energy
 
 

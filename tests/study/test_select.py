@@ -12,22 +12,21 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from greenexp.quantities import QUANTITIES
 from greenexp.runs import metrics
 from greenexp.settings.build import typed
 from greenexp.settings.conf import config_dir
 from greenexp.settings.hardware import Carbon, Hardware, Price
-from greenexp.study.labels import COUNTED, TAGGED
-from greenexp.study.labels import frame as stored_frame
-from greenexp.study.select import MEASURED, NAMES, Run, runs
-from greenexp.tracking.tables import Tables, wide
+from greenexp.study import select
+from greenexp.study.select import PricedRun
 from tests.support.builders import hardware
 from tests.support.synthetic_runs import (
     LOCAL,
     START,
     Row,
-    frame,
-    presets,
+    labels_of,
     rows,
+    runs_of,
     used,
     without,
     without_energy,
@@ -37,6 +36,7 @@ from tests.support.whole_run import PRICED, WHOLE
 COST = "cost/usd_per_million_images"
 CARBON = "carbon/g_per_million_images"
 PRICES = (COST, CARBON, "optimization/cost_usd")
+MEASURED = [quantity.name for quantity in QUANTITIES if quantity.name not in PRICES]
 RENTED = Hardware(
     description="a rented GPU",
     gpu="L4",
@@ -51,9 +51,9 @@ def one(**changes: Any) -> Row:
     return rows(tactics={}, blocks=1, aa=False)[0] | changes
 
 
-def priced(*made: Row, **options: Any) -> tuple[list[Run], dict[str, int]]:
+def priced(*made: Row, **options: Any) -> tuple[list[PricedRun], dict[str, int]]:
     """Returns the runs that count, and how many don't, by reason."""
-    found, left_out = runs(frame(made), presets(made), **options)
+    found, left_out = select.priced(runs_of(made), labels_of(made), **options)
     return found, {left.reason: left.runs for left in left_out}
 
 
@@ -87,7 +87,7 @@ def test_new_prices_give_the_dollars_that_measuring_with_them_would(
     row = one(
         **{name: metrics.evaluate(WHOLE, PRICED).get(name) for name in MEASURED}, device="cuda"
     )
-    (found,), _ = runs(frame([row]), presets([row], PRICED), reprice=lambda own: other)
+    (found,) = used([row], PRICED, reprice=lambda own: other)
     expected = metrics.evaluate(WHOLE, other)
     assert {name: found.figures[name] for name in PRICES} == pytest.approx(
         {name: expected[name] for name in PRICES}, rel=1e-12
@@ -125,7 +125,8 @@ def test_setting_says_whose_prices_stand_on_what_was_measured(label: str | None,
 def test_each_run_has_the_prices_of_its_own_cell() -> None:
     cheap, dear = one(cell="cheap", model="vit"), one(cell="dear", model="swin", peers="swin")
     dearer = replace(LOCAL, price=replace(LOCAL.price, usd_per_kwh=2.0))
-    found, _ = runs(frame([cheap, dear]), {"cheap": LOCAL, "dear": dearer})
+    made = [*runs_of([cheap]), *runs_of([dear], dearer)]
+    found, _ = select.priced(made, labels_of([cheap, dear]))
     assert found[1].figures[COST] == pytest.approx(10 * found[0].figures[COST])
 
 
@@ -250,16 +251,17 @@ def test_every_run_counts_or_is_counted(
         one(run_id=str(number), outcome=outcome, validity=validity, block=block)
         for number, (outcome, validity, block) in enumerate(made)
     ]
-    table = frame(given_rows)
-    found, left_out = runs(table, presets(given_rows), keep_flagged=keep_flagged)
+    found, left_out = select.priced(
+        runs_of(given_rows), labels_of(given_rows), keep_flagged=keep_flagged
+    )
     assert len(found) + sum(left.runs for left in left_out) == len(made)
     assert len({run.id for run in found}) == len(found)
     assert all(0 < len(left.examples) <= left.runs for left in left_out)
 
 
 def test_examples_of_runs_left_out_are_few() -> None:
-    made = [one(run_id=str(n), outcome="oom", model=f"m{n}", peers=f"m{n}") for n in range(9)]
-    _, (left,) = runs(frame(made), presets(made))
+    made = [one(run_id=str(n), outcome="oom", model=f"m{n}", cell=f"m{n}") for n in range(9)]
+    _, (left,) = select.priced(runs_of(made), labels_of(made))
     assert (left.runs, left.examples) == (9, [f"m{n} · baseline" for n in range(3)])
 
 
@@ -282,7 +284,6 @@ def test_without_energy_there_are_no_joules_nor_grams(preset: Hardware, dollars:
     [
         pytest.param({"throughput/images_per_s": None}, id="absent"),
         pytest.param({"throughput/images_per_s": 0.0}, id="zero"),
-        pytest.param({"throughput/images_per_s": float("inf")}, id="infinite"),
     ],
 )
 def test_without_a_speed_an_image_has_no_price(changes: Row) -> None:
@@ -291,20 +292,12 @@ def test_without_a_speed_an_image_has_no_price(changes: Row) -> None:
     assert {COST, CARBON}.isdisjoint(run.figures)
 
 
-def test_what_no_run_has_may_have_no_column() -> None:
-    row = one()
-    table = frame([row]).drop(columns=["energy/per_image_j", "gpus", "accuracy/top1"])
-    (run,), _ = runs(table, presets([row]))
-    assert "accuracy/top1" not in run.figures
-    assert run.setting.machine == "Made-up CPU"
-
-
 def test_no_runs() -> None:
-    assert runs(frame([]), {}) == ([], [])
+    assert select.priced([], {}) == ([], [])
 
 
 def test_start_may_be_unknown() -> None:
-    assert len(used([one(started=pd.NaT), one(block=2)])) == 2
+    assert len(used([one(started=None), one(block=2)])) == 2
 
 
 @pytest.mark.parametrize(
@@ -319,11 +312,16 @@ def test_two_machines_are_two_settings_by_name(cpu: str | None, varied: list[str
     here, there = used([one(), one(machine="beef", cpu=cpu)])
     assert [here.setting.varied, there.setting.varied] == varied
     assert here.setting.name == f"digits · local · steady · {varied[0]}"
-    assert here.peers != there.peers
+    assert here.machine != there.machine
 
 
 def test_one_machine_is_not_said_in_the_name() -> None:
-    both = used([one(setting_varied="batch_size=8"), *without([one(block=2)], "setting_varied")])
+    both = used(
+        [
+            one(setting_varied="batch_size=8"),
+            *without([one(cell="other", block=2)], "setting_varied"),
+        ]
+    )
     names = [run.setting.name for run in both]
     assert names == ["digits · local · steady · batch_size=8", "digits · local · steady"]
 
@@ -339,25 +337,3 @@ def test_preset_of_the_packaged_example_prices_runs_of_any_machine() -> None:
     grams = 1e6 * 36 / 3.6e6 * preset["price"]["pue"] * preset["carbon"]["g_per_kwh"]
     assert run.figures[CARBON] == pytest.approx(grams)
     assert run.mismatch
-
-
-def test_table_as_it_is_read_from_a_store_is_one_of_these() -> None:
-    """What the tests here build, and what `load` returns, agree in every column that is read."""
-    row = one(**{"accuracy/top1": 0.75})
-    tags = {name: str(row[name]) for name in (*COUNTED, *TAGGED) if row.get(name) is not None}
-    metrics_of_run = {name: row[name] for name in MEASURED if row.get(name) is not None}
-    choices = {name: row[name] for name in ("model", "tactic", "dataset", "hardware", "workload")}
-    ids = [row["run_id"]]
-    started = pd.DataFrame({"started": [row["started"]], "status": ["FINISHED"]}, index=ids)
-    stored = Tables(
-        runs=started,
-        tags=wide(ids, [(ids[0], f"greenexp.{name}", tags[name]) for name in tags], "string"),
-        metrics=wide(ids, [(ids[0], *named) for named in metrics_of_run.items()], "Float64"),
-        params={row["cell"]: choices},
-    )
-    read = stored_frame(stored)
-    built = frame([row])
-    shared = [name for name in built.columns if name in read.columns and name != "started"]
-    assert set(NAMES) <= {*shared, "started"}
-    assert {name: read[name].dtype for name in shared} == {n: built[n].dtype for n in shared}
-    assert runs(read, presets([row])) == runs(built, presets([row]))

@@ -11,21 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.words import advice
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.study.effects import Compared, compare
-from greenexp.study.study import (
-    ENERGY,
-    LATENCY,
-    Accuracy,
-    Cell,
-    Effect,
-    Interval,
-    Overall,
-    Payback,
-    Quantity,
-)
+from greenexp.study.study import Accuracy, Cell, Effect, Interval, Overall, Payback, Quantity
 from tests.support.sentences import check_commands, check_plain
 from tests.support.synthetic_runs import (
     LOCAL,

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.study.study import (
     COMPARED,
-    COST,
-    ENERGY,
-    LATENCY,
     Accuracy,
     Bill,
     Cell,

@@ -1,20 +1,22 @@
-"""Runs in the table that `greenexp.report.runs.load` returns, with what is true of them planted."""
+"""Runs with what is true of them planted."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from greenexp.runs.run import Run
 from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
 from greenexp.study.effects import Compared, compare
-from greenexp.study.select import MEASURED, NAMES, Run, runs
+from greenexp.study.labels import Labels
+from greenexp.study.select import PricedRun, priced
 from greenexp.study.study import Cell, Overall
 from greenexp.tracking.reader import Judged
 
@@ -25,7 +27,7 @@ IMAGES = tuple(f"image-{number}" for number in range(400))
 RIGHT = 300  # of them, under the baseline
 JOULES = 0.5  # an image of the first model; the second takes twice as much, and so on
 MS = 10.0  # latency of the first model, likewise
-COUNTED = ("block", "replicate")
+CHOICES = ("model", "tactic", "dataset", "hardware", "workload")
 START = pd.Timestamp("2026-01-01", tz="UTC")
 LOCAL = Hardware(
     description="any machine",
@@ -137,29 +139,48 @@ def _placed(row: Row, age: int) -> Row:
     return {"run_id": run_id, "cell": cell, "peers": peers, "started": started} | row
 
 
-def frame(made: Iterable[Row]) -> pd.DataFrame:
-    """Returns the rows with the types of `load`: texts, whole numbers and Float64; absent is NA."""
-    listed = list(made)
-    columns: dict[str, Any] = {}
-    for name in (*NAMES, *MEASURED):
-        values = [row.get(name) for row in listed]
-        if name == "started":
-            columns[name] = pd.to_datetime(pd.Series(values, dtype="datetime64[ns, UTC]"))
-        elif name in NAMES:
-            columns[name] = pd.array(values, dtype="Int64" if name in COUNTED else "string")
-        else:
-            columns[name] = pd.array(values, dtype="Float64")
-    return pd.DataFrame(columns)
+def runs_of(made: Iterable[Row], preset: Hardware = LOCAL) -> list[Run]:
+    """Returns the runs of the rows, made with a preset."""
+    return [_run(row, preset) for row in made]
 
 
-def presets(made: Iterable[Row], preset: Hardware = LOCAL) -> dict[str, Hardware]:
-    """Returns the preset that the runs were made with, by cell."""
-    return {row["cell"]: preset for row in made}
+def labels_of(made: Iterable[Row]) -> dict[str, Labels]:
+    """Returns what the cell of each row is called."""
+    return {
+        row["cell"]: Labels(*(row[name] or "" for name in CHOICES), row.get("setting_varied") or "")
+        for row in made
+    }
 
 
-def used(made: Sequence[Row], preset: Hardware = LOCAL, **options: Any) -> list[Run]:
+def _run(row: Row, preset: Hardware) -> Run:
+    started = row.get("started")
+    validity = row.get("validity") or "valid"
+    return Run(
+        id=row["run_id"],
+        title=f"{row['model']} · {row['tactic']}",
+        cell=row["cell"],
+        peers=row["peers"],
+        block=row["block"],
+        replicate=row["replicate"] or 1,
+        sweep=None,
+        machine=row["machine"],
+        choices={name: row[name] or "" for name in CHOICES},
+        configuration={"hardware": asdict(preset)},
+        started=(pd.Timestamp(0, tz="UTC") if started is None else started).isoformat(),
+        ended="",
+        outcome=row["outcome"] or "unknown",
+        device=row["device"],
+        cpu=row["cpu"],
+        gpus=[name for name in (row["gpus"] or "").split(", ") if name],
+        metrics={name: row[name] for name in row if "/" in name and row[name] is not None},
+        doubts=[doubt for doubt in validity.split(", ") if doubt != "valid"],
+        energy_source=row.get("energy_source"),
+    )
+
+
+def used(made: Sequence[Row], preset: Hardware = LOCAL, **options: Any) -> list[PricedRun]:
     """Returns the runs that count."""
-    return runs(frame(made), presets(made, preset), **options)[0]
+    return priced(runs_of(made, preset), labels_of(made), **options)[0]
 
 
 def right(planted: Planted) -> NDArray[np.bool_]:

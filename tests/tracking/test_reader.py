@@ -12,6 +12,7 @@ import pytest
 
 from greenexp.protocols import Series
 from greenexp.runs.result import Predictions, Result
+from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import tables as run_tables
 from greenexp.tracking.fields import artifacts
@@ -185,7 +186,8 @@ def test_names_of_images_stay_texts(tmp_path: Path, opened: Reader) -> None:
     names = ["007", "NA", "", 'a "b", c', "größer.png"]
     judged = Predictions(names, [0] * 5, [[0]] * 5)
     path = tmp_path / "predictions.csv"
-    path.write_text(artifacts(run("one", 1, result=finished(predictions=judged)))[path.name])
+    whole = run("one", 1, result=finished(predictions=judged))
+    path.write_text(artifacts(whole, of(whole))[path.name])
     found = opened._judged(path)
     assert found is not None
     assert list(found.images) == names

@@ -12,8 +12,10 @@ import pytest
 from greenexp.errors import NotTracked
 from greenexp.protocols import Series
 from greenexp.runs import journal
+from greenexp.runs.identity import run_name
 from greenexp.runs.journal import Record
 from greenexp.runs.result import Complexity, Predictions, Result
+from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import artifacts, parameters_of, tags
 from greenexp.tracking.tracker import Finished, Tracker, connect, exists, local_folder, send
@@ -42,6 +44,14 @@ def measured(folder: Path, **fields) -> Record:
     return record(fields.pop("result", result), **(given | fields))
 
 
+def tags_of(record: Record) -> dict[str, str]:
+    return tags(record, of(record))
+
+
+def artifacts_of(record: Record) -> dict[str, str]:
+    return artifacts(record, of(record))
+
+
 def test_parameters_are_choices_configuration_and_effect(tmp_path: Path) -> None:
     parameters = parameters_of(measured(tmp_path))
     assert parameters["model"] == "digits_vit"
@@ -55,12 +65,12 @@ def test_parameters_are_choices_configuration_and_effect(tmp_path: Path) -> None
 
 
 def test_tags_say_outcome_validity_and_source(tmp_path: Path) -> None:
-    failed = tags(measured(tmp_path, result=Result("oom", reason="out of memory")))
+    failed = tags_of(measured(tmp_path, result=Result("oom", reason="out of memory")))
     assert failed["greenexp.outcome"] == "oom"
     assert failed["greenexp.reason"] == "out of memory"
     assert "greenexp.energy_source" not in failed
-    fine = tags(measured(tmp_path, sweep="2026/1"))
-    assert (fine["greenexp.outcome"], fine["greenexp.runs.doubts"]) == ("ok", "valid")
+    fine = tags_of(measured(tmp_path, sweep="2026/1"))
+    assert (fine["greenexp.outcome"], fine["greenexp.validity"]) == ("ok", "valid")
     assert fine["greenexp.sweep"] == "2026/1"
 
 
@@ -81,15 +91,15 @@ def test_tags_say_outcome_validity_and_source(tmp_path: Path) -> None:
     ],
 )
 def test_tags_say_where_a_run_belongs(tmp_path: Path, sweep: dict, place: dict[str, str]) -> None:
-    found = tags(measured(tmp_path, configuration=sweep, id="7", cell="c0ffee", machine="here"))
+    found = tags_of(measured(tmp_path, configuration=sweep, id="7", cell="c0ffee", machine="here"))
     placing = ("greenexp.block", "greenexp.replicate")
     assert {key: found[key] for key in placing if key in found} == place
     assert (found["greenexp.id"], found["greenexp.cell"]) == ("7", "c0ffee")
-    assert found["greenexp.measuring.machine"] == "here"
+    assert found["greenexp.machine"] == "here"
 
 
 def test_tags_of_an_old_record_name_no_machine(tmp_path: Path) -> None:
-    assert "greenexp.measuring.machine" not in tags(measured(tmp_path))
+    assert "greenexp.machine" not in tags_of(measured(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -104,16 +114,16 @@ def test_validity_is_judged_by_the_limits_of_the_run(
 ) -> None:
     result = cpu_run(window(level("steal_pct", "cpu", 5.0)))
     run = measured(tmp_path, result=result, configuration=limits)
-    assert tags(run)["greenexp.runs.doubts"] == said
+    assert tags_of(run)["greenexp.validity"] == said
 
 
 def test_artifacts_hold_the_raw_data(tmp_path: Path) -> None:
-    files = artifacts(measured(tmp_path))
+    files = artifacts_of(measured(tmp_path))
     assert files["latencies.csv"].splitlines()[1:] == ["0,0,0.25", "0,1,0.5"]
     assert files["predictions.csv"].splitlines()[1:] == ["a,0,0,1", "b,1,0,0"]
     assert "batch_size: 1" in files["config.yaml"]
     assert json.loads(files["record.json"])["title"] == "digits_vit · baseline"
-    bare = artifacts(measured(tmp_path, result=Result("error", reason="x", traceback="Trace")))
+    bare = artifacts_of(measured(tmp_path, result=Result("error", reason="x", traceback="Trace")))
     assert bare["traceback.txt"] == "Trace"
     assert not {"latencies.csv", "predictions.csv"} & set(bare)
 
@@ -330,7 +340,7 @@ def test_an_old_journal_is_read_without_machine_and_place(tmp_path: Path) -> Non
     ids=["single run", "block", "second baseline"],
 )
 def test_run_name(block: int | None, replicate: int, name: str) -> None:
-    assert journal.run_name("vit · baseline", block, replicate) == name
+    assert run_name("vit · baseline", block, replicate) == name
 
 
 def test_tracking_defaults_to_a_store_in_the_working_folder() -> None:

@@ -44,7 +44,7 @@ METRICS = [
     "utilization/cpu_pct",
     "utilization/gpu_pct",
 ]
-TAGS = ["greenexp.outcome", "greenexp.runs.doubts", "greenexp.energy_source"]
+TAGS = ["greenexp.outcome", "greenexp.validity", "greenexp.energy_source"]
 PARAMETERS = ["model", "tactic"]
 TACTICS = {
     "baseline": 1.0,
@@ -171,7 +171,7 @@ def write_runs(base_url: str, root: Path) -> tuple[str, dict[str, str]]:
             metrics = synthetic_metrics(baseline_j, factor) if supported else {}
             tags = {
                 "greenexp.outcome": "ok" if supported else "unsupported",
-                "greenexp.runs.doubts": "valid",
+                "greenexp.validity": "valid",
                 "greenexp.energy_source": "model",
             }
             run_id = client.create_run(experiment_id, run_name=name).info.run_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.report.figures.axes import log_axis
 from greenexp.report.figures.plot import (
     BLACK,
@@ -25,7 +26,7 @@ from greenexp.report.figures.plot import (
 )
 from greenexp.report.words.captions import dollars_estimate, estimate, sentences
 from greenexp.report.words.format import joined, p_value, ratio, ratio_span
-from greenexp.study.study import COST, ENERGY, LATENCY, Effect, Interval, Setting, Study, Verdict
+from greenexp.study.study import Effect, Interval, Setting, Study, Verdict
 
 MAX_ROWS = 60  # of a figure with the models' rows; of a panel without
 AGAIN = "baseline again (A/A)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from greenexp.study.study import COST, ENERGY, LATENCY
+from greenexp.quantities import COST, ENERGY, LATENCY
 
 Type = Literal["string", "Float64", "Int64", "boolean"]
 Schema = dict[str, Type]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.report.words import format as wording
-from greenexp.study.study import COST, ENERGY, LATENCY, Cell, Overall, Setting, Study
+from greenexp.study.study import Cell, Overall, Setting, Study
 
 PREAMBLE = "% Written by greenexp. Needs \\usepackage{array,booktabs,longtable,graphicx}.\n"
 NONE = "% No run to report on.\n"

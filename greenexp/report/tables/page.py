@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from greenexp.quantities import ENERGY
 from greenexp.report.words import format as wording
-from greenexp.study.study import ENERGY, Cell, Effect, Overall, Setting, Study
+from greenexp.study.study import Cell, Effect, Overall, Setting, Study
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
+from greenexp.quantities import COST
 from greenexp.runs import energy, metrics
 from greenexp.runs.doubts import validity
 from greenexp.runs.identity import BASELINE, peers_hash
@@ -18,7 +19,6 @@ from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.workload import Interference
 from greenexp.stats.paired import paired_ratio
-from greenexp.study.study import COST
 
 POINTS = 100.0
 TOP1 = "accuracy/top1"

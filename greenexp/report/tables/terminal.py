@@ -8,8 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.report.words import format as wording
-from greenexp.study.study import COMPARED, COST, ENERGY, LATENCY, Cell, Effect, Overall, Study
+from greenexp.study.study import COMPARED, Cell, Effect, Overall, Study
 
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 WIDE = 150  # characters; with fewer, what belongs to a figure stands below it

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.words import format as wording
 from greenexp.settings.report import Report
 from greenexp.stats.paired import location
 from greenexp.stats.power import units_needed
 from greenexp.study.study import (
-    ENERGY,
-    LATENCY,
     Accuracy,
     Cell,
     Currency,

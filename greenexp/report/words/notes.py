@@ -10,7 +10,7 @@ from greenexp.runs.cost import hourly_usd
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.power import units_needed
 from greenexp.study.pairs import groups
-from greenexp.study.select import FLAGGED, SINGLE, Run
+from greenexp.study.select import FLAGGED, SINGLE, PricedRun
 from greenexp.study.study import Cell, LeftOut
 
 SWEEP = "python -m greenexp -m model=all tactic=all"
@@ -20,7 +20,7 @@ QUIET = (
 )
 
 
-def notes(used: Sequence[Run], cells: Sequence[Cell], repriced: str | None) -> list[str]:
+def notes(used: Sequence[PricedRun], cells: Sequence[Cell], repriced: str | None) -> list[str]:
     """Returns what a reader must know of sources, prices and noise.
 
     Args:
@@ -45,7 +45,7 @@ def notes(used: Sequence[Run], cells: Sequence[Cell], repriced: str | None) -> l
     return [*found, _of_dollars(cells)]
 
 
-def _of_energy(used: Sequence[Run]) -> list[str]:
+def _of_energy(used: Sequence[PricedRun]) -> list[str]:
     sources = sorted({run.energy_source for run in used if run.energy_source})
     if not sources:
         return [
@@ -84,7 +84,7 @@ def _of_dollars(cells: Sequence[Cell]) -> str:
 
 
 def next_steps(
-    used: Sequence[Run], cells: Sequence[Cell], left_out: Sequence[LeftOut]
+    used: Sequence[PricedRun], cells: Sequence[Cell], left_out: Sequence[LeftOut]
 ) -> list[str]:
     """Returns what is missing for claims, and the command that adds it."""
     if not used:
@@ -117,7 +117,7 @@ def next_steps(
     return steps
 
 
-def _blocks(used: Sequence[Run], cells: Sequence[Cell]) -> list[str]:
+def _blocks(used: Sequence[PricedRun], cells: Sequence[Cell]) -> list[str]:
     """Returns how many blocks are missing, for claims about single models."""
     tactics = Counter((c.setting, c.model) for c in cells if not c.is_baseline)
     most = max(tactics.values(), default=1)
@@ -168,7 +168,7 @@ def _nothing_used(left_out: Sequence[LeftOut]) -> str:
     )
 
 
-def prices(used: Iterable[Run]) -> list[str]:
+def prices(used: Iterable[PricedRun]) -> list[str]:
     """Returns for each setting what dollars and carbon are made of."""
     found = {run.setting: run.prices.hardware for run in used}
     return [f"{setting.name}: {', '.join(_parts(own))}." for setting, own in found.items()]

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.figures.figures import figures
 from greenexp.report.figures.plot import Figure, Panel, Point, shortened
-from greenexp.study.study import ENERGY, LATENCY, Cell, Interval, Payback, Study
+from greenexp.study.study import Cell, Interval, Payback, Study
 from tests.support.studies import empty_study, study
 
 NAMES = [

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.report.tables.frames import frames
-from greenexp.study.study import COST, ENERGY, LATENCY, Interval, Study
+from greenexp.study.study import Interval, Study
 from tests.support.studies import empty_study, study
 
 NAMES = ["overall", "cells", "paybacks", "sensitivities", "left_out"]

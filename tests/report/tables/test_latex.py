@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from greenexp.quantities import ENERGY
 from greenexp.report.tables.latex import escape, latex
-from greenexp.study.study import ENERGY, Study
+from greenexp.study.study import Study
 from tests.support.studies import empty_study, study
 
 HOSTILE = r"50%_a&b #{x} $\cmd ^~ [1] <i>"

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.tables import page
 from greenexp.report.tables.page import OPEN_MODELS, Drawn
-from greenexp.study.study import COST, ENERGY, LATENCY, Interval, Study
+from greenexp.study.study import Interval, Study
 from tests.support.studies import empty_study, study
 
 if TYPE_CHECKING:

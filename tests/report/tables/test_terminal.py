@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from greenexp.quantities import ENERGY
 from greenexp.report.tables.terminal import DETAILED_MODELS, details, overview, tables
-from greenexp.study.study import ENERGY, Study
+from greenexp.study.study import Study
 from tests.support.studies import empty_study, study
 
 NARROW, WIDE = 80, 160

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from greenexp.quantities import ENERGY
 from greenexp.report.words import advice
 from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
-from greenexp.study.study import ENERGY, Accuracy, Monthly
+from greenexp.study.study import Accuracy, Monthly
 from tests.support.advised import advised, check
 from tests.support.synthetic_runs import (
     LOCAL,

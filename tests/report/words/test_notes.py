@@ -15,7 +15,7 @@ from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
 from greenexp.stats.power import units_needed
 from greenexp.study.effects import compare
-from greenexp.study.select import runs
+from greenexp.study.select import priced
 from greenexp.study.study import LeftOut
 from tests.support.sentences import check_commands, check_plain
 from tests.support.synthetic_runs import (
@@ -24,10 +24,10 @@ from tests.support.synthetic_runs import (
     STUDY,
     Planted,
     Row,
-    frame,
+    labels_of,
     no_predictions,
-    presets,
     rows,
+    runs_of,
     without_energy,
 )
 
@@ -45,7 +45,7 @@ def said(
     made: list[Row], preset: Hardware = LOCAL, *, repriced: str | None = None, **options: Any
 ) -> tuple[list[str], list[str]]:
     """Returns the notes and the next steps, each checked to be plain and to name what is there."""
-    used, left_out = runs(frame(made), presets(made, preset), **options)
+    used, left_out = priced(runs_of(made, preset), labels_of(made), **options)
     cells = compare(used, no_predictions, Report()).cells
     noted = notes.notes(used, cells, repriced)
     steps = notes.next_steps(used, cells, left_out)
@@ -167,7 +167,7 @@ def test_machine_without_a_name_leaves_no_gap() -> None:
 )
 def test_prices_are_told_a_line_a_setting(preset: Hardware, words: str) -> None:
     made = [*rows(["vit", "swin"]), *rows(workload="quick")]
-    used, _ = runs(frame(made), presets(made, preset))
+    used, _ = priced(runs_of(made, preset), labels_of(made))
     lines = notes.prices(used)
     assert lines == [f"digits · local · {workload}: {words}." for workload in ("steady", "quick")]
     check_plain(lines)

@@ -1,0 +1,84 @@
+"""The runs of an experiment as one typed table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from greenexp.runs.run import Run
+from greenexp.settings.sweep import Tracking
+from greenexp.study.labels import Labels, of_runs
+from greenexp.tracking.reader import reader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COUNTED = ("block", "replicate")  # columns that hold whole numbers
+TEXTS = (
+    "cell",
+    "peers",
+    "machine",
+    "sweep",
+    "outcome",
+    "validity",
+    "reason",
+    "energy_source",
+    "cost_holds",
+    "device",
+    "cpu",
+    "gpus",
+)
+
+
+def load(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") -> pd.DataFrame:
+    """Returns the runs of an experiment, one row each whatever its outcome, oldest first.
+
+    Columns: `run_id`; `started` (UTC); `model`, `tactic`, `dataset`, `hardware`, `workload`,
+    `setting_varied` as in `Labels`; `block` and `replicate` (Int64); `cell`, `peers`, `machine`,
+    `sweep`, `outcome`, `validity`, `reason`, `energy_source`, `cost_holds`, `device`, `cpu`,
+    `gpus`; then every metric by its MLflow name, which holds its unit (Float64). Texts are of dtype
+    string. What is absent is `pd.NA`.
+
+    Args:
+        experiment: name of the MLflow experiment.
+        uri: address of the MLflow store.
+
+    Raises:
+        BadInput: where store or experiment is missing, or the store can't be read.
+    """
+    return frame(reader(Tracking(uri=uri, experiment=experiment)).runs())
+
+
+def frame(runs: Sequence[Run]) -> pd.DataFrame:
+    """Returns the runs as a table, see `load`."""
+    import pandas as pd
+
+    def text(values: Iterable[str | None]) -> Any:
+        return pd.array(list(values), dtype="string")
+
+    names = of_runs(runs)
+    columns: dict[str, Any] = {
+        "run_id": text(run.tracked or run.id for run in runs),
+        "started": pd.to_datetime([run.started for run in runs], utc=True, format="ISO8601"),
+    }
+    for one in fields(Labels):
+        columns[one.name] = text(getattr(names[run.cell], one.name) for run in runs)
+    for name in COUNTED:
+        columns[name] = pd.array([getattr(run, name) for run in runs], dtype="Int64")
+    for name in TEXTS:
+        columns[name] = text(_text(run, name) for run in runs)
+    for name in sorted({name for run in runs for name in run.metrics}):
+        columns[name] = pd.array([run.metrics.get(name) for run in runs], dtype="Float64")
+    return pd.DataFrame(columns)
+
+
+def _text(run: Run, name: str) -> str | None:
+    match name:
+        case "validity":
+            return ", ".join(run.doubts) or "valid"
+        case "gpus":
+            return ", ".join(run.gpus) or None
+        case _:
+            value: str | None = getattr(run, name)
+            return value
