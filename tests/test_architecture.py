@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("study",),
     ("sweep",),
     ("report",),
-    ("catalog",),
+    ("catalog", "doctor"),
     ("cli",),
     ("__init__",),
 )

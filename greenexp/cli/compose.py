@@ -13,12 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 
-from greenexp.cli.schema import Config, ReportConfig
+from greenexp.cli.schema import Config, DoctorConfig, ReportConfig
 from greenexp.errors import BadInput, nearest
 
 GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
-
-
 SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
 
 
@@ -27,6 +25,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="base_config", node=Config)
     store.store(name="base_report", node=ReportConfig)
+    store.store(name="base_doctor", node=DoctorConfig)
     # `params` holds overrides to sweep, as with Hydra's own sweeper.
     store.store(group="hydra/sweeper", name="greenexp", node={"_target_": SWEEPER, "params": {}})
 

@@ -8,6 +8,7 @@ import sys
 COMMANDS = {  # word: module with `main() -> int`; imported when asked for
     "report": "greenexp.cli.report",
     "catalog": "greenexp.cli.catalog",
+    "doctor": "greenexp.cli.doctor",
     "store": "greenexp.cli.store",
     "run": "greenexp.cli.run",
 }

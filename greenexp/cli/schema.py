@@ -24,6 +24,27 @@ class ReportConfig:
 
 
 @dataclass
+class Doctor:
+    """What `python -m greenexp.doctor` is asked to find."""
+
+    require: list[str] = field(default_factory=list)  # energy sources, as `cpu:counter`
+
+
+@dataclass
+class DoctorConfig:
+    """The configuration of `python -m greenexp.doctor`."""
+
+    doctor: Doctor = field(default_factory=Doctor)
+    hardware: Hardware = field(default_factory=Hardware)
+    meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
+    tracking: Tracking = field(default_factory=Tracking)
+    device: str = "auto"  # auto: cuda where there is one, else cpu
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+@dataclass
 class Config:
     """The whole configuration of one run. The `Any` fields are choices, see `build`."""
 

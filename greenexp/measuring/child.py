@@ -43,12 +43,16 @@ def measure(configuration: Mapping[str, Any], path: str) -> None:
 def probe_device(device: str, path: str) -> None:
     """Writes to `path` the device that is meant and, on a second line, why it can't be used."""
     there = resolved(device)
+    Path(path).write_text(f"{there}\n{device_refusal(there)}", encoding="utf-8")
+
+
+def device_refusal(device: str) -> str:
+    """Returns why a device can't be used, an empty text where it can."""
     try:
-        check_device(there)
-        refused = ""
+        check_device(device)
     except BadInput as error:
-        refused = str(error)
-    Path(path).write_text(f"{there}\n{refused}", encoding="utf-8")
+        return str(error)
+    return ""
 
 
 def resolved(device: str) -> str:
