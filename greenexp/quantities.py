@@ -21,8 +21,9 @@ class Quantity:
 
     Attributes:
         name: in MLflow, with its unit: `energy/per_image_j`.
-        label: what a heading calls it, without a unit: `energy`.
+        label: what a person calls it, without a unit: `energy`.
         unit: as a person reads it, `J/image`; empty for a plain number.
+        heading: of a column of measured figures; empty: label and unit.
         digits: significant digits that a table shows.
         better: which direction is; None: neither.
         reads: name of the readings that it is made of, `temperature_c`; None: the metric is made of
@@ -31,7 +32,8 @@ class Quantity:
         combines: how the readings of windows become the metric; None without readings.
         interval: whether the metric has an interval over windows, where readings make it.
         compared: whether each tactic is held against the baseline by it: ratio, test, verdict.
-        shown: whether the tables of measured figures show it, and not the flat files alone.
+        shown: where tables of measured figures show it beside those compared: on the page, or on
+            the terminal and in LaTeX as well; None: in the flat files alone.
         slug: how the columns of a comparison begin: `energy`.
         phrase: what a sentence calls it, as in `less …`: `energy per image`.
         axis: what a figure's axis calls it: `J per image`.
@@ -41,18 +43,24 @@ class Quantity:
     name: str
     label: str
     unit: str = ""
-    digits: int = 4
+    heading: str = ""
+    digits: int = 3
     better: Better | None = None
     reads: str | None = None
     component: str = ""
     combines: Combination | None = None
     interval: bool = True
     compared: bool = False
-    shown: bool = False
+    shown: Literal["page", "everywhere"] | None = None
     slug: str = ""
     phrase: str = ""
     axis: str = ""
     width_px: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The heading of its column of measured figures."""
+        return self.heading or " ".join(filter(None, [self.label, self.unit]))
 
     @property
     def column(self) -> str:
@@ -88,8 +96,9 @@ QUANTITIES: Sequence[Quantity] = (
     ),
     Quantity(
         LATENCY,
-        "latency p50",
+        "latency",
         "ms",
+        "latency p50 ms",
         better="lower",
         compared=True,
         slug="latency",
@@ -101,6 +110,7 @@ QUANTITIES: Sequence[Quantity] = (
         COST,
         "dollars",
         "USD/million",
+        "USD / million",
         better="lower",
         compared=True,
         slug="cost",
@@ -108,7 +118,15 @@ QUANTITIES: Sequence[Quantity] = (
         axis="USD/million",
         width_px=193,
     ),
-    Quantity(CARBON, "carbon", "g/million", better="lower", width_px=194),
+    Quantity(
+        CARBON,
+        "carbon",
+        "g/million",
+        "CO2e g / million",
+        better="lower",
+        shown="page",
+        width_px=194,
+    ),
     Quantity(THROUGHPUT, "throughput", "images/s", better="higher", width_px=175),
     Quantity(OPTIMIZATION_S, "optimization", "s", better="lower", width_px=150),
     Quantity(OPTIMIZATION_J, "optimization", "J", better="lower"),
@@ -116,6 +134,18 @@ QUANTITIES: Sequence[Quantity] = (
     Quantity(PARAMETERS, "parameters"),
     Quantity(MACS, "MACs", better="lower"),
     Quantity(WEIGHTS, "weights", "MiB", better="lower"),
+    Quantity("complexity/weights_in_memory_mib", "weights in memory", "MiB", better="lower"),
+    Quantity("complexity/sparsity", "sparsity"),
+    Quantity("accuracy/top5", "top-5", better="higher"),
+    Quantity("latency/mean_ms", "mean latency", "ms", better="lower"),
+    Quantity("latency/p90_ms", "latency p90", "ms", better="lower"),
+    Quantity("latency/p99_ms", "latency p99", "ms", better="lower"),
+    Quantity("energy/net_per_image_j", "net energy", "J/image", better="lower"),
+    Quantity("energy/gpu_per_image_j", "GPU energy", "J/image", better="lower"),
+    Quantity("energy/cpu_per_image_j", "CPU energy", "J/image", better="lower"),
+    Quantity("power/mean_w", "mean power", "W", better="lower"),
+    Quantity("power/idle_w", "idle power", "W"),
+    Quantity("memory/peak_mib", "peak memory", "MiB", better="lower"),
     Quantity(
         "utilization/gpu_pct",
         "GPU utilization",
@@ -150,7 +180,14 @@ QUANTITIES: Sequence[Quantity] = (
         component="cpu",
         combines="peak",
     ),
-    Quantity("interference/steal_pct", "steal", "%", reads="steal_pct", combines="mean over time"),
+    Quantity(
+        "interference/steal_pct",
+        "steal",
+        "%",
+        reads="steal_pct",
+        combines="mean over time",
+        interval=False,
+    ),
     Quantity(
         "interference/other_processes_pct",
         "other processes",
@@ -173,6 +210,19 @@ QUANTITIES: Sequence[Quantity] = (
 def compared(quantities: Iterable[Quantity] = QUANTITIES) -> list[Quantity]:
     """Returns the quantities by which tactics are held against the baseline, in order."""
     return [quantity for quantity in quantities if quantity.compared]
+
+
+def in_tables(
+    quantities: Iterable[Quantity] = QUANTITIES, *, narrow: bool = False
+) -> list[Quantity]:
+    """Returns the quantities that tables of measured figures show, in order.
+
+    Args:
+        quantities: to choose from.
+        narrow: whether there is little room, as on a terminal.
+    """
+    places = ("everywhere",) if narrow else ("page", "everywhere")
+    return [one for one in quantities if one.compared or one.shown in places]
 
 
 def with_own(own: Iterable[Quantity]) -> list[Quantity]:

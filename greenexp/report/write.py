@@ -13,7 +13,7 @@ from pathlib import Path
 
 from greenexp.errors import NotDrawn
 from greenexp.measuring.isolation import lead_a_group
-from greenexp.quantities import ENERGY
+from greenexp.quantities import ENERGY, with_own
 from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
@@ -54,7 +54,8 @@ def study(
     used, left_out = priced(
         every, of_runs(every), reprice=reprice, label=label, keep_flagged=options.keep_flagged
     )
-    compared = compare(used, opened.predictions, options)
+    quantities = with_own(own for run in every for own in run.quantities)
+    compared = compare(used, opened.predictions, options, quantities)
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
     return Study(
         title=opened.settings.experiment,
@@ -71,6 +72,7 @@ def study(
         max_top1_drop=options.max_top1_drop,
         runs=len(used),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
+        quantities=quantities,
         power=_power(compared.cells, opened),
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from greenexp import quantities as quantity_list
 from greenexp.quantities import COST, ENERGY, LATENCY, TOP1
 from greenexp.runs.identity import BASELINE
 from greenexp.settings.report import Report
@@ -20,7 +21,7 @@ from greenexp.study.economics import Pair, Spent, quantity
 from greenexp.study.pairs import Group, RunPair, comparable, groups, logs
 from greenexp.study.pareto import Objective, front
 from greenexp.study.select import PricedRun
-from greenexp.study.study import COMPARED, Cell, Effect, Overall, Quantity, Setting
+from greenexp.study.study import Cell, Effect, Overall, Quantity, Setting
 from greenexp.tracking.reader import Judged
 
 AA = ""  # stands for the tactic of A/A pairs
@@ -36,20 +37,27 @@ class Compared:
     noise: Mapping[str, Mapping[str, Effect]]
 
 
-def compare(used: Sequence[PricedRun], predictions: Predictions, options: Report) -> Compared:
+def compare(
+    used: Sequence[PricedRun],
+    predictions: Predictions,
+    options: Report,
+    quantities: Sequence[quantity_list.Quantity] = quantity_list.QUANTITIES,
+) -> Compared:
     """Returns every tactic against the baseline, for each model and over models.
 
     Args:
         used: runs at their prices.
         predictions: of a run.
         options: requests a month and months of the economics.
+        quantities: that the runs have; those compared have effects.
     """
+    metrics = [quantity.name for quantity in quantity_list.compared(quantities)]
     found = groups(used)
-    located = _locations(found)
+    located = _locations(found, metrics)
     judged = {run.id: predictions(run.id) for group in found for run in group.first_runs()}
     cells: list[Cell] = []
     for number, group in enumerate(found):
-        effects = _effects(group, located[number])
+        effects = _effects(group, located[number], metrics)
         of_group = [
             replace(
                 _cell(group, tactic, options),
@@ -65,21 +73,24 @@ def compare(used: Sequence[PricedRun], predictions: Predictions, options: Report
     overall: list[Overall] = []
     noise: dict[str, dict[str, Effect]] = {}
     for setting in dict.fromkeys(group.setting for group in found):
-        of_noise = _noise([located[n] for n, group in enumerate(found) if group.setting == setting])
+        of_setting = [located[n] for n, group in enumerate(found) if group.setting == setting]
+        of_noise = _noise(of_setting, metrics)
         noise[setting.name] = {
             metric: effect(one, one.p_value, 1, None) for metric, one in of_noise.items()
         }
-        overall += _overall(setting, [c for c in cells if c.setting == setting], of_noise)
+        overall += _overall([c for c in cells if c.setting == setting], of_noise, metrics)
     return Compared(cells, overall, noise)
 
 
-def _locations(found: Sequence[Group]) -> list[dict[tuple[str, str], Location]]:
+def _locations(
+    found: Sequence[Group], metrics: Sequence[str]
+) -> list[dict[tuple[str, str], Location]]:
     """Returns for each group by metric and tactic where the logarithms of its ratios lie."""
     keys: list[tuple[int, str, str]] = []
     samples: list[list[float]] = []
     for number, group in enumerate(found):
         pairs = {AA: group.aa_pairs()} | {tactic: group.pairs(tactic) for tactic in group.tactics}
-        for metric in COMPARED:
+        for metric in metrics:
             for tactic, both in pairs.items():
                 sample = logs(both, metric)
                 if sample:
@@ -91,9 +102,11 @@ def _locations(found: Sequence[Group]) -> list[dict[tuple[str, str], Location]]:
     return result
 
 
-def _effects(group: Group, located: Mapping[tuple[str, str], Location]) -> Effects:
+def _effects(
+    group: Group, located: Mapping[tuple[str, str], Location], metrics: Sequence[str]
+) -> Effects:
     result: dict[str, dict[str, Effect]] = defaultdict(dict)
-    for metric in COMPARED:
+    for metric in metrics:
         of_tactics = {t: located[metric, t] for t in group.tactics if (metric, t) in located}
         for tactic, one in claims(of_tactics, located.get((metric, AA))).items():
             delta = _delta(group.pairs(tactic), metric)
@@ -188,18 +201,20 @@ def _with_front(cells: Sequence[Cell], judged: Mapping[str, Judged | None]) -> l
     return result
 
 
-def _noise(located: Sequence[Mapping[tuple[str, str], Location]]) -> dict[str, Location]:
+def _noise(
+    located: Sequence[Mapping[tuple[str, str], Location]], metrics: Sequence[str]
+) -> dict[str, Location]:
     """Returns by metric where the mean A/A logarithms of the models lie."""
     means = {
         metric: [of_group[metric, AA].mean for of_group in located if (metric, AA) in of_group]
-        for metric in COMPARED
+        for metric in metrics
     }
     known = {metric: sample for metric, sample in means.items() if sample}
     return dict(zip(known, locations(list(known.values())), strict=True))
 
 
 def _overall(
-    setting: Setting, cells: Sequence[Cell], noise: Mapping[str, Location]
+    cells: Sequence[Cell], noise: Mapping[str, Location], metrics: Sequence[str]
 ) -> list[Overall]:
     """Returns each tactic over the models of one setting, best first.
 
@@ -212,7 +227,7 @@ def _overall(
         if cell.effects:
             by_tactic[cell.tactic].append(cell)
     found: dict[str, dict[str, Effect]] = defaultdict(dict)
-    for metric in COMPARED:
+    for metric in metrics:
         samples = {tactic: _models_logs(members, metric) for tactic, members in by_tactic.items()}
         samples = {tactic: sample for tactic, sample in samples.items() if sample}
         located = dict(zip(samples, locations(list(samples.values())), strict=True))
@@ -223,7 +238,7 @@ def _overall(
             found[tactic][metric] = replace(one, cliffs_delta=float(np.mean(known)))
     lines = [
         Overall(
-            setting=setting,
+            setting=by_tactic[tactic][0].setting,
             tactic=tactic,
             models=len({cell.model for cell in by_tactic[tactic]}),
             effects=effects,

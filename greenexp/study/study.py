@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from greenexp.quantities import compared
+from greenexp.quantities import QUANTITIES, compared, in_tables
+from greenexp.quantities import Quantity as Described
 from greenexp.runs.identity import BASELINE
 
 Verdict = Literal["lower", "higher", "no difference shown", "too few runs"]
 Currency = Literal["j", "usd", "s"]
-
-COMPARED = tuple(quantity.name for quantity in compared())
 
 
 @dataclass(frozen=True)
@@ -177,10 +176,8 @@ class Cell:
         model: as labelled.
         tactic: as labelled; `baseline` for the baseline.
         blocks: those with a valid run of it.
-        quantities: by the run's metric: ENERGY, LATENCY, COST, `carbon/g_per_million_images`,
-            `throughput/images_per_s`, `optimization/time_s`, `…_j`, `…_usd`, `accuracy/top1`,
-            `complexity/parameters`, `complexity/macs`, `complexity/weights_mib`. Absent is absent.
-        effects: by COMPARED; empty for the baseline and where it has no pair.
+        quantities: by the run's metric, see `quantities.QUANTITIES`. Absent is absent.
+        effects: by the metrics that are compared; empty for the baseline and where it has no pair.
         accuracy: against the baseline; None for the baseline and where unknown.
         paybacks: by currency; empty likewise.
         monthly: against the baseline; None likewise.
@@ -256,6 +253,7 @@ class Study:
         max_top1_drop: asked for, as a fraction of 1.
         runs: how many were used.
         made: ISO time of the report.
+        quantities: that its figures are of, in order.
         power: for a few runs (named as a legend would) the points (s, W) of power over time.
     """
 
@@ -273,7 +271,23 @@ class Study:
     max_top1_drop: float
     runs: int
     made: str
+    quantities: Sequence[Described] = QUANTITIES
     power: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> list[Described]:
+        """Those by which tactics are held against the baseline."""
+        return compared(self.quantities)
+
+    @property
+    def tabled(self) -> list[Described]:
+        """Those that the page's tables of measured figures show."""
+        return in_tables(self.quantities)
+
+    @property
+    def tabled_narrow(self) -> list[Described]:
+        """Those that a terminal and a printed page have room for."""
+        return in_tables(self.quantities, narrow=True)
 
     @property
     def settings(self) -> list[Setting]:

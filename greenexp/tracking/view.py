@@ -11,6 +11,8 @@ import json
 import zlib
 from typing import Any, Literal
 
+from greenexp.quantities import COST, ENERGY, LATENCY, QUANTITIES, TOP1, compared
+
 # The format of the view is undocumented: read from the UI of MLflow 3.17.2 and guarded by a test in
 # a real browser, tests/tracking/test_view.py. A UI that can't read it shows its own default view.
 
@@ -26,22 +28,28 @@ Mode = Literal["TABLE", "CHART"]
 
 # Columns from left to right with their widths in pixels: what decides stands first, and each width
 # holds its header, which the UI's own 100 px cut after about 14 characters.
+VERSUS = "vs_baseline/"  # begins the metrics that hold a run against its baseline
+HEADER_PX, CHARACTER_PX = 60, 5
 COLUMN_WIDTHS_PX = {
     "attributes.`Run Name`": 288,
     "runDateAndNestInfo": 86,
-    "metrics.`accuracy/top1`": 105,
-    "metrics.`energy/per_image_j`": 162,
-    "metrics.`latency/p50_ms`": 115,
-    "metrics.`cost/usd_per_million_images`": 193,
-    "metrics.`vs_baseline/energy_ratio`": 180,
-    "metrics.`vs_baseline/top1_delta`": 172,
-    "metrics.`vs_baseline/latency_ratio`": 182,
-    "metrics.`vs_baseline/cost_ratio`": 168,
-    "metrics.`carbon/g_per_million_images`": 194,
-    "metrics.`optimization/time_s`": 150,
-    "metrics.`throughput/images_per_s`": 175,
-    "metrics.`utilization/cpu_pct`": 140,
-    "metrics.`utilization/gpu_pct`": 140,
+    **{
+        f"metrics.`{quantity.name}`": quantity.width_px
+        for quantity in QUANTITIES
+        if quantity.width_px is not None and (quantity.compared or quantity.name == TOP1)
+    },
+    **{
+        f"metrics.`{name}`": HEADER_PX + CHARACTER_PX * len(name)
+        for name in (
+            f"{VERSUS}top1_delta",
+            *(f"{VERSUS}{quantity.slug}_ratio" for quantity in compared()),
+        )
+    },
+    **{
+        f"metrics.`{quantity.name}`": quantity.width_px
+        for quantity in QUANTITIES
+        if quantity.width_px is not None and not quantity.compared and quantity.name != TOP1
+    },
     "tags.`greenexp.outcome`": 150,
     "tags.`greenexp.validity`": 150,
     "tags.`greenexp.energy_source`": 180,
@@ -100,7 +108,7 @@ def run_url(base_url: str, experiment_id: str, run_id: str) -> str:
 def view_state() -> dict[str, Any]:
     """The state of the page: columns, sorting and charts. Runs with the least energy come first."""
     return {
-        "orderByKey": "metrics.`energy/per_image_j`",
+        "orderByKey": f"metrics.`{ENERGY}`",
         "orderByAsc": True,
         "selectedColumns": [name for name in COLUMN_WIDTHS_PX if name not in PERMANENT_COLUMNS],
         "columnOrder": list(COLUMN_WIDTHS_PX),
@@ -115,18 +123,14 @@ def view_state() -> dict[str, Any]:
 
 
 def _charts() -> list[dict[str, Any]]:
-    accuracy, energy = "accuracy/top1", "energy/per_image_j"
-    latency, cost = "latency/p50_ms", "cost/usd_per_million_images"
     return [
-        _chart("SCATTER", "accuracy-energy", xaxis=_axis(energy), yaxis=_axis(accuracy)),
-        _chart("BAR", "energy", metricKey=energy),
-        _chart("BAR", "latency", metricKey=latency),
-        _chart("BAR", "cost", metricKey=cost),
+        _chart("SCATTER", "accuracy-energy", xaxis=_axis(ENERGY), yaxis=_axis(TOP1)),
+        *(_chart("BAR", quantity.slug, metricKey=quantity.name) for quantity in compared()),
         _chart(
             "PARALLEL",
             "all",
             selectedParams=["tactic"],
-            selectedMetrics=[accuracy, latency, cost, energy],  # the last one colors the lines
+            selectedMetrics=[TOP1, LATENCY, COST, ENERGY],  # the last one colors the lines
         ),
     ]
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from greenexp.quantities import COST, ENERGY, LATENCY
-from greenexp.study.study import COMPARED
 from tests.support.synthetic_runs import STUDY, Planted, Row, cell_of, compared, line_of, rows
+
+COMPARED = (ENERGY, LATENCY, COST)
 
 MODELS = ("vit", "swin", "beit")
 EIGHT = ("vit", "swin", "beit", "deit", "levit", "pvt", "bit", "cvt")

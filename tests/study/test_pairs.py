@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import COST, ENERGY, LATENCY, compared
 from greenexp.settings.hardware import Hardware, Price
 from greenexp.study.pairs import Group, comparable, groups, logs, versus_baseline
-from greenexp.study.study import COMPARED
 from tests.support.synthetic_runs import LOCAL, QUANTIZED, STUDY, Row, rows, used, without_energy
 
 
@@ -170,4 +169,4 @@ def test_what_is_unknown_is_not_compared() -> None:
 def test_nothing_is_compared_where_there_is_nothing() -> None:
     assert groups([]) == []
     assert versus_baseline([]) == {}
-    assert COMPARED == (ENERGY, LATENCY, COST)
+    assert [quantity.name for quantity in compared()] == [ENERGY, LATENCY, COST]

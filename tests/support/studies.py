@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import COST, ENERGY, LATENCY, compared
 from greenexp.study.study import (
-    COMPARED,
     Accuracy,
     Bill,
     Cell,
@@ -28,6 +27,8 @@ from greenexp.study.study import (
     Study,
     Verdict,
 )
+
+COMPARED = [quantity.name for quantity in compared()]
 
 # Millions of parameters, joules an image and top-1 of a baseline.
 MODELS = {

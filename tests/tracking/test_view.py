@@ -34,15 +34,15 @@ METRICS = [
     "energy/per_image_j",
     "latency/p50_ms",
     "cost/usd_per_million_images",
-    "vs_baseline/energy_ratio",
     "vs_baseline/top1_delta",
+    "vs_baseline/energy_ratio",
     "vs_baseline/latency_ratio",
     "vs_baseline/cost_ratio",
     "carbon/g_per_million_images",
-    "optimization/time_s",
     "throughput/images_per_s",
-    "utilization/cpu_pct",
+    "optimization/time_s",
     "utilization/gpu_pct",
+    "utilization/cpu_pct",
 ]
 TAGS = ["greenexp.outcome", "greenexp.validity", "greenexp.energy_source"]
 PARAMETERS = ["model", "tactic"]

@@ -6,7 +6,7 @@ from greenexp.report.figures.curves import break_even, power
 from greenexp.report.figures.forest import forest
 from greenexp.report.figures.plot import Figure
 from greenexp.report.figures.scatters import accuracy_vs_energy, catalogue, pareto
-from greenexp.study.study import COMPARED, Study
+from greenexp.study.study import Study
 
 
 def figures(study: Study) -> list[Figure]:
@@ -16,7 +16,7 @@ def figures(study: Study) -> list[Figure]:
     `break_even`, `power`, `catalogue`.
     """
     possible = [
-        *(forest(study, metric) for metric in COMPARED),
+        *(forest(study, quantity) for quantity in study.compared),
         pareto(study),
         accuracy_vs_energy(study),
         break_even(study),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import COST, ENERGY, Quantity
 from greenexp.report.figures.axes import log_axis
 from greenexp.report.figures.plot import (
     BLACK,
@@ -39,38 +39,6 @@ STYLES: dict[Verdict, tuple[str, Marker]] = {
 
 
 @dataclass(frozen=True)
-class Forest:
-    """How the forest of one metric is called."""
-
-    name: str
-    title: str
-    quantity: str  # as in `less …`
-    axis: str
-
-
-FORESTS = {
-    ENERGY: Forest(
-        "forest_energy",
-        "Energy against the baseline",
-        "energy per image",
-        "J per image ÷ baseline (ratio)",
-    ),
-    LATENCY: Forest(
-        "forest_latency",
-        "Latency against the baseline",
-        "median latency per batch",
-        "ms per batch ÷ baseline (ratio)",
-    ),
-    COST: Forest(
-        "forest_cost",
-        "Cost against the baseline",
-        "dollars per million images",
-        "USD/million ÷ baseline (ratio)",
-    ),
-}
-
-
-@dataclass(frozen=True)
 class _Row:
     label: str
     text: str
@@ -78,13 +46,13 @@ class _Row:
     strong: bool = False
 
 
-def forest(study: Study, metric: str) -> Figure | None:
-    """Returns the forest of one of COMPARED, a panel a setting; None where nothing is compared.
+def forest(study: Study, quantity: Quantity) -> Figure | None:
+    """Returns the forest of a quantity, a panel a setting; None where nothing is compared.
 
     Rows are the tactics over models and, where there is room for all, each model's below its
     tactic's. With one model they are its tactics.
     """
-    called = FORESTS[metric]
+    metric = quantity.name
     every = {setting: _rows(study, setting, metric, True) for setting in study.settings}
     crowded = sum(map(len, every.values())) > MAX_ROWS
     panels, cut = [], 0
@@ -93,7 +61,7 @@ def forest(study: Study, metric: str) -> Figure | None:
         cut += max(len(rows) - MAX_ROWS, 0)
         noise = study.noise.get(setting.name, {}).get(metric)
         if rows:
-            panels.append(_panel(called, setting, rows[:MAX_ROWS], noise))
+            panels.append(_panel(quantity, setting, rows[:MAX_ROWS], noise))
     if not panels:
         return None
     folded = crowded and any(len(_models(study, setting)) > 1 for setting in every)
@@ -101,7 +69,8 @@ def forest(study: Study, metric: str) -> Figure | None:
     shaded = any(panel.shade for panel in panels)
     strong = any(tick.strong for panel in panels for tick in panel.y.ticks)
     caption = sentences(
-        f"How many times the baseline's {called.quantity} each tactic takes: left of 1 is less.",
+        f"How many times the baseline's {quantity.phrase or quantity.label} each tactic takes: "
+        "left of 1 is less.",
         "Bars are 95 % intervals.",
         "Bold rows are over all models." if strong else "",
         "Shaded: so far apart are two runs of one and the same baseline (A/A)." if shaded else "",
@@ -110,14 +79,15 @@ def forest(study: Study, metric: str) -> Figure | None:
         f"{cut} more rows are left out." if cut else "",
         _estimate(study, metric),
     )
-    return Figure(called.name, called.title, caption, panels)
+    name = f"forest_{quantity.slug}"
+    return Figure(name, f"{quantity.slug.capitalize()} against the baseline", caption, panels)
 
 
 def _estimate(study: Study, metric: str) -> str:
-    if metric == LATENCY:
-        return ""
     compared = [cell for cell in study.cells if metric in cell.effects]
-    return dollars_estimate(compared) if metric == COST else estimate(compared)
+    if metric == COST:
+        return dollars_estimate(compared)
+    return estimate(compared) if metric == ENERGY else ""
 
 
 def _models(study: Study, setting: Setting) -> list[str]:
@@ -145,7 +115,9 @@ def _rows(study: Study, setting: Setting, metric: str, with_models: bool) -> lis
     return rows
 
 
-def _panel(called: Forest, setting: Setting, rows: Sequence[_Row], noise: Effect | None) -> Panel:
+def _panel(
+    quantity: Quantity, setting: Setting, rows: Sequence[_Row], noise: Effect | None
+) -> Panel:
     strong = [row for row in rows if row.strong] or rows
     floor = max((row.effect.floor for row in strong if row.effect.floor is not None), default=None)
     shade = None if floor is None else Interval(1.0 / (1.0 + floor), 1.0 + floor)
@@ -155,7 +127,7 @@ def _panel(called: Forest, setting: Setting, rows: Sequence[_Row], noise: Effect
     return Panel(
         title=setting.name,
         x=log_axis(
-            called.axis,
+            f"{quantity.axis or quantity.title} ÷ baseline (ratio)",
             [1.0, *(row.effect.ratio for row in rows)],
             [*bars, shade] if shade else bars,
         ),

@@ -5,30 +5,14 @@ Units are in the columns' names. Types are pandas' nullable ones, which Parquet 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Literal
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import Quantity, compared
 
 Type = Literal["string", "Float64", "Int64", "boolean"]
 Schema = dict[str, Type]
 
-EFFECTS = {ENERGY: "energy", LATENCY: "latency", COST: "cost"}  # how their columns begin
-# A cell's quantities have a column each even where no cell has them; others follow.
-QUANTITIES = (
-    ENERGY,
-    LATENCY,
-    COST,
-    "carbon/g_per_million_images",
-    "throughput/images_per_s",
-    "accuracy/top1",
-    "optimization/time_s",
-    "optimization/energy_j",
-    "optimization/cost_usd",
-    "complexity/parameters",
-    "complexity/macs",
-    "complexity/weights_mib",
-)
 SETTING: Schema = {
     "setting": "string",
     "dataset": "string",
@@ -99,27 +83,27 @@ SENSITIVITIES: Schema = {
 LEFT_OUT: Schema = {"reason": "string", "runs": "Int64", "examples": "string"}
 
 
-def overall() -> Schema:
+def overall(quantities: Sequence[Quantity]) -> Schema:
     """Returns the columns of tactics over models."""
     return {
         **SETTING,
         "tactic": "string",
         "models": "Int64",
-        **_effects(),
+        **_effects(quantities),
         **{name: kind for name, kind in ACCURACY.items() if name.startswith("top1")},
         "top1_models": "Int64",
         "energy_source": "string",
     }
 
 
-def cells(metrics: Iterable[str]) -> Schema:
-    """Returns the columns of the cells, where `metrics` are those that any of them has."""
-    measured = dict.fromkeys([*QUANTITIES, *metrics])
+def cells(quantities: Sequence[Quantity]) -> Schema:
+    """Returns the columns of the cells; each quantity has its own, even where no cell has it."""
+    measured = [quantity.column for quantity in quantities]
     return {
         **CELL,
         "blocks": "Int64",
-        **{f"{column(name)}{end}": "Float64" for name in measured for end in ("", "_low", "_high")},
-        **_effects(),
+        **{f"{name}{end}": "Float64" for name in measured for end in ("", "_low", "_high")},
+        **_effects(quantities),
         **ACCURACY,
         **ECONOMY,
         "on_front": "boolean",
@@ -129,10 +113,9 @@ def cells(metrics: Iterable[str]) -> Schema:
     }
 
 
-def column(metric: str) -> str:
-    """Returns the column of an MLflow metric."""
-    return metric.replace("/", "_")
-
-
-def _effects() -> Schema:
-    return {f"{begin}_{name}": kind for begin in EFFECTS.values() for name, kind in EFFECT.items()}
+def _effects(quantities: Sequence[Quantity]) -> Schema:
+    return {
+        f"{quantity.slug}_{name}": kind
+        for quantity in compared(quantities)
+        for name, kind in EFFECT.items()
+    }

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from greenexp.quantities import Quantity as Described
 from greenexp.report.tables import columns
 from greenexp.report.words.format import PRICES, sources
 from greenexp.study.study import (
@@ -40,10 +41,13 @@ def frames(study: Study) -> dict[str, pd.DataFrame]:
     `break_even_high_images` is absent where the interval has no upper end, and then
     `break_even_is_unbounded` is true; without an interval both are absent.
     """
-    metrics = [name for cell in study.cells for name in cell.quantities]
     return {
-        "overall": _frame([_overall(line, study) for line in study.overall], columns.overall()),
-        "cells": _frame([_cell(cell) for cell in study.cells], columns.cells(metrics)),
+        "overall": _frame(
+            [_overall(line, study) for line in study.overall], columns.overall(study.quantities)
+        ),
+        "cells": _frame(
+            [_cell(cell, study) for cell in study.cells], columns.cells(study.quantities)
+        ),
         "paybacks": _frame(
             [_payback(cell, one) for cell in study.cells for one in cell.paybacks.values()],
             columns.PAYBACKS,
@@ -88,26 +92,26 @@ def _overall(line: Overall, study: Study) -> Row:
         **_setting(line.setting),
         "tactic": line.tactic,
         "models": line.models,
-        **_effects(line.effects),
+        **_effects(line.effects, study.compared),
         **_accuracy(line.accuracy),
         "top1_models": None if line.accuracy is None else line.accuracy.models,
         "energy_source": _joined(sources(of_setting)),
     }
 
 
-def _cell(cell: Cell) -> Row:
+def _cell(cell: Cell, study: Study) -> Row:
     row = {
         **_named(cell),
         "blocks": cell.blocks,
-        **_effects(cell.effects),
+        **_effects(cell.effects, study.compared),
         **_accuracy(cell.accuracy),
         "on_front": cell.on_front,
         "energy_source": cell.energy_source,
         "cost_holds": cell.cost_holds,
         "run_ids": _joined(cell.run_ids),
     }
-    for name, quantity in cell.quantities.items():
-        row |= _quantity(columns.column(name), quantity)
+    for quantity in study.quantities:
+        row |= _quantity(quantity.column, cell.quantities.get(quantity.name))
     if cell.monthly is not None:
         for name in ("kwh", "usd", "kg_co2e", "hours"):
             row |= _quantity(f"monthly_saved_{name}", getattr(cell.monthly, name))
@@ -164,10 +168,10 @@ def _setting(setting: Setting) -> Row:
     }
 
 
-def _effects(effects: Mapping[str, Effect]) -> Row:
+def _effects(effects: Mapping[str, Effect], compared: Sequence[Described]) -> Row:
     row: Row = {}
-    for name, begin in columns.EFFECTS.items():
-        effect = effects.get(name)
+    for quantity in compared:
+        effect = effects.get(quantity.name)
         if effect is None:
             continue
         values = {
@@ -182,7 +186,7 @@ def _effects(effects: Mapping[str, Effect]) -> Row:
             "noise_floor": effect.floor,
             "verdict": effect.verdict,
         }
-        row |= {f"{begin}_{key}": value for key, value in values.items()}
+        row |= {f"{quantity.slug}_{key}": value for key, value in values.items()}
     return row
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import ENERGY, Quantity
 from greenexp.report.words import format as wording
 from greenexp.study.study import Cell, Overall, Setting, Study
 
@@ -71,23 +71,28 @@ def _of_setting(study: Study, which: Which, setting: Setting, label: str) -> str
     sources = "; ".join(wording.sources(cells)) or "not measured"
     ending = f"{setting.name}, {setting.machine}. {energy.capitalize()}: {sources}."
     if which == "overall":
-        lines = [_of_line(one) for one in study.overall if one.setting == setting]
-        names = ["Tactic", "Models", energy.capitalize(), "Latency", "Cost", "Top-1"]
-        names += ["Adj. p", "Verdict"]
+        lines = [_of_line(one, study) for one in study.overall if one.setting == setting]
+        compared = [energy if one.name == ENERGY else one.label for one in study.compared]
+        names = ["Tactic", "Models", *map(str.capitalize, compared), "Top-1", "Adj. p", "Verdict"]
         caption = f"Ratio to the baseline (95 % interval), mean over models. {ending}"
         return _table(names, lines, caption, label) if lines else ""
     short = energy.replace("energy", "J/image").replace("estimated", "est.")
-    names = ["Tactic", short, "× (95 %)", "p50, ms", "× (p50)", "USD/million", "× (USD)"]
+    names = ["Tactic"]
+    for one in study.tabled_narrow:
+        names.append(short if one.name == ENERGY else one.title)
+        names += [f"× {one.label}"] if one.compared else []
     names += ["Top-1", "Change", "Adj. p", "Verdict"]
     lines = []
     for model in dict.fromkeys(cell.model for cell in cells):
         lines.append([f"\\textbf{{{escape(model)}}}", *([""] * (len(names) - 1))])
-        lines += [_of_cell(cell) for cell in cells if cell.model == model]
-    caption = f"Each model; × is the ratio to its baseline. {ending}"
+        lines += [_of_cell(cell, study.tabled_narrow) for cell in cells if cell.model == model]
+    caption = (
+        f"Each model; × is the ratio to its baseline, of energy with its 95 % interval. {ending}"
+    )
     return _long_table(names, lines, caption, label)
 
 
-def _of_line(line: Overall) -> list[str]:
+def _of_line(line: Overall, study: Study) -> list[str]:
     energy = line.effects.get(ENERGY)
     change = line.accuracy
     return [
@@ -95,7 +100,7 @@ def _of_line(line: Overall) -> list[str]:
         str(line.models),
         *(
             _stacked(wording.ratio(effect), wording.ratio_span(effect))
-            for effect in map(line.effects.get, (ENERGY, LATENCY, COST))
+            for effect in (line.effects.get(one.name) for one in study.compared)
         ),
         _stacked(
             wording.points(None if change is None else change.delta),
@@ -106,13 +111,14 @@ def _of_line(line: Overall) -> list[str]:
     ]
 
 
-def _of_cell(cell: Cell) -> list[str]:
+def _of_cell(cell: Cell, tabled: Sequence[Quantity]) -> list[str]:
     figures = []
-    for name in (ENERGY, LATENCY, COST):
-        effect = cell.effects.get(name)
-        span = wording.ratio_span(effect) if name == ENERGY else ""
-        figures.append(escape(wording.quantity(cell.quantities.get(name))))
-        figures.append("" if cell.is_baseline else _stacked(wording.ratio(effect), span))
+    for one in tabled:
+        effect = cell.effects.get(one.name)
+        span = wording.ratio_span(effect) if one.name == ENERGY else ""
+        figures.append(escape(wording.quantity(cell.quantities.get(one.name))))
+        if one.compared:
+            figures.append("" if cell.is_baseline else _stacked(wording.ratio(effect), span))
     top1 = cell.quantities.get("accuracy/top1")
     compared = ["", "", ""]
     if not cell.is_baseline:

@@ -115,6 +115,7 @@ def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     return environment.get_template("page.html.j2").render(
         study=study,
         places=_places(study),

@@ -8,9 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import ENERGY, Quantity
 from greenexp.report.words import format as wording
-from greenexp.study.study import COMPARED, Cell, Effect, Overall, Study
+from greenexp.study.study import Cell, Effect, Overall, Study
 
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 WIDE = 150  # characters; with fewer, what belongs to a figure stands below it
@@ -48,14 +48,22 @@ def overview(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
         energy = wording.energy_name(cell for cell in study.cells if cell.setting == setting)
         table = _table(f"{setting.name}: times the baseline's, mean over models")
         _add_columns(
-            table, ["tactic", "models", energy, "latency", "dollars", "top-1", "verdict"], width
+            table,
+            [
+                "tactic",
+                "models",
+                *(energy if one.name == ENERGY else one.label for one in study.compared),
+                "top-1",
+                "verdict",
+            ],
+            width,
         )
         for line in lines:
-            table.add_row(*_of_line(line, width))
+            table.add_row(*_of_line(line, study.compared, width))
         noise = study.noise.get(setting.name)
         if noise:
             table.add_section()
-            table.add_row(*_of_noise(noise, width))
+            table.add_row(*_of_noise(noise, study.compared, width))
         shown.add_row(table)
     if not study.overall:
         shown.add_row(Text(NOTHING_COMPARED if study.cells else NOTHING))
@@ -74,14 +82,15 @@ def details(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
         cells = [cell for cell in study.cells if cell.setting == setting]
         energy = wording.energy_name(cells)
         table = _table(f"{setting.name}: in brackets or below, times the same model's baseline")
-        names = ["tactic", f"{energy} J/image", "latency p50 ms", "USD / million", "top-1"]
-        _add_columns(table, [*names, "images to repay joules", "verdict"], width)
+        measured = [wording.heading(one, energy) for one in study.tabled_narrow]
+        ending = ["top-1", "images to repay joules", "verdict"]
+        _add_columns(table, ["tactic", *measured, *ending], width)
         for model in dict.fromkeys(cell.model for cell in cells):
             table.add_section()
             table.add_row(Text(model, style="bold"))
             for cell in cells:
                 if cell.model == model:
-                    table.add_row(*_of_cell(cell, width))
+                    table.add_row(*_of_cell(cell, study.tabled_narrow, width))
         shown.add_row(table)
     if not study.cells:
         shown.add_row(Text(NOTHING))
@@ -116,36 +125,36 @@ def _add_columns(table: Table, names: Sequence[str], width: int) -> None:
         )
 
 
-def _of_line(line: Overall, width: int) -> list[Text]:
+def _of_line(line: Overall, compared: Sequence[Quantity], width: int) -> list[Text]:
     change = line.accuracy
     top1 = wording.points(None if change is None else change.delta)
     span = wording.points_span(None if change is None or width < WIDE else change.interval)
     return [
         Text(line.tactic),
         Text(str(line.models)),
-        *_ratios(line.effects, width),
+        *_ratios(line.effects, compared, width),
         _beside(top1, span, width),
         _verdict(line.effects.get(ENERGY), width),
     ]
 
 
-def _of_noise(noise: Mapping[str, Effect], width: int) -> list[Text]:
+def _of_noise(noise: Mapping[str, Effect], compared: Sequence[Quantity], width: int) -> list[Text]:
     verdict = _verdict(noise.get(ENERGY), width)
-    return [Text(AGAIN), Text(""), *_ratios(noise, width), Text(""), verdict]
+    return [Text(AGAIN), Text(""), *_ratios(noise, compared, width), Text(""), verdict]
 
 
-def _ratios(effects: Mapping[str, Effect], width: int) -> list[Text]:
+def _ratios(effects: Mapping[str, Effect], compared: Sequence[Quantity], width: int) -> list[Text]:
     found = []
-    for name in COMPARED:
-        effect = effects.get(name)
-        span = wording.ratio_span(effect) if name == ENERGY or width >= WIDE else ""
+    for quantity in compared:
+        effect = effects.get(quantity.name)
+        span = wording.ratio_span(effect) if quantity.name == ENERGY or width >= WIDE else ""
         found.append(_beside(wording.ratio(effect), span, width))
     return found
 
 
-def _of_cell(cell: Cell, width: int) -> list[Text]:
+def _of_cell(cell: Cell, tabled: Sequence[Quantity], width: int) -> list[Text]:
     figures = []
-    for name in (ENERGY, LATENCY, COST):
+    for name in (quantity.name for quantity in tabled):
         effect = cell.effects.get(name)
         against = "" if effect is None else wording.ratio(effect)
         if name == ENERGY and width >= WIDE:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+from greenexp.quantities import ENERGY
+from greenexp.quantities import Quantity as Described
 from greenexp.study.study import Cell, Currency, Effect, Interval, Monthly, Payback, Quantity
 
 ABSENT = "–"
@@ -207,6 +209,18 @@ def saved(monthly: Monthly | None, name: str) -> Quantity | None:
 def is_estimate(source: str | None) -> bool:
     """Tells whether energy of this source, or a part of it, is an estimate."""
     return source is not None and "model" in source
+
+
+def heading(described: Described, energy: str) -> str:
+    """Returns the heading of a quantity's column.
+
+    Args:
+        described: the quantity.
+        energy: what its energy is called, see `energy_name`.
+    """
+    if described.name == ENERGY:
+        return f"{energy} {described.unit}"
+    return described.title
 
 
 def energy_name(cells: Iterable[Cell]) -> str:

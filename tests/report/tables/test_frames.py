@@ -169,6 +169,7 @@ def test_left_out_keeps_reason_number_and_examples() -> None:
 def test_a_metric_of_its_own_gets_its_columns() -> None:
     made = study(1, 1)
     quantity = made.cells[0].quantities[ENERGY]
-    cell = replace(made.cells[0], quantities={"memory/peak_mib": quantity})
-    frame = frames(replace(made, cells=[cell]))["cells"]
-    assert frame.loc[0, "memory_peak_mib"] == quantity.value
+    cell = replace(made.cells[0], quantities={"water/per_image_ml": quantity})
+    water = Quantity("water/per_image_ml", "water", "ml/image")
+    frame = frames(replace(made, cells=[cell], quantities=[water]))["cells"]
+    assert frame.loc[0, "water_per_image_ml"] == quantity.value

@@ -154,8 +154,8 @@ def test_key_table_holds_the_figures_of_the_study() -> None:
         row = table.row(line.tactic)
         columns = {
             ENERGY: "Estimated energy, J per image",
-            LATENCY: "Latency, p50",
-            COST: "Cost, USD",
+            LATENCY: "Latency p50 ms",
+            COST: "USD / million",
         }
         for metric, column in columns.items():
             effect = line.effects[metric]
@@ -186,10 +186,10 @@ def test_model_tables_hold_what_was_measured() -> None:
     for cell in made.cells:
         row = seen.table(f"{cell.model}: mean over blocks").row(cell.tactic)
         columns = {
-            "Estimated energy, J per image": ENERGY,
-            "Latency p50, ms": LATENCY,
-            "USD per million": COST,
-            "g CO2e per million": "carbon/g_per_million_images",
+            "Estimated energy J/image": ENERGY,
+            "Latency p50 ms": LATENCY,
+            "USD / million": COST,
+            "CO2e g / million": "carbon/g_per_million_images",
         }
         for column, metric in columns.items():
             found = cell.quantities[metric]
