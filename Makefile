@@ -37,8 +37,8 @@ lint: install ## ruff and mypy
 ui: install ## the MLflow UI over the runs
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
-gpu-check: ## the tests that need a CUDA device, with GPU_PYTHON (default python3)
-	$(GPU_PYTHON) -m pytest -m gpu
+gpu-check: ## all tests that need a CUDA device (up to 8 minutes), with GPU_PYTHON (default python3)
+	$(GPU_PYTHON) -m pytest -m gpu --durations=5
 
 embedded: install ## train the embedded classifiers anew
 	$(BIN)/python benchmarks/train_embedded.py

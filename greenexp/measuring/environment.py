@@ -72,7 +72,10 @@ def _driver() -> dict[str, str]:
 
     try:
         pynvml.nvmlInit()
-        return {"gpu_driver": str(pynvml.nvmlSystemGetDriverVersion())}
+        try:
+            return {"gpu_driver": str(pynvml.nvmlSystemGetDriverVersion())}
+        finally:
+            pynvml.nvmlShutdown()
     except pynvml.NVMLError:
         return {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from greenexp.meters.sampler import Sample, Sampling, Values
-from greenexp.protocols import Reading, Shortest
+from greenexp.protocols import Availability, Reading, Shortest
 from greenexp.settings.checks import check_range
 
 BYTES_PER_MIB = 2**20
@@ -29,6 +29,20 @@ SLOWDOWNS = (
 # Sampled power covers a quarter of the time on A100 and H100 (arXiv 2312.02741), and the counter
 # moves about every 0.1 s: short windows tell nothing.
 SHORTEST = Shortest(seconds=5.0, batches=32)
+# What a user asks for, and the quantity that it takes.
+TOLD = {
+    "energy": "power_w",
+    "utilization": "utilization_pct",
+    "temperature": "temperature_c",
+    "memory": "memory_mib",
+    "clock": "clock_mhz",
+}
+NO_LIBRARY = "no NVIDIA driver: libnvidia-ml.so.1 is not there"
+DRIVER_CURE = (
+    "install NVIDIA's driver; in a container start it with --gpus all; "
+    "under WSL use the Windows driver"
+)
+WHOLE_GPU = "MIG is on, and NVML tells the power of the whole GPU only"
 
 
 class Nvml(Sampling):
@@ -85,6 +99,27 @@ class Nvml(Sampling):
         """Returns what NVML's sensors need where the run uses a GPU."""
         return SHORTEST if device == "cuda" and self._handles else Shortest()
 
+    def availability(self) -> Sequence[Availability]:
+        """Returns what each visible GPU tells of itself, and why the rest is absent."""
+        import pynvml
+
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError as error:
+            missing = error.value == pynvml.NVML_ERROR_LIBRARY_NOT_FOUND
+            why = NO_LIBRARY if missing else f"NVML can't be started: {error}"
+            return [Availability("energy", "gpu", None, why, DRIVER_CURE)]
+        try:
+            handles = visible_handles(pynvml)
+            told = [
+                available
+                for index, handle in enumerate(handles)
+                for available in _told(pynvml, f"gpu:{index}", handle)
+            ]
+            return told or [_not_visible()]
+        finally:
+            pynvml.nvmlShutdown()
+
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
         """Yields a list that holds the readings once the context has ended."""
@@ -102,29 +137,32 @@ class Nvml(Sampling):
     def _read(self) -> Values:
         import pynvml
 
-        readers: dict[str, Callable[[Any], float]] = {
-            "utilization_pct": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
-            "power_w": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) * W_PER_MW,
-            "temperature_c": lambda handle: pynvml.nvmlDeviceGetTemperature(
-                handle, pynvml.NVML_TEMPERATURE_GPU
-            ),
-            "memory_mib": lambda handle: (
-                pynvml.nvmlDeviceGetMemoryInfo(handle).used / BYTES_PER_MIB
-            ),
-            "clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
-            "throttled": lambda handle: _slowed_down(pynvml, handle),
-            "other_gpu_processes": lambda handle: max(
-                0, len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) - _computes_on_gpu()
-            ),
-        }
         values: dict[tuple[str, str], float] = {}
         for index, handle in enumerate(self._handles):
-            for quantity, read in readers.items():
+            for quantity, read in _readers(pynvml, own=index == 0).items():
                 try:
                     values[quantity, f"gpu:{index}"] = float(read(handle))
                 except pynvml.NVMLError:  # this GPU doesn't tell: absent, not zero
                     continue
         return values
+
+
+def _readers(pynvml: Any, *, own: bool) -> dict[str, Callable[[Any], float]]:
+    """Returns what reads each quantity from a handle; `own`: of the GPU that the run may use."""
+    return {
+        "utilization_pct": lambda handle: pynvml.nvmlDeviceGetUtilizationRates(handle).gpu,
+        "power_w": lambda handle: pynvml.nvmlDeviceGetPowerUsage(handle) * W_PER_MW,
+        "temperature_c": lambda handle: pynvml.nvmlDeviceGetTemperature(
+            handle, pynvml.NVML_TEMPERATURE_GPU
+        ),
+        "memory_mib": lambda handle: pynvml.nvmlDeviceGetMemoryInfo(handle).used / BYTES_PER_MIB,
+        "clock_mhz": lambda handle: pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
+        "throttled": lambda handle: _slowed_down(pynvml, handle),
+        "other_gpu_processes": lambda handle: max(
+            0,
+            len(pynvml.nvmlDeviceGetComputeRunningProcesses(handle)) - (own and _computes_on_gpu()),
+        ),
+    }
 
 
 def visible_handles(pynvml: Any) -> list[Any]:
@@ -133,10 +171,13 @@ def visible_handles(pynvml: Any) -> list[Any]:
     It lists indices or UUIDs; as for CUDA, a name that is not there ends the list.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        count = pynvml.nvmlDeviceGetCount()
-        return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(count)]
     handles = []
+    if visible is None:
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            # CUDA has no number for one that was lost or that is not this user's.
+            with suppress(pynvml.NVMLError):
+                handles.append(pynvml.nvmlDeviceGetHandleByIndex(index))
+        return handles
     for token in (part.strip() for part in visible.split(",")):
         try:
             handles.append(
@@ -150,12 +191,55 @@ def visible_handles(pynvml: Any) -> list[Any]:
 
 
 def _computes_on_gpu() -> bool:
-    """Tells whether this process is one of those that compute on a GPU.
+    """Tells whether this process is one of those that compute on the first visible GPU.
 
     By torch's word: in a container NVML gives other process ids than the system.
     """
     torch = sys.modules.get("torch")
     return torch is not None and torch.cuda.is_initialized()
+
+
+def _told(pynvml: Any, component: str, handle: Any) -> Iterator[Availability]:
+    """Yields what one GPU tells, by asking for each quantity once."""
+    try:
+        name = str(pynvml.nvmlDeviceGetName(handle))
+    except pynvml.NVMLError:
+        name = "NVIDIA GPU"
+    mig = _mig(pynvml, handle)
+    readers = _readers(pynvml, own=False)
+    for wanted, quantity in TOLD.items():
+        try:
+            readers[quantity](handle)
+        except pynvml.NVMLError as error:
+            why = WHOLE_GPU if mig else f"NVML: {error}"
+            cure = "sudo nvidia-smi -mig 0 turns MIG off" if mig else ""
+            yield Availability(wanted, component, None, f"{name}, {why}", cure)
+        else:
+            note = f"; {WHOLE_GPU}" if mig and wanted == "energy" else ""
+            yield Availability(wanted, component, "sampled", f"NVML, {name}{note}")
+
+
+def _mig(pynvml: Any, handle: Any) -> bool:
+    """Tells whether the GPU is cut into instances, or is such an instance."""
+    try:
+        current, _ = pynvml.nvmlDeviceGetMigMode(handle)
+        return bool(current == pynvml.NVML_DEVICE_MIG_ENABLE)
+    except pynvml.NVMLError:  # not supported, or the handle of an instance
+        pass
+    try:
+        return bool(pynvml.nvmlDeviceIsMigDeviceHandle(handle))
+    except pynvml.NVMLError:
+        return False
+
+
+def _not_visible() -> Availability:
+    """Returns why a driver that answers shows no GPU."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return Availability("energy", "gpu", None, "NVIDIA's driver shows no GPU", DRIVER_CURE)
+    why = f"CUDA_VISIBLE_DEVICES={visible} names no GPU that is there"
+    cure = "unset CUDA_VISIBLE_DEVICES, or name GPUs that nvidia-smi -L lists"
+    return Availability("energy", "gpu", None, why, cure)
 
 
 def _slowed_down(pynvml: Any, handle: Any) -> bool:
@@ -180,7 +264,9 @@ def _summary(samples: Sequence[Sample], relative_error: float | None) -> list[Re
 
         match quantity:
             case "power_w":
-                if span_s > 0:
+                # Of a GPU that was lost in between, part of the window would pass for the whole.
+                whole = key in samples[0].values and key in samples[-1].values
+                if span_s > 0 and whole:
                     joules = Reading("energy_j", component, integral, "sampled", "nvml")
                     readings.append(replace(joules, relative_error=relative_error))
             case "utilization_pct" | "clock_mhz":

@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,15 +78,17 @@ class Zeus(Meter):
     def __enter__(self) -> Self:
         from zeus.monitor import ZeusMonitor
 
+        # A counter that did not move is no reading here, which is all that Zeus warns of.
+        warnings.filterwarnings("ignore", message="The energy consumption of one or more GPUs")
         everything = _monitor()
         self._monitors = []
         if everything is None:
             return self
         counting, others = _gpus(everything)
-        # A monitor for each kind, so that a counter that is lost takes no other with it.
+        # A monitor for each GPU and one for the packages, so that a counter that is lost takes no other with it.
         with _visible_by_index():
-            if counting:
-                self._monitors.append(ZeusMonitor(gpu_indices=counting, cpu_indices=[]))
+            for index in counting:
+                self._monitors.append(ZeusMonitor(gpu_indices=[index], cpu_indices=[]))
             packages = _packages(everything)
             if packages or (everything.soc_is_present and not counting):
                 self._monitors.append(ZeusMonitor(gpu_indices=[], cpu_indices=packages))
@@ -225,11 +228,12 @@ def _failures() -> tuple[type[Exception], ...]:
 def _visible_by_index() -> Iterator[None]:
     """Names the visible NVIDIA GPUs as Zeus reads them: by indices that are there.
 
-    CUDA takes UUIDs as well, and a name that is not there ends its list.
+    CUDA takes UUIDs as well, a name that is not there ends its list, and it has no number for a GPU
+    that was lost.
     """
     name = "CUDA_VISIBLE_DEVICES"
     given = os.environ.get(name)
-    if given is None or given.startswith("MIG"):
+    if given is not None and given.startswith("MIG"):
         yield
         return
     import pynvml
@@ -247,7 +251,10 @@ def _visible_by_index() -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ[name] = given
+        if given is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = given
 
 
 def _gpus(monitor: ZeusMonitor) -> tuple[list[int], list[int]]:
@@ -303,6 +310,8 @@ def _integrated(samples: Sequence[Sample], relative_error: float | None) -> list
 
     readings = []
     for key in dict.fromkeys(key for sample in samples for key in sample.values):
+        if key not in samples[0].values or key not in samples[-1].values:
+            continue  # a part of the window is not the window
         held = [(sample.t_s, sample.values[key]) for sample in samples if key in sample.values]
         times_s, power_w = zip(*held, strict=True)
         joules = float(np.trapezoid(power_w, times_s))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import psutil
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from torch import nn
 
 from greenexp.cli.compose import register, settings
+from greenexp.measuring import isolation
 from greenexp.measuring.child import experiment
 from greenexp.measuring.experiment import run
+from greenexp.measuring.isolated import isolated
 from greenexp.protocols import Sample, Tactic
 from greenexp.runs import metrics
 from greenexp.runs.energy import energy_source
@@ -29,11 +32,18 @@ from tests.support.modules import embedded, error
 pytestmark = pytest.mark.gpu
 
 
-def result_of(*overrides: str):
-    """Runs one cell on the GPU in this process; returns its result and metrics."""
+TWO_WINDOWS = ["workload.min_windows=2", "workload.max_windows=2"]  # five seconds each at least
+
+
+def configured(*overrides: str):
     register()
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        configuration = settings(compose("config", overrides=["device=cuda", *overrides]))
+        return settings(compose("config", overrides=["device=cuda", *overrides]))
+
+
+def result_of(*overrides: str):
+    """Runs one cell on the GPU in this process; returns its result and metrics."""
+    configuration = configured(*overrides, *TWO_WINDOWS)
     result = run(experiment(configuration))
     return result, metrics.evaluate(result, typed(configuration, "hardware", Hardware))
 
@@ -82,12 +92,36 @@ def test_windows_are_as_long_as_nvml_needs() -> None:
 
 
 def test_cpu_run_beside_a_gpu_counts_no_gpu() -> None:
-    register()
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        configuration = settings(compose("config", overrides=["device=cpu"]))
+    configuration = configured("device=cpu")
     result = run(replace(experiment(configuration), device="cpu"))
     figures = metrics.evaluate(result, typed(configuration, "hardware", Hardware))
     assert "energy/gpu_per_image_j" not in figures
+
+
+def test_isolated_run_holds_the_gpu_with_its_sources_and_leaves_no_process() -> None:
+    """The child, where torch has a CUDA context, ends with all that Zeus started in it."""
+    isolation.prepare()  # starts the server that children are forked from, which stays
+    before = set(psutil.Process().children(recursive=True))
+    configuration = configured("workload.batch_size=64", *TWO_WINDOWS)
+    result = isolated(configuration)
+    assert result.outcome == "ok", result.reason
+    assert "gpu:0" in result.components
+    assert result.environment["gpu_driver"]
+    for window in result.windows:
+        told = {(r.quantity, r.source, r.meter) for r in window.readings if r.component == "gpu:0"}
+        sampled = {
+            ("utilization_pct", "sampled", "nvml"),
+            ("temperature_c", "sampled", "nvml"),
+            ("memory_mib", "sampled", "nvml"),
+        }
+        energy = {("energy_j", "counter", "zeus"), ("energy_j", "sampled", "nvml")}
+        assert sampled | energy <= told
+    left = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process not in before and process.status() != psutil.STATUS_ZOMBIE
+    ]
+    assert left == []
 
 
 @pytest.mark.parametrize(

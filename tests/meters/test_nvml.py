@@ -1,4 +1,7 @@
-"""The GPUs as NVML tells them, replayed by a fake of its Python binding."""
+"""What the meter makes of a GPU's quantities over time, on a clock of the test's own.
+
+A fake of NVML's Python binding replays them; tests/test_nvml_library.py shows the real binding.
+"""
 
 # ruff: noqa: N802, N815 - the fake has NVML's names
 
@@ -48,7 +51,7 @@ class Gpu:
 
 
 class FakeNvml(ModuleType):
-    """`pynvml` over a list of GPUs; `gpus` None: no driver. `sessions` counts those open."""
+    """`pynvml` over a list of GPUs. `sessions` counts those open."""
 
     NVMLError = NVMLError
     NVML_TEMPERATURE_GPU = real_pynvml.NVML_TEMPERATURE_GPU
@@ -64,15 +67,13 @@ class FakeNvml(ModuleType):
         real_pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
     )
 
-    def __init__(self, clock: Clock, gpus: list[Gpu] | None) -> None:
+    def __init__(self, clock: Clock, gpus: list[Gpu]) -> None:
         super().__init__("pynvml")
         self.clock = clock
         self.gpus = gpus
         self.sessions = 0
 
     def nvmlInit(self) -> None:
-        if self.gpus is None:
-            raise NVMLError("driver not loaded")
         self.sessions += 1
 
     def nvmlShutdown(self) -> None:
@@ -87,12 +88,6 @@ class FakeNvml(ModuleType):
         if not 0 <= index < len(self.gpus):
             raise NVMLError("invalid argument")
         return self.gpus[index]
-
-    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> Gpu:
-        for gpu in self.gpus:
-            if gpu.uuid == uuid:
-                return gpu
-        raise NVMLError("not found")
 
     def nvmlDeviceGetPowerUsage(self, gpu: Gpu) -> int:
         return round(1000 * self._now(gpu.power_w))
@@ -136,8 +131,8 @@ def nvml(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Puts the fake, holding the GPUs given, in the place of `pynvml`."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
-    def install(*gpus: Gpu, driver: bool = True) -> FakeNvml:
-        fake = FakeNvml(clock, list(gpus) if driver else None)
+    def install(*gpus: Gpu) -> FakeNvml:
+        fake = FakeNvml(clock, list(gpus))
         monkeypatch.setitem(sys.modules, "pynvml", fake)
         return fake
 
@@ -174,13 +169,9 @@ def value(readings: list[Reading], quantity: str, component: str = "gpu:0") -> f
     return found.value
 
 
-def components(readings: list[Reading]) -> set[str]:
-    return {reading.component for reading in readings}
-
-
 def test_fake_has_the_names_of_the_real_binding(nvml: Install) -> None:
     names = {name for name in vars(FakeNvml) if name.lower().startswith("nvml")}
-    assert len(names) == 19
+    assert len(names) == 18
     assert names <= set(dir(real_pynvml))
 
 
@@ -222,34 +213,25 @@ def test_temperature_and_memory_are_the_highest_inside_the_window(
     assert value(readings, "memory_mib") == pytest.approx(5000, abs=1)  # 1000 to 9000 in 2 s: at 6
 
 
+def test_power_of_a_part_of_the_window_is_no_energy(nvml: Install, clock: Clock) -> None:
+    fake = nvml(Gpu(A), Gpu(B), Gpu(C))
+    power_w = fake.gpus[2].power_w
+    fake.gpus[2].power_w = None
+    with Nvml(interval_s=0.1) as meter, meter.window() as readings:
+        clock.run_to(1.0)
+        fake.gpus[1].power_w = None  # lost in the middle
+        fake.gpus[2].power_w = power_w  # there from the middle on
+        clock.run_to(2.0)
+    joules = {r.component: r.value for r in readings if r.quantity == "energy_j"}
+    assert joules == {"gpu:0": pytest.approx(200)}
+    assert value(list(readings), "utilization_pct", "gpu:1") == pytest.approx(50)
+
+
 def test_power_over_no_time_is_no_energy(nvml: Install, clock: Clock) -> None:
     nvml(Gpu(A))
     readings = measured(clock, from_s=1.0, to_s=1.0)
     assert {reading.quantity for reading in readings} == QUANTITIES - {"energy_j"}
     assert value(readings, "utilization_pct") == 50
-
-
-@pytest.mark.parametrize(
-    ("untold", "absent"),
-    [
-        pytest.param("power_w", "energy_j", id="power"),
-        pytest.param("utilization_pct", "utilization_pct", id="utilization"),
-        pytest.param("temperature_c", "temperature_c", id="temperature"),
-        pytest.param("memory_mib", "memory_mib", id="memory"),
-        pytest.param("clock_mhz", "clock_mhz", id="clock"),
-        pytest.param("slowdowns", "gpu_throttled_pct", id="throttling"),
-        pytest.param("processes", "other_gpu_processes", id="processes"),
-    ],
-)
-def test_quantity_a_gpu_does_not_tell_is_absent(
-    nvml: Install, clock: Clock, untold: str, absent: str
-) -> None:
-    nvml(Gpu(A), Gpu(B, **{untold: None}))
-    readings = measured(clock, from_s=0.0, to_s=2.0)
-    told = {(reading.quantity, reading.component) for reading in readings}
-    assert told == {(name, "gpu:0") for name in QUANTITIES} | {
-        (name, "gpu:1") for name in QUANTITIES - {absent}
-    }
 
 
 def test_clock_is_the_mean_over_time(nvml: Install, clock: Clock) -> None:
@@ -306,6 +288,17 @@ def test_other_processes_are_the_most_beside_this_one(
     assert value(readings, "other_gpu_processes") == others
 
 
+def test_run_is_no_process_of_the_gpu_beside_it(
+    nvml: Install, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuda = SimpleNamespace(is_initialized=lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    nvml(Gpu(A, processes=[(0, 1)]), Gpu(B, processes=[(0, 1)]))
+    readings = measured(clock, from_s=0.0, to_s=1.0)
+    others = [value(readings, "other_gpu_processes", f"gpu:{index}") for index in (0, 1)]
+    assert others == [0, 1]
+
+
 def test_each_gpu_is_read_by_itself(nvml: Install, clock: Clock) -> None:
     brake = real_pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
     nvml(
@@ -338,19 +331,6 @@ def test_joules_alone_state_the_error_of_the_power_sensor(
         clock.run_to(1.0)
     stated = {reading.quantity: reading.relative_error for reading in readings}
     assert stated == dict.fromkeys(QUANTITIES, None) | {"energy_j": relative_error}
-
-
-@pytest.mark.parametrize(
-    "gpus", [pytest.param([Gpu(A), Gpu(B)], id="gpus"), pytest.param([], id="driver_without_a_gpu")]
-)
-def test_library_is_shut_down_after_the_last_sample(
-    nvml: Install, clock: Clock, gpus: list[Gpu]
-) -> None:
-    fake = nvml(*gpus)
-    with Nvml(interval_s=0.1):
-        clock.run_to(1.0)
-        assert fake.sessions == 1
-    assert fake.sessions == 0
 
 
 def test_library_is_shut_down_where_the_body_raises(nvml: Install, clock: Clock) -> None:
@@ -393,52 +373,6 @@ def test_shortest_window_is_what_the_sensors_need(
 def test_zero_power_is_a_reading(nvml: Install, clock: Clock) -> None:
     nvml(Gpu(A, power_w=[(0, 0)]))
     assert value(measured(clock, from_s=0.0, to_s=1.0), "energy_j") == 0
-
-
-@pytest.mark.parametrize(
-    ("visible", "seen"),
-    [
-        pytest.param(None, [A, B, C], id="unset"),
-        pytest.param("", [], id="empty"),
-        pytest.param("1", [B], id="index"),
-        pytest.param("2,0", [C, A], id="indices_in_their_order"),
-        pytest.param(" 2 , 1 ", [C, B], id="spaces"),
-        pytest.param(B, [B], id="uuid"),
-        pytest.param(f"{C},{A}", [C, A], id="uuids_in_their_order"),
-        pytest.param("-1", [], id="minus_one_hides_all"),
-        pytest.param("0,-1,2", [A], id="nothing_after_an_invalid_index"),
-        pytest.param("1,7", [B], id="an_index_that_is_not_there"),
-    ],
-)
-def test_gpus_are_numbered_as_cuda_sees_them(
-    nvml: Install,
-    clock: Clock,
-    monkeypatch: pytest.MonkeyPatch,
-    visible: str | None,
-    seen: list[str],
-) -> None:
-    watts = {A: 100, B: 200, C: 300}
-    nvml(*(Gpu(uuid, power_w=[(0, power_w)]) for uuid, power_w in watts.items()))
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    readings = measured(clock, from_s=0.0, to_s=1.0)
-    assert components(readings) == {f"gpu:{index}" for index in range(len(seen))}
-    for index, uuid in enumerate(seen):
-        assert value(readings, "energy_j", f"gpu:{index}") == pytest.approx(watts[uuid])
-
-
-def test_no_driver_means_no_readings(nvml: Install, clock: Clock) -> None:
-    nvml(driver=False)
-    with Nvml(interval_s=0.1) as meter:
-        with meter.window() as readings:
-            clock.run_to(1.0)
-        assert list(meter.series(0.0)) == []
-    assert list(readings) == []
-
-
-def test_driver_without_a_gpu_means_no_readings(nvml: Install, clock: Clock) -> None:
-    nvml()
-    assert measured(clock, from_s=0.0, to_s=1.0) == []
 
 
 def test_series_holds_each_quantity_of_each_gpu(nvml: Install, clock: Clock) -> None:

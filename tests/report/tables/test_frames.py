@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.quantities import COST, ENERGY, LATENCY, Quantity
 from greenexp.report.tables.frames import frames
 from greenexp.study.study import Interval, Study
 from tests.support.studies import empty_study, study
