@@ -14,13 +14,15 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from cells import say
 
-from greenexp.report.tables.runs import Row, row
 from greenexp.runs import journal
+from greenexp.runs.run import Run, of
 from greenexp.stats.paired import paired_ratio
+from greenexp.study.labels import Labels, of_runs
 
 ENERGY = "energy/per_image_j"
 HEADER = (
@@ -40,26 +42,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="+", type=Path, help="of sweeps")
     given = parser.parse_args()
-    rows = [
-        row(journal.read(path)) for folder in given.folders for path in folder.rglob("record.json")
+    runs = [
+        of(journal.read(path)) for folder in given.folders for path in folder.rglob("record.json")
     ]
-    models: dict[str, list[Row]] = defaultdict(list)
-    for one in rows:
-        models[one.model].append(one)
+    labels = of_runs(runs)
+    models: dict[str, list[Run]] = defaultdict(list)
+    for one in runs:
+        models[labels[one.cell].model].append(one)
     for model, of_model in models.items():
         say(f"\n### {model}\n\n| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}")
-        tactics: dict[tuple[str, int], list[Row]] = defaultdict(list)
+        tactics: dict[tuple[str, int], list[Run]] = defaultdict(list)
         for one in of_model:
-            tactics[one.tactic, one.replicate].append(one)
+            tactics[labels[one.cell].tactic, one.replicate].append(one)
         baseline = {one.block: one for one in tactics["baseline", 1]}
         energy = {key: _median(group, ENERGY) for key, group in tactics.items()}
         for key in sorted(tactics, key=lambda key: energy[key] or float("inf")):
-            say(_line(tactics[key], baseline))
+            say(_line(tactics[key], baseline, labels))
 
 
-def _line(group: list[Row], baseline: dict[int | None, Row]) -> str:
+def _line(group: list[Run], baseline: dict[int | None, Run], labels: Mapping[str, Labels]) -> str:
     first = group[0]
-    name = f"{first.tactic} (A/A)" if first.replicate > 1 else first.tactic
+    tactic = labels[first.cell].tactic
+    name = f"{tactic} (A/A)" if first.replicate > 1 else tactic
     if any(one.outcome != "ok" for one in group):
         return f"| {name} | {first.outcome}: {first.reason} |{' |' * (len(HEADER) - 2)}"
     pairs = [(one, baseline[one.block]) for one in group if one.block in baseline]
@@ -78,12 +82,12 @@ def _line(group: list[Row], baseline: dict[int | None, Row]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _median(group: list[Row], name: str) -> float | None:
+def _median(group: list[Run], name: str) -> float | None:
     values = [one.metrics[name] for one in group if name in one.metrics]
     return statistics.median(values) if values else None
 
 
-def _ratio(group: list[Row], pairs: list[tuple[Row, Row]], name: str) -> str:
+def _ratio(group: list[Run], pairs: list[tuple[Run, Run]], name: str) -> str:
     value = _median(group, name)
     own, base = zip(*((a.metrics[name], b.metrics[name]) for a, b in pairs), strict=True)
     mean = statistics.geometric_mean(a / b for a, b in zip(own, base, strict=True))

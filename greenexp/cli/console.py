@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,8 +17,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from greenexp.report.tables.runs import Row, footnotes, table
-from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL
+from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL, tables
+from greenexp.study.study import Study
 
 REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
 
@@ -35,11 +35,14 @@ def note(line: str) -> None:
     err.print(line, markup=False, soft_wrap=True)
 
 
-def show_table(rows: Sequence[Row]) -> None:
-    """Shows the table of runs with its footnotes."""
-    out.print(table(rows))
-    for line in footnotes(rows):
+def show_study(study: Study) -> None:
+    """Shows what some runs say: tables, what a reader must know of them, advice."""
+    for table in tables(study, out.width):
+        out.print(table)
+    for line in (*study.notes, *study.advice):
         out.print(line, markup=False, soft_wrap=True)
+    for line in study.next_steps:
+        note(line)
 
 
 @dataclass

@@ -41,8 +41,7 @@ def _hydra_main(cfg: DictConfig) -> None:
 
 def _report(cfg: DictConfig) -> None:
     from greenexp.cli import console
-    from greenexp.report import write as summary
-    from greenexp.report.tables import terminal as tables
+    from greenexp.report import summary, write
     from greenexp.tracking.reader import reader
 
     plain = settings(cfg)
@@ -57,11 +56,8 @@ def _report(cfg: DictConfig) -> None:
         typed(plain, "report", Report),
         *_pricing(cfg, chosen, changed),
     )
-    path = summary.write(made, Path(context.runtime.output_dir))
-    for table in tables.tables(made, console.out.width):
-        console.out.print(table)
-    for line in (*made.advice, *made.notes, *made.next_steps):
-        console.out.print(line, markup=False, soft_wrap=True)
+    path = write.write(made, Path(context.runtime.output_dir))
+    console.show_study(made)
     console.note(f"Report: {path}")
 
 

@@ -50,16 +50,18 @@ def _hydra_main(cfg: DictConfig) -> str:
 def _measure(cfg: DictConfig) -> str:
     from greenexp.cli import console
     from greenexp.cli.compose import settings, steps_given
-    from greenexp.report.tables.runs import row
-    from greenexp.runs import journal
+    from greenexp.report import summary
     from greenexp.runs.cost import stale_quote
+    from greenexp.runs.run import RUN, from_json
     from greenexp.settings.build import typed
     from greenexp.settings.hardware import Hardware
+    from greenexp.settings.report import Report
     from greenexp.settings.sweep import Sweep, Tracking
     from greenexp.sweep.plan import choices_of, title
     from greenexp.sweep.preflight import Preflight
     from greenexp.sweep.record import Naming, conduct
     from greenexp.tracking import tracker as tracking
+    from greenexp.tracking.reader import reader
 
     context = HydraConfig.get()
     configuration = settings(cfg)
@@ -80,11 +82,12 @@ def _measure(cfg: DictConfig) -> str:
         for line in filter(None, [stale, f"measuring {naming.title}"]):
             console.note(line)
     path = conduct(configuration, naming, Path(context.runtime.output_dir))
-    record = journal.read(path)
+    run = from_json(path.with_name(RUN).read_bytes())
     if alone:
-        console.show_table([row(record)])
         where = typed(configuration, "tracking", Tracking)
+        options = typed(configuration, "report", Report)
+        console.show_study(summary.study([run], reader(where), options))
         console.note(tracking.how_to_open(where, tracking.connect(where)))
-    if record.result.outcome != "ok" and not checked:  # our sweeper reads the journal instead
-        raise RunsFailed(f"{naming.title}: {record.result.outcome}: {record.result.reason}")
+    if run.outcome != "ok" and not checked:  # our sweeper reads the journal instead
+        raise RunsFailed(f"{naming.title}: {run.outcome}: {run.reason}")
     return str(path)

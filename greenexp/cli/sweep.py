@@ -14,7 +14,6 @@ from omegaconf import DictConfig, open_dict
 from greenexp.cli import console
 from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, RunsFailed
-from greenexp.report.tables.runs import row
 from greenexp.sweep.launch import (
     Completed,
     Composed,
@@ -94,9 +93,7 @@ def _progress(events: Iterator[Event], runs: int) -> Completed | None:
 
 
 def _show_end(completed: Completed, runs: int, folder: Path) -> None:
-    console.show_table([row(record) for record in completed.records])
-    if completed.report.after_sweep:
-        _summarize(completed, folder)
+    _summarize(completed, folder)
     console.note(tracking.how_to_open(completed.tracking, completed.tracker))
     if completed.failures:
         raise RunsFailed(
@@ -106,20 +103,23 @@ def _show_end(completed: Completed, runs: int, folder: Path) -> None:
 
 
 def _summarize(completed: Completed, folder: Path) -> None:
-    """Makes the sweep's summary in the tracker, and shows what it advises."""
-    from greenexp.report import write  # its figures take a second to import
+    """Shows what the sweep's runs say, and makes its summary in the tracker."""
+    from greenexp.report import summary
+    from greenexp.tracking.reader import reader
 
-    sweep = "/".join(folder.parts[-2:])
-    cells = [cell.id for cell in completed.cells]
+    cells = {cell.id for cell in completed.cells}
     try:
-        made, _ = write.track(completed.tracking, completed.report, cells, sweep)
+        opened = reader(completed.tracking)
+        of_sweep = [run for run in opened.runs() if run.cell in cells]
+        made = summary.study(of_sweep, opened, completed.report)
+        console.show_study(made)
+        if completed.report.after_sweep:
+            from greenexp.report import write  # its figures take a second to import
+
+            sweep = "/".join(folder.parts[-2:])
+            write.track(completed.tracking, completed.report, made, of_sweep, sweep)
     except GreenexpError as error:  # every run is recorded; python -m greenexp.report tries again
         console.note(f"greenexp: {error}")
-        return
-    for line in made.advice:
-        console.out.print(line, markup=False, soft_wrap=True)
-    for line in made.next_steps:
-        console.note(line)
 
 
 def _launched(job: JobReturn) -> Launched:

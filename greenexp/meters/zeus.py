@@ -85,7 +85,8 @@ class Zeus(Meter):
         if everything is None:
             return self
         counting, others = _gpus(everything)
-        # A monitor for each GPU and one for the packages, so that a counter that is lost takes no other with it.
+        # A monitor for each GPU and one for the packages: a counter that is lost takes no other
+        # with it.
         with _visible_by_index():
             for index in counting:
                 self._monitors.append(ZeusMonitor(gpu_indices=[index], cpu_indices=[]))

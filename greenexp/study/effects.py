@@ -122,6 +122,10 @@ def _delta(pairs: Sequence[RunPair], metric: str) -> float:
 
 
 def _plain(group: Group, tactic: str, members: Sequence[PricedRun]) -> Cell:
+    return plain_cell(group.setting, group.model, tactic, members)
+
+
+def plain_cell(setting: Setting, model: str, tactic: str, members: Sequence[PricedRun]) -> Cell:
     """Returns a cell with its figures alone."""
     figures: dict[str, Quantity] = {}
     for name in dict.fromkeys(name for run in members for name in run.figures):
@@ -131,8 +135,8 @@ def _plain(group: Group, tactic: str, members: Sequence[PricedRun]) -> Cell:
     sources = sorted({run.energy_source for run in members if run.energy_source})
     holds = {run.prices.holds(run.image) for run in members if run.image is not None}
     return Cell(
-        setting=group.setting,
-        model=group.model,
+        setting=setting,
+        model=model,
         tactic=tactic,
         blocks=len(members),
         quantities=figures,

@@ -124,6 +124,22 @@ def priced(
     ]
 
 
+def stand_aside(
+    runs: Sequence[Run],
+    labels: Mapping[str, Labels],
+    *,
+    reprice: Reprice = own_prices,
+    label: str | None = None,
+    keep_flagged: bool = False,
+) -> list[PricedRun]:
+    """Returns the runs that ended well and count in no comparison; arguments as `priced`."""
+    return [
+        _priced(run, labels[run.cell], reprice(run.hardware), label)
+        for run in runs
+        if run.outcome == "ok" and _left_out(run, keep_flagged) is not None
+    ]
+
+
 def _left_out(run: Run, keep_flagged: bool) -> str | None:
     if run.outcome != "ok":
         return f"ended as {run.outcome}"

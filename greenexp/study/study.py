@@ -188,6 +188,7 @@ class Cell:
         energy_source: counter, sampled, model, or a mixture, as the runs say; None: no energy.
         cost_holds: which parts dollars hold; None: no dollars.
         run_ids: MLflow's, of the valid runs.
+        doubts: of a cell that no comparison is made with: what stands against its runs.
     """
 
     setting: Setting
@@ -205,11 +206,31 @@ class Cell:
     energy_source: str | None = None
     cost_holds: str | None = None
     run_ids: Sequence[str] = ()
+    doubts: Sequence[str] = ()
 
     @property
     def is_baseline(self) -> bool:
         """Whether others are compared with it."""
         return self.tactic == BASELINE
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Runs of one tactic on one model that ended alike, and not well.
+
+    Attributes:
+        model: as labelled.
+        tactic: as labelled.
+        outcome: `oom`, `unsupported`, `timeout`, `killed` or `error`.
+        reason: one line.
+        runs: how many.
+    """
+
+    model: str
+    tactic: str
+    outcome: str
+    reason: str
+    runs: int
 
 
 @dataclass(frozen=True)
@@ -242,6 +263,9 @@ class Study:
             first, then by energy ratio.
         overall: each tactic over models, per setting, best energy first.
         noise: A/A effects over all models of a setting, by setting's name and metric.
+        aside: cells of runs that ended well and that no comparison is made with: single runs, and
+            those that something stands against. They have figures alone.
+        failures: runs that did not end well.
         left_out: runs not used, and why.
         notes: one line each that a reader must know: energy sources, what dollars hold, prices
             that are not the machine's.
@@ -272,6 +296,8 @@ class Study:
     runs: int
     made: str
     quantities: Sequence[Described] = QUANTITIES
+    aside: Sequence[Cell] = ()
+    failures: Sequence[Failure] = ()
     power: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     @property

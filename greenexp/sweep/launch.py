@@ -18,7 +18,7 @@ from greenexp.runs import journal
 from greenexp.runs.cost import stale_quote
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, cell_hash, peers_hash
-from greenexp.runs.journal import Record
+from greenexp.runs.run import RUN, from_json
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
@@ -130,7 +130,6 @@ class Completed:
     """Every run has ended.
 
     Attributes:
-        records: of all runs of the plan that are there, earlier ones among them, in its order.
         failures: a line for each run that did not end well.
         cells: of the sweep.
         tracking: where its runs are.
@@ -138,7 +137,6 @@ class Completed:
         report: what the summary assumes.
     """
 
-    records: Sequence[Record]
     failures: Sequence[str]
     cells: Sequence[Cell]
     tracking: Tracking
@@ -215,18 +213,13 @@ def sweep(
     yield Planned(plan, folder / PLAN, where)
     if rules.dry_run or tracker is None:
         return
-    records: list[Record] = []
     failures: list[str] = []
-    for event in _launch(plan.left, launcher, records):
+    for event in _launch(plan.left, launcher):
         if isinstance(event, Ended) and event.failure is not None:
             failures.append(event.failure)
         yield event
-    earlier = [tracker.record(finished.run_id) for finished in plan.finished.values()]
-    records += [record for record in earlier if record is not None]
-    place = {cell.id: number for number, cell in enumerate(cells)}
-    records.sort(key=lambda record: (place[record.cell], record.replicate))
     report = typed(first, "report", Report)
-    yield Completed(records, failures, cells, where, tracker, report)
+    yield Completed(failures, cells, where, tracker, report)
 
 
 def _cells(
@@ -310,17 +303,14 @@ def _send_what_was_missed(folder: Path) -> Iterator[str]:
             yield f"greenexp: {error}"
 
 
-def _launch(
-    runs: Sequence[PlannedRun], launcher: Launcher, records: list[Record]
-) -> Iterator[Event]:
-    """Launches the runs, yields how they go and adds their records to `records`."""
+def _launch(runs: Sequence[PlannedRun], launcher: Launcher) -> Iterator[Event]:
+    """Launches the runs and yields how they go."""
 
     def ended(run: PlannedRun, launched: Launched, seconds: float) -> Ended:
         if launched.journal is None:
             return Ended(run, launched.failure, seconds, f"{run.name}: {launched.failure}")
-        record = journal.read(launched.journal)
-        records.append(record)
-        outcome, reason = record.result.outcome, record.result.reason
+        measured = from_json(launched.journal.with_name(RUN).read_bytes())
+        outcome, reason = measured.outcome, measured.reason
         failure = None if outcome == "ok" else f"{run.name}: {outcome}: {reason}"
         return Ended(run, outcome, seconds, failure)
 

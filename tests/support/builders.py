@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from greenexp.protocols import Reading, Source
-from greenexp.report.tables.runs import Row
 from greenexp.runs.journal import Record
 from greenexp.runs.result import Phase, Result, Window
 from greenexp.settings.hardware import Carbon, Hardware, Price
@@ -78,17 +77,3 @@ def record(
     }
     plain = {"hardware": {"any_device": True}, **(configuration or {})}
     return Record(title=title, configuration=plain, result=result, **(given | fields))
-
-
-def row(model: str = "vit", tactic: str = "baseline", **fields: Any) -> Row:
-    given: dict[str, Any] = {
-        "outcome": "ok",
-        "reason": None,
-        "metrics": {},
-        "energy_source": None,
-        "cost_holds": None,
-        "doubts": [],
-        "compared_with": model,
-        "is_baseline": tactic == "baseline",
-    }
-    return Row(model=model, tactic=tactic, **(given | fields))

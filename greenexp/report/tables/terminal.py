@@ -10,7 +10,7 @@ from rich.text import Text
 
 from greenexp.quantities import ENERGY, Quantity
 from greenexp.report.words import format as wording
-from greenexp.study.study import Cell, Effect, Overall, Study
+from greenexp.study.study import Cell, Effect, Failure, Overall, Study
 
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 WIDE = 150  # characters; with fewer, what belongs to a figure stands below it
@@ -22,15 +22,19 @@ AGAIN = "baseline again (A/A)"
 STYLES = {"lower": "green", "higher": "red", "too few runs": "yellow"}
 
 
-def tables(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> list[Table]:
+def tables(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> list[Table | Text]:
     """Returns what a terminal shows: the overview, and each model's tactics if they aren't many.
 
     Args:
         study: what is shown.
         width: characters that a line has.
     """
-    few = len({cell.model for cell in study.cells}) <= DETAILED_MODELS
-    return [overview(study, width), *([details(study, width)] if few and study.cells else [])]
+    models = {cell.model for cell in (*study.cells, *study.aside)}
+    models |= {failure.model for failure in study.failures}
+    shown: list[Table | Text] = [overview(study, width)] if study.overall else []
+    if len(models) <= DETAILED_MODELS and (study.cells or study.aside or study.failures):
+        shown.append(details(study, width))
+    return shown or [Text(NOTHING_COMPARED if study.cells or study.aside else NOTHING)]
 
 
 def overview(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
@@ -78,8 +82,9 @@ def details(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
         width: characters that a line has; in a narrow one ratios have no interval.
     """
     shown = _stack()
-    for setting in study.settings:
-        cells = [cell for cell in study.cells if cell.setting == setting]
+    every = [*study.cells, *study.aside]
+    for setting in dict.fromkeys(cell.setting for cell in every):
+        cells = [cell for cell in every if cell.setting == setting]
         energy = wording.energy_name(cells)
         table = _table(f"{setting.name}: in brackets or below, times the same model's baseline")
         measured = [wording.heading(one, energy) for one in study.tabled_narrow]
@@ -92,9 +97,18 @@ def details(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
                 if cell.model == model:
                     table.add_row(*_of_cell(cell, study.tabled_narrow, width))
         shown.add_row(table)
-    if not study.cells:
+    for failure in study.failures:
+        shown.add_row(Text(_failed(failure)))
+    if not every and not study.failures:
         shown.add_row(Text(NOTHING))
     return shown
+
+
+def _failed(failure: Failure) -> str:
+    """Returns the line of runs that did not end well."""
+    times = f" ({failure.runs} runs)" if failure.runs > 1 else ""
+    who = f"{failure.model} · {failure.tactic}"
+    return f"{who}{times}: {failure.outcome}: {failure.reason}"
 
 
 def _stack() -> Table:
@@ -168,8 +182,17 @@ def _of_cell(cell: Cell, tabled: Sequence[Quantity], width: int) -> list[Text]:
         *figures,
         _beside(wording.fraction(None if top1 is None else top1.value), change, width),
         _beside("" if cell.is_baseline else wording.repaid(repaid), "", width),
-        Text("") if cell.is_baseline else _verdict(cell.effects.get(ENERGY), width),
+        _remark(cell, width),
     ]
+
+
+def _remark(cell: Cell, width: int) -> Text:
+    """Returns the verdict on a cell, or what stands against it."""
+    if cell.doubts:
+        return Text(", ".join(cell.doubts), style="yellow")
+    if cell.is_baseline or not cell.effects:
+        return Text("")
+    return _verdict(cell.effects.get(ENERGY), width)
 
 
 def _verdict(effect: Effect | None, width: int) -> Text:

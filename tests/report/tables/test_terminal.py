@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from greenexp.quantities import ENERGY
-from greenexp.report.tables.terminal import DETAILED_MODELS, details, overview, tables
-from greenexp.study.study import Study
+from greenexp.report.tables.terminal import DETAILED_MODELS, NOTHING, details, overview, tables
+from greenexp.report.words import format as wording
+from greenexp.study.study import Failure, Study
 from tests.support.studies import empty_study, study
 
 NARROW, WIDE = 80, 160
@@ -130,3 +131,29 @@ def test_details_of_many_models_are_left_to_the_page() -> None:
     assert len(tables(study(DETAILED_MODELS, 1), NARROW)) == 2
     assert len(tables(study(DETAILED_MODELS + 1, 1), NARROW)) == 1
     assert len(tables(empty_study(), NARROW)) == 1
+
+
+def test_single_runs_and_doubted_ones_have_their_figures_and_what_stands_against_them() -> None:
+    made = study(1, 1)
+    doubted = replace(made.cells[0], effects={}, doubts=["cpu_steal", "other_processes"])
+    text = shown(details(replace(made, cells=[], overall=[], aside=[doubted]), 160), 160)
+    assert "cpu_steal, other_processes" in text
+    assert wording.quantity(doubted.quantities[ENERGY]) in text
+    assert "lower" not in text
+
+
+def test_runs_that_did_not_end_well_are_lines_of_the_table() -> None:
+    failures = [
+        Failure("vit", "int4", "unsupported", "no kernel", 1),
+        Failure("vit", "openvino", "oom", "out of memory", 3),
+    ]
+    text = shown(details(replace(empty_study(), failures=failures), 160), 160)
+    assert "vit · int4: unsupported: no kernel" in text
+    assert "vit · openvino (3 runs): oom: out of memory" in text
+
+
+def test_a_single_run_is_one_table_of_details() -> None:
+    made = study(1, 1)
+    alone = replace(made, cells=[], overall=[], noise={}, aside=[made.cells[0]])
+    assert len(tables(alone)) == 1
+    assert NOTHING not in shown(tables(alone)[0], 160)

@@ -1,0 +1,85 @@
+"""What some runs say: the study that tables, figures and page are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from greenexp.quantities import ENERGY, with_own
+from greenexp.report.words import advice, notes
+from greenexp.runs.run import Run
+from greenexp.settings.report import Report
+from greenexp.study.effects import compare
+from greenexp.study.labels import of_runs
+from greenexp.study.select import Reprice, own_prices, priced, stand_aside
+from greenexp.study.study import Cell, Study
+from greenexp.study.uncompared import aside, failures
+from greenexp.tracking.reader import Reader, total_power
+
+POWER_RUNS = 4  # shown over time
+
+
+def study(
+    every: Sequence[Run],
+    opened: Reader,
+    options: Report,
+    reprice: Reprice = own_prices,
+    label: str | None = None,
+) -> Study:
+    """Returns what the runs say.
+
+    Args:
+        every: the runs.
+        opened: the reader of their predictions and power over time.
+        options: what is asked and assumed.
+        reprice: a run's preset to the one to price with.
+        label: what to call the preset where it is one for all.
+    """
+    labels = of_runs(every)
+    pricing: dict[str, Any] = {
+        "reprice": reprice,
+        "label": label,
+        "keep_flagged": options.keep_flagged,
+    }
+    used, left_out = priced(every, labels, **pricing)
+    others = stand_aside(every, labels, **pricing)
+    doubts = {run.tracked or run.id: run.doubts for run in every}
+    quantities = with_own(own for run in every for own in run.quantities)
+    compared = compare(used, opened.predictions, options, quantities)
+    repriced = None if reprice is own_prices else label or "those of the runs, with changes"
+    return Study(
+        title=opened.settings.experiment,
+        cells=compared.cells,
+        overall=compared.overall,
+        noise=compared.noise,
+        left_out=left_out,
+        aside=aside(others, doubts),
+        failures=failures(every, labels),
+        notes=notes.notes(used or others, compared.cells or aside(others, doubts), repriced),
+        next_steps=notes.next_steps(used, compared.cells, left_out),
+        advice=advice.sentences(compared.cells, compared.overall, options),
+        prices=notes.prices(used),
+        requests_per_month=options.requests_per_month,
+        months=options.months,
+        max_top1_drop=options.max_top1_drop,
+        runs=len(used),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        quantities=quantities,
+        power=_power(compared.cells, opened),
+    )
+
+
+def _power(cells: Sequence[Cell], opened: Reader) -> dict[str, list[tuple[float, float]]]:
+    """Returns power over time of a few runs: the baseline and best tactics of one model."""
+    compared = [cell for cell in cells if ENERGY in cell.effects]
+    if not compared:
+        return {}
+    best = min(compared, key=lambda cell: cell.effects[ENERGY].ratio)
+    of_model = [c for c in cells if (c.setting, c.model) == (best.setting, best.model)]
+    traces = {}
+    for cell in of_model[:POWER_RUNS]:
+        points = total_power(opened.power_series(cell.run_ids[0]))
+        if points:
+            traces[f"{cell.model} · {cell.tactic}"] = points
+    return traces
