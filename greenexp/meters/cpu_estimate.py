@@ -11,13 +11,9 @@ import psutil
 
 from greenexp.meters.processor import cpu_name, cpu_time
 from greenexp.meters.sampler import Sampling, Values
-from greenexp.protocols import Availability, Reading
+from greenexp.protocols import Reading
 from greenexp.settings.checks import check_range
 from greenexp.settings.device_names import names
-
-ESTIMATE_CURE = (
-    "make the estimate your CPU's with hardware.power.cpu_idle_w=… hardware.power.cpu_rated_w=…"
-)
 
 
 class CpuEstimate(Sampling):
@@ -61,19 +57,9 @@ class CpuEstimate(Sampling):
         self._interval_s = interval_s
         if idle_w is not None and rated_w is not None and (cpu is None or names(cpu, cpu_name())):
             self._idle_w, self._rated_w = idle_w, rated_w
-            self._figures = "as the hardware preset says"
         else:
-            self._figures = "assumed from the number of threads"
             threads = psutil.cpu_count(logical=True) or 1
             self._idle_w, self._rated_w = idle_w_per_thread * threads, rated_w_per_thread * threads
-
-    def availability(self) -> Sequence[Availability]:
-        """Returns the estimate of the CPU's energy, with the figures that it is made of."""
-        detail = (
-            f"estimate from utilization: {self._idle_w:.3g} W at rest, "
-            f"{self._rated_w:.3g} W at full load, {self._figures}"
-        )
-        return [Availability("energy", "cpu", self.source, detail, ESTIMATE_CURE)]
 
     def __enter__(self) -> Self:
         last = cpu_time()

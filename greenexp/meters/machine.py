@@ -10,7 +10,7 @@ import psutil
 
 from greenexp.meters.processor import PERCENT, cpu_time
 from greenexp.meters.sampler import Sampling, Values
-from greenexp.protocols import Availability, Reading
+from greenexp.protocols import Reading
 from greenexp.settings.checks import check_range
 
 BYTES_PER_MIB = 2**20
@@ -32,17 +32,6 @@ class Machine(Sampling):
     def __init__(self, interval_s: float) -> None:
         check_range("meters.machine.interval_s", interval_s, above=0)
         self._interval_s = interval_s
-
-    def availability(self) -> Sequence[Availability]:
-        """Returns utilization and memory, and the temperature where a sensor is."""
-        available = [
-            Availability("utilization", "cpu", self.source, "the system's clocks"),
-            Availability("memory", "process", self.source, "the system's account"),
-        ]
-        if _temperature_c() is None:
-            why = "no sensor of the CPU is shown; virtual machines have none"
-            return [*available, Availability("temperature", "cpu", None, why)]
-        return [*available, Availability("temperature", "cpu", self.source, "the CPU's sensors")]
 
     def __enter__(self) -> Self:
         process = psutil.Process()

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from greenexp.meters.processor import PERCENT, CpuTime, cpu_time
-from greenexp.protocols import Availability, Meter, Reading
+from greenexp.protocols import Meter, Reading
 
 THROTTLE_COUNTS = "cpu*/thermal_throttle/core_throttle_count"  # Linux on Intel processors
 
@@ -36,27 +36,6 @@ class Neighbours(Meter):
     """
 
     cpus: str = "/sys/devices/system/cpu"
-
-    def availability(self) -> Sequence[Availability]:
-        """Returns what the system tells of others that use the machine, and of throttling."""
-        clocks = _Clocks.read(Path(self.cpus))
-        steal = clocks.steal_s is not None
-        throttling = clocks.throttle_events is not None
-        return [
-            Availability("other processes", "cpu", "sampled", "the system's clocks"),
-            Availability(
-                "steal",
-                "cpu",
-                "sampled" if steal else None,
-                "the system's clocks" if steal else "the system does not count it",
-            ),
-            Availability(
-                "throttling",
-                "cpu",
-                "counter" if throttling else None,
-                "the processor's count" if throttling else f"no count of it below {self.cpus}",
-            ),
-        ]
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:

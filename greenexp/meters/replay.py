@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from greenexp.errors import BadInput
-from greenexp.protocols import Availability, Meter, Reading, Series
+from greenexp.protocols import Meter, Reading, Series
 from greenexp.settings.checks import check_choice, check_range
 
 MEANS = ("utilization_pct", "clock_mhz", "gpu_throttled_pct", "steal_pct", "other_processes_pct")
@@ -137,16 +137,6 @@ class Replay(Meter):
         self._relative_error = relative_error
         self._clock = clock
         self._origin_s = clock()
-
-    def availability(self) -> Sequence[Availability]:
-        """Returns the trace's components; nothing of them is measured on this machine."""
-        detail = "a trace that is replayed, no measurement of this machine"
-        return [
-            Availability(
-                "energy" if quantity in (POWER, COUNTER) else quantity, component, "model", detail
-            )
-            for component, quantity in self._trace.channels
-        ]
 
     def __enter__(self) -> Self:
         self._origin_s = self._clock()

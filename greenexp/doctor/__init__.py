@@ -1,1 +1,0 @@
-"""What this machine has to measure with, told before anything runs."""
