@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from greenexp.errors import BadInput, nearest
-from greenexp.schema import Config, ReportConfig
+from greenexp.schema import Config, DoctorConfig, ReportConfig
 
 T = TypeVar("T")
 
@@ -44,6 +44,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="base_config", node=Config)
     store.store(name="base_report", node=ReportConfig)
+    store.store(name="base_doctor", node=DoctorConfig)
     # `params` holds overrides to sweep, as with Hydra's own sweeper.
     store.store(group="hydra/sweeper", name="greenexp", node={"_target_": SWEEPER, "params": {}})
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import datetime
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from omegaconf import MISSING
 
 from greenexp.errors import BadInput, check_choice, check_range
+from greenexp.protocols import Source
 
 ON_INTERFERENCE = ("flag", "wait", "fail")
+ENERGY_KINDS = ("cpu", "gpu", "dram", "ane", "board")  # of components that meters tell of
 
 
 @dataclass
@@ -238,6 +240,31 @@ class ReportConfig:
     report: Report = field(default_factory=Report)
     hardware: Hardware = field(default_factory=Hardware)
     tracking: Tracking = field(default_factory=Tracking)
+
+
+@dataclass
+class Doctor:
+    """What must be there for `python -m greenexp.doctor` to end well."""
+
+    require: list[str] = field(default_factory=list)  # `cpu:counter`: component and source
+    timeout_s: float = 5.0  # s that the tracker is waited for
+
+    def __post_init__(self) -> None:
+        check_range("doctor.timeout_s", self.timeout_s, above=0)
+        allowed = [f"{kind}:{source}" for kind in ENERGY_KINDS for source in get_args(Source)]
+        for entry in self.require:
+            check_choice("doctor.require", entry, allowed)
+
+
+@dataclass
+class DoctorConfig:
+    """The configuration of `python -m greenexp.doctor`."""
+
+    doctor: Doctor = field(default_factory=Doctor)
+    hardware: Hardware = field(default_factory=Hardware)
+    meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
+    tracking: Tracking = field(default_factory=Tracking)
+    device: str = "auto"  # as in `Config`
 
 
 @dataclass

@@ -56,6 +56,9 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "store/": ("torch",),
     "report/": ("torch",),
     "catalog/": ("torch", "mlflow", "transformers"),
+    "doctor/": ("torch", "mlflow", "transformers", "greenexp.models", "greenexp.tactics"),
+    "doctor/verdict.py": ("torch", *INPUT_OUTPUT),
+    "doctor/screen.py": INPUT_OUTPUT,
 }
 PURE = (
     "metrics.py",
@@ -69,6 +72,7 @@ PURE = (
     "report/pareto.py",
     "report/claims.py",
     "sweep/forecast.py",
+    "doctor/verdict.py",
 )
 TRACKERS = {
     "store/tracking.py",
@@ -97,6 +101,10 @@ WITHOUT_TORCH = (
     "greenexp.store.reading",
     "greenexp.isolation",
     "greenexp.catalog.__main__",
+    "greenexp.doctor.__main__",
+    "greenexp.doctor.device",
+    "greenexp.doctor.screen",
+    "greenexp.doctor.tracker",
 )
 
 
