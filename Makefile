@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 GPU_PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help install sweep report test test-slow lint ui gpu-check embedded screenshots clean
+.PHONY: help install doctor sweep report test test-slow lint ui gpu-check embedded screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+doctor: install ## what this machine can measure, what it estimates, how to get more
+	$(BIN)/python -m greenexp.doctor
 
 STUDY := baseline,dynamic_quantization,torch_compile,local_pruning,global_pruning
 

@@ -75,6 +75,7 @@ PURE = (
     "study/pareto.py",
     "study/claims.py",
     "sweep/forecast.py",
+    "doctor/verdict.py",
 )
 HEAVY = ("torch", "transformers", "mlflow", "datasets")
 WITHOUT_TORCH = (

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from greenexp.settings.checks import check_choice, check_range
+from greenexp.settings.doctor import Doctor
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Isolation, Sweep, Tracking
@@ -21,13 +22,6 @@ class ReportConfig:
     report: Report = field(default_factory=Report)
     hardware: Hardware = field(default_factory=Hardware)
     tracking: Tracking = field(default_factory=Tracking)
-
-
-@dataclass
-class Doctor:
-    """What `python -m greenexp.doctor` is asked to find."""
-
-    require: list[str] = field(default_factory=list)  # energy sources, as `cpu:counter`
 
 
 @dataclass

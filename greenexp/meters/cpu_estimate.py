@@ -11,7 +11,7 @@ import psutil
 
 from greenexp.meters.processor import cpu_name, cpu_time
 from greenexp.meters.sampler import Sampling, Values
-from greenexp.protocols import Reading
+from greenexp.protocols import Availability, Reading
 from greenexp.settings.checks import check_range
 from greenexp.settings.device_names import names
 
@@ -57,9 +57,15 @@ class CpuEstimate(Sampling):
         self._interval_s = interval_s
         if idle_w is not None and rated_w is not None and (cpu is None or names(cpu, cpu_name())):
             self._idle_w, self._rated_w = idle_w, rated_w
+            self._figures = "the hardware preset's figures"
+            self._cure = ""
         else:
             threads = psutil.cpu_count(logical=True) or 1
             self._idle_w, self._rated_w = idle_w_per_thread * threads, rated_w_per_thread * threads
+            self._figures = f"default figures per thread, times {threads}"
+            self._cure = (
+                "give hardware.power.cpu_idle_w=… and hardware.power.cpu_rated_w=… of your CPU"
+            )
 
     def __enter__(self) -> Self:
         last = cpu_time()
@@ -74,6 +80,17 @@ class CpuEstimate(Sampling):
             return {("power_w", "cpu"): self.power_w(utilization)}
 
         return self._sample(read, self._interval_s)
+
+    def availability(self) -> Sequence[Availability]:
+        """Returns the estimate, and whose figures it is made of."""
+        bound = (
+            "" if self._relative_error is None else f", may be off by {self._relative_error:.0%}"
+        )
+        detail = (
+            f"from utilization, {self._idle_w:.1f} W idle to {self._rated_w:.1f} W at full load: "
+            f"{self._figures}{bound}"
+        )
+        return [Availability("energy", "cpu", self.source, detail, self._cure)]
 
     def power_w(self, utilization: float) -> float:
         """Returns W at a utilization between 0 and 1."""

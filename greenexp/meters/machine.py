@@ -10,10 +10,12 @@ import psutil
 
 from greenexp.meters.processor import PERCENT, cpu_time
 from greenexp.meters.sampler import Sampling, Values
-from greenexp.protocols import Reading
+from greenexp.protocols import Availability, Reading
 from greenexp.settings.checks import check_range
 
 BYTES_PER_MIB = 2**20
+CPU_SENSORS = ("coretemp", "k10temp")  # Linux's drivers of Intel's and AMD's sensors
+SYSTEM = "the operating system, by psutil"
 
 
 class Machine(Sampling):
@@ -52,6 +54,17 @@ class Machine(Sampling):
 
         return self._sample(read, self._interval_s)
 
+    def availability(self) -> Sequence[Availability]:
+        """Returns what the operating system tells, and whether a sensor is."""
+        told = [
+            Availability("utilization", "cpu", self.source, SYSTEM),
+            Availability("memory", "process", self.source, SYSTEM),
+        ]
+        if _temperature_c() is None:
+            why = f"no sensor of the CPU ({', '.join(CPU_SENSORS)}); virtual machines hide it"
+            return [*told, Availability("temperature", "cpu", None, why)]
+        return [*told, Availability("temperature", "cpu", self.source, SYSTEM)]
+
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:
         """Yields a list that holds the readings once the context has ended."""
@@ -83,5 +96,5 @@ def _temperature_c() -> float | None:
     """Returns the hottest CPU sensor's reading; None where no sensor is (virtual machines)."""
     read = getattr(psutil, "sensors_temperatures", None)
     sensors = read() if read is not None else {}
-    cpu = [entry.current for name in ("coretemp", "k10temp") for entry in sensors.get(name, ())]
+    cpu = [entry.current for name in CPU_SENSORS for entry in sensors.get(name, ())]
     return max(cpu, default=None)

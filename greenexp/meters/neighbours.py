@@ -13,9 +13,10 @@ from pathlib import Path
 import psutil
 
 from greenexp.meters.processor import PERCENT, CpuTime, cpu_time
-from greenexp.protocols import Meter, Reading
+from greenexp.protocols import Availability, Meter, Reading, Source
 
 THROTTLE_COUNTS = "cpu*/thermal_throttle/core_throttle_count"  # Linux on Intel processors
+SYSTEM = "the operating system's counts"
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")  # the system counts each CPU's time in such steps
 
@@ -36,6 +37,24 @@ class Neighbours(Meter):
     """
 
     cpus: str = "/sys/devices/system/cpu"
+
+    def availability(self) -> Sequence[Availability]:
+        """Returns what the system counts, and what it doesn't."""
+        clocks = _Clocks.read(Path(self.cpus))
+        counted = {
+            "steal": (clocks.steal_s, "this system doesn't count what a hypervisor takes"),
+            "throttling": (clocks.throttle_events, f"no counts at {self.cpus}/{THROTTLE_COUNTS}"),
+            "clock": (clocks.clock_mhz, "this system doesn't tell the clock"),
+        }
+        told = [
+            Availability("other processes", "cpu", "sampled", SYSTEM),
+            Availability("involuntary switches", "process", "sampled", SYSTEM),
+        ]
+        for quantity, (value, why) in counted.items():
+            there = value is not None
+            source: Source | None = "sampled" if there else None
+            told.append(Availability(quantity, "cpu", source, SYSTEM if there else why))
+        return told
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from greenexp.errors import BadInput
-from greenexp.protocols import Meter, Reading, Series
+from greenexp.protocols import Availability, Meter, Reading, Series
 from greenexp.settings.checks import check_choice, check_range
 
 MEANS = ("utilization_pct", "clock_mhz", "gpu_throttled_pct", "steal_pct", "other_processes_pct")
@@ -141,6 +141,19 @@ class Replay(Meter):
     def __enter__(self) -> Self:
         self._origin_s = self._clock()
         return self
+
+    def availability(self) -> Sequence[Availability]:
+        """Returns the energy of the trace's components."""
+        return [
+            Availability(
+                "energy",
+                component,
+                "counter" if quantity == COUNTER else self._kind,
+                "replayed trace in place of an instrument",
+            )
+            for component, quantity in self._trace.channels
+            if quantity in (POWER, COUNTER)
+        ]
 
     @contextmanager
     def window(self) -> Iterator[Sequence[Reading]]:

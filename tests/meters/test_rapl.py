@@ -223,8 +223,9 @@ from pathlib import Path
 import psutil
 from hydra import compose, initialize_config_dir
 
-from greenexp.config import config_dir, register, settings
-from greenexp.runner import isolated
+from greenexp.cli.compose import register, settings
+from greenexp.measuring.isolated import isolated
+from greenexp.settings.conf import config_dir
 
 register()
 with initialize_config_dir(str(config_dir()), version_base="1.3"):
