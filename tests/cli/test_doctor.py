@@ -9,11 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nvml_machine
 import psutil
 import pytest
 
-from tests.support import rapl
+from tests.support import nvml_machine, rapl
 from tests.support.nvml_machine import P100, V100
 from tests.support.rapl import Zone
 
