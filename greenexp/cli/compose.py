@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from greenexp.cli.schema import Config, DoctorConfig, ReportConfig
 from greenexp.errors import BadInput, nearest
+from greenexp.settings.conf import config_dir
+from greenexp.sweep.plan import choices_of
 
 GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
 SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"
@@ -87,3 +90,27 @@ def _option(loader: ConfigLoader, name: str) -> dict[str, Any]:
     """Returns an option of the group `tactic` as its YAML and the search path give it."""
     option = OmegaConf.to_container(_composed(loader, name).tactic, resolve=True)
     return cast("dict[str, Any]", option)
+
+
+def configuration(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns the configuration that some overrides compose, and the options chosen by group.
+
+    For callers outside a command of Hydra's.
+
+    Raises:
+        BadInput: where they compose none.
+    """
+    from greenexp.cli.messages import one_line
+
+    register()
+    wanted = [*overrides, "hydra.output_subdir=null"]
+    try:
+        with initialize_config_dir(str(config_dir()), version_base="1.3"):
+            cfg = compose("config", overrides=wanted, return_hydra_config=True)
+            chosen = cfg.hydra.runtime.choices
+            steps = steps_given(cfg)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            return settings(cfg), choices_of(chosen, GROUPS, steps)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise BadInput(one_line(error) or str(error)) from None

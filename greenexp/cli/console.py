@@ -50,6 +50,7 @@ class SweepProgress:
     """Cell k of n, what it is, the time left: a bar on a terminal, a line a run elsewhere."""
 
     total: int
+    quiet: bool = False  # nothing is shown
     done: int = 0
     _began_s: float = field(default_factory=time.monotonic)
     _bar: Progress | None = None
@@ -57,7 +58,7 @@ class SweepProgress:
     @contextmanager
     def shown(self) -> Iterator[SweepProgress]:
         """Shows the progress inside the context."""
-        if not out.is_terminal:
+        if self.quiet or not (out.is_terminal or out.is_jupyter):
             yield self
             return
         columns = (
@@ -81,7 +82,8 @@ class SweepProgress:
         self.done += 1
         width = len(str(self.total))
         line = f"[{self.done:{width}}/{self.total}] {title}: {outcome}, {seconds:.1f} s"
-        out.print(f"{line}, {self.left()}", markup=False)
+        if not self.quiet:
+            out.print(f"{line}, {self.left()}", markup=False)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done)
 

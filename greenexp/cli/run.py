@@ -52,14 +52,13 @@ def _measure(cfg: DictConfig) -> str:
     from greenexp.cli.compose import settings, steps_given
     from greenexp.report import summary
     from greenexp.runs.cost import stale_quote
-    from greenexp.runs.run import RUN, from_json
     from greenexp.settings.build import typed
     from greenexp.settings.hardware import Hardware
     from greenexp.settings.report import Report
     from greenexp.settings.sweep import Sweep, Tracking
     from greenexp.sweep.plan import choices_of, title
     from greenexp.sweep.preflight import Preflight
-    from greenexp.sweep.record import Naming, conduct
+    from greenexp.sweep.record import Request, measure, send
     from greenexp.tracking import tracker as tracking
     from greenexp.tracking.reader import reader
 
@@ -76,18 +75,18 @@ def _measure(cfg: DictConfig) -> str:
         )
     name = configuration["title"] or title(choices, model_title, context.overrides.task)
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
-    naming = Naming(name, sweep, choices)
+    request = Request(configuration, choices, name, sweep)
     if alone:
         stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
-        for line in filter(None, [stale, f"measuring {naming.title}"]):
+        for line in filter(None, [stale, f"measuring {request.title}"]):
             console.note(line)
-    path = conduct(configuration, naming, Path(context.runtime.output_dir))
-    run = from_json(path.with_name(RUN).read_bytes())
+    run, path = measure(request, Path(context.runtime.output_dir))
+    send(path)
     if alone:
         where = typed(configuration, "tracking", Tracking)
         options = typed(configuration, "report", Report)
         console.show_study(summary.study([run], reader(where), options))
         console.note(tracking.how_to_open(where, tracking.connect(where)))
     if run.outcome != "ok" and not checked:  # our sweeper reads the journal instead
-        raise RunsFailed(f"{naming.title}: {run.outcome}: {run.reason}")
+        raise RunsFailed(f"{request.title}: {run.outcome}: {run.reason}")
     return str(path)

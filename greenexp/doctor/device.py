@@ -13,7 +13,10 @@ from pathlib import Path
 from greenexp.doctor.checks import Fact
 
 PROBE_TIMEOUT_S = 120.0
-PROBE = "import sys; from greenexp.measuring.child import probe_device; probe_device(sys.argv[1], sys.argv[2])"
+PROBE = (
+    "import sys; from greenexp.measuring.child import probe_device; "
+    "probe_device(sys.argv[1], sys.argv[2])"
+)
 
 
 @dataclass(frozen=True)

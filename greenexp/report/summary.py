@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from greenexp.quantities import ENERGY, with_own
 from greenexp.report.words import advice, notes
+from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.study.effects import compare
@@ -15,14 +16,31 @@ from greenexp.study.labels import of_runs
 from greenexp.study.select import Reprice, own_prices, priced, stand_aside
 from greenexp.study.study import Cell, Study
 from greenexp.study.uncompared import aside, failures
-from greenexp.tracking.reader import Reader, total_power
+from greenexp.tracking.reader import total_power
 
 POWER_RUNS = 4  # shown over time
 
 
+class Evidence(Protocol):
+    """Where the predictions of runs and their power over time are read from."""
+
+    @property
+    def title(self) -> str:
+        """What the runs are."""
+        ...
+
+    def predictions(self, run_id: str) -> ImageOutcomes | None:
+        """Returns which images a run had right; None where that is gone."""
+        ...
+
+    def power_series(self, run_id: str) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """Returns power over time, (s into the run, W), of each component that was sampled."""
+        ...
+
+
 def study(
     every: Sequence[Run],
-    opened: Reader,
+    opened: Evidence,
     options: Report,
     reprice: Reprice = own_prices,
     label: str | None = None,
@@ -31,7 +49,7 @@ def study(
 
     Args:
         every: the runs.
-        opened: the reader of their predictions and power over time.
+        opened: where their predictions and their power over time are.
         options: what is asked and assumed.
         reprice: a run's preset to the one to price with.
         label: what to call the preset where it is one for all.
@@ -49,7 +67,7 @@ def study(
     compared = compare(used, opened.predictions, options, quantities)
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
     return Study(
-        title=opened.settings.experiment,
+        title=opened.title,
         cells=compared.cells,
         overall=compared.overall,
         noise=compared.noise,
@@ -70,7 +88,7 @@ def study(
     )
 
 
-def _power(cells: Sequence[Cell], opened: Reader) -> dict[str, list[tuple[float, float]]]:
+def _power(cells: Sequence[Cell], opened: Evidence) -> dict[str, list[tuple[float, float]]]:
     """Returns power over time of a few runs: the baseline and best tactics of one model."""
     compared = [cell for cell in cells if ENERGY in cell.effects]
     if not compared:

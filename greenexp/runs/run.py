@@ -64,6 +64,7 @@ class Run:
         quantities: that its meters brought beside those of the list.
         schema: version of this form.
         tracked: MLflow's id of the run where it was fetched from there.
+        folder: of its record where it was read from a journal.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Run:
     quantities: Sequence[Quantity] = ()
     schema: int = SCHEMA
     tracked: str | None = None
+    folder: str | None = None
 
     @cached_property
     def hardware(self) -> Hardware:

@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from greenexp.quantities import TOP1
+from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.stats.proportions import combined, mcnemar, paired_proportion, proportions_above
 from greenexp.study.pairs import Group
 from greenexp.study.pareto import BoolMatrix
 from greenexp.study.study import Accuracy, Cell, Interval
-from greenexp.tracking.reader import Judged
 
 ROUNDING = 1e-9  # of a mean of equal top-1s; one image of a billion is more
-Predictions = Callable[[str], Judged | None]  # by the run's id
+Predictions = Callable[[str], ImageOutcomes | None]  # by the run's id
 
 
 def against_baseline(
-    group: Group, tactic: str, judged: Mapping[str, Judged | None]
+    group: Group, tactic: str, judged: Mapping[str, ImageOutcomes | None]
 ) -> Accuracy | None:
     """Returns the change of top-1 of one model; None where it is unknown.
 
@@ -75,7 +75,7 @@ def over_models(found: Sequence[Accuracy]) -> Accuracy | None:
 
 
 def relations(
-    cells: Sequence[Cell], judged: Mapping[str, Judged | None]
+    cells: Sequence[Cell], judged: Mapping[str, ImageOutcomes | None]
 ) -> tuple[BoolMatrix, BoolMatrix]:
     """Returns whether each cell is shown right more often than each other, or equally often.
 

@@ -12,6 +12,7 @@ import numpy as np
 from greenexp import quantities as quantity_list
 from greenexp.quantities import COST, ENERGY, LATENCY, TOP1
 from greenexp.runs.identity import BASELINE
+from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.settings.report import Report
 from greenexp.stats.paired import Location, cliffs_delta, locations
 from greenexp.study import accuracy, economics
@@ -22,7 +23,6 @@ from greenexp.study.pairs import Group, RunPair, comparable, groups, logs
 from greenexp.study.pareto import Objective, front
 from greenexp.study.select import PricedRun
 from greenexp.study.study import Cell, Effect, Overall, Quantity, Setting
-from greenexp.tracking.reader import Judged
 
 AA = ""  # stands for the tactic of A/A pairs
 Effects = Mapping[str, Mapping[str, Effect]]  # by tactic, then metric
@@ -182,7 +182,7 @@ def _rank(cell: Cell) -> tuple[bool, float, str]:
     return not cell.is_baseline, one.ratio if one else math.inf, cell.tactic
 
 
-def _with_front(cells: Sequence[Cell], judged: Mapping[str, Judged | None]) -> list[Cell]:
+def _with_front(cells: Sequence[Cell], judged: Mapping[str, ImageOutcomes | None]) -> list[Cell]:
     """Returns the cells with their place on the front of their setting.
 
     Joules of different sources, and dollars of different parts, show nothing of each other.

@@ -15,42 +15,61 @@ from greenexp.runs import journal
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import cell_hash
 from greenexp.runs.journal import Record
-from greenexp.runs.run import RUN, of, to_json
+from greenexp.runs.run import RUN, Run, of, to_json
 from greenexp.tracking import tracker as tracking
 
 
 @dataclass(frozen=True)
-class Naming:
-    """What a run is called: see `Record` for the fields."""
+class Request:
+    """A run to measure.
 
-    title: str
-    sweep: str | None
+    Attributes:
+        configuration: composed and resolved, as plain containers.
+        choices: the options chosen: model, tactic, dataset, hardware, workload.
+        title: the name a person reads.
+        sweep: name of the sweep that it belongs to; None: a single run.
+    """
+
+    configuration: Mapping[str, Any]
     choices: Mapping[str, str]
+    title: str
+    sweep: str | None = None
 
 
-def conduct(configuration: Mapping[str, Any], naming: Naming, folder: Path) -> Path:
-    """Measures in a child, journals into `folder`, tracks, and returns the journal's path.
+def measure(request: Request, folder: Path) -> tuple[Run, Path]:
+    """Measures in a child process and journals; returns the run and the path of its record.
 
     A run that fails is recorded too, with its outcome and reason.
     """
     started = _now()
-    result = isolated(configuration)
+    result = isolated(request.configuration)
     record = Record(
         id=uuid.uuid4().hex,
-        title=naming.title,
-        cell=cell_hash(configuration),
-        sweep=naming.sweep,
-        choices=naming.choices,
-        configuration=configuration,
+        title=request.title,
+        cell=cell_hash(request.configuration),
+        sweep=request.sweep,
+        choices=request.choices,
+        configuration=request.configuration,
         started=started,
         ended=_now(),
         result=result,
         machine=fingerprint(),
     )
     path = journal.write(record, folder)
-    write_atomically(path.with_name(RUN), to_json(of(record)))
-    journal.mark_sent(path, tracking.send(record, path))
-    return path
+    run = of(record)
+    write_atomically(path.with_name(RUN), to_json(run))
+    return run, path
+
+
+def send(path: Path) -> str:
+    """Sends a journalled record to the tracker that it names; returns MLflow's id of the run.
+
+    Raises:
+        NotTracked: where the tracker does not take it; the record stays in the journal.
+    """
+    run_id = tracking.send(journal.read(path), path)
+    journal.mark_sent(path, run_id)
+    return run_id
 
 
 def _now() -> str:

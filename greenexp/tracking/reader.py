@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 from pydantic import ValidationError
 
 from greenexp.errors import BadInput, first_line, nearest
+from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S
@@ -33,27 +34,12 @@ from greenexp.tracking.tables import (
 from greenexp.tracking.tracker import exists, quiet
 
 if TYPE_CHECKING:
-    import numpy as np
     from mlflow import MlflowClient
-    from numpy.typing import NDArray
     from sqlalchemy import Engine
 
 PREDICTIONS = "predictions.csv"
 POWER = "_power_w"
 ESTIMATE = f"{SERIES}cpu_estimate/"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Which images a run had right.
-
-    Attributes:
-        images: their names, in order; one object for all runs that judged the same.
-        correct: (images,) bool.
-    """
-
-    images: tuple[str, ...]
-    correct: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -70,6 +56,11 @@ class Reader:
     experiment_id: str
     engine: Engine | None
     _images: list[tuple[Any, tuple[str, ...]]] = field(default_factory=list, repr=False)
+
+    @property
+    def title(self) -> str:
+        """What the runs are: the experiment's name."""
+        return self.settings.experiment
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -124,7 +115,7 @@ class Reader:
             except MlflowException as error:
                 raise FileNotFoundError(str(error)) from None
 
-    def predictions(self, run_id: str) -> Judged | None:
+    def predictions(self, run_id: str) -> ImageOutcomes | None:
         """Returns which images a run had right; None where that is gone or can't be read."""
         with _refused(self.settings):
             folder = local_path(self._artifact_uri(run_id))
@@ -160,7 +151,7 @@ class Reader:
             wanted: Any = select(SqlRun.artifact_uri).where(SqlRun.run_uuid == run_id)
             return str(connection.execute(wanted).scalar_one())
 
-    def _judged(self, path: Path) -> Judged | None:
+    def _judged(self, path: Path) -> ImageOutcomes | None:
         import pyarrow
         from pyarrow import csv
 
@@ -170,7 +161,7 @@ class Reader:
             table = csv.read_csv(path, convert_options=wanted)
         except (OSError, pyarrow.ArrowException):
             return None
-        return Judged(self._shared(table["image"]), table["correct"].to_numpy().astype(bool))
+        return ImageOutcomes(self._shared(table["image"]), table["correct"].to_numpy().astype(bool))
 
     def _shared(self, column: Any) -> tuple[str, ...]:
         """Returns the names in a column, the same object for the same names.

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
+from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.study.accuracy import against_baseline, over_models, relations
 from greenexp.study.pairs import groups
 from greenexp.study.study import Accuracy, Cell, Interval, Quantity, Setting
-from greenexp.tracking.reader import Judged
 from tests.support.synthetic_runs import (
     IMAGES,
     RIGHT,
@@ -35,7 +35,7 @@ SETTING = Setting("digits", "local", "steady", "Made-up CPU")
 def change(
     planted: Planted = STUDY["quantized"],
     *,
-    judged: Mapping[str, Judged | None] | None = None,
+    judged: Mapping[str, ImageOutcomes | None] | None = None,
     made: list[Row] | None = None,
 ) -> Accuracy | None:
     """Returns what is said of a tactic that does what is planted."""
@@ -89,13 +89,13 @@ def test_repeats_of_the_same_images_are_not_more_images() -> None:
         pytest.param(dict.fromkeys, id="none can be read"),
         pytest.param(
             lambda judged: {
-                key: Judged(IMAGES[::-1], one.correct) if "/tactic/" in key else one
+                key: ImageOutcomes(IMAGES[::-1], one.correct) if "/tactic/" in key else one
                 for key, one in judged.items()
             },
             id="other images",
         ),
         pytest.param(
-            lambda judged: {key: Judged((), np.array([], dtype=bool)) for key in judged},
+            lambda judged: {key: ImageOutcomes((), np.array([], dtype=bool)) for key in judged},
             id="no images",
         ),
     ],
@@ -191,12 +191,14 @@ def test_over_no_model_nothing_is_known() -> None:
     assert over_models([]) is None
 
 
-def cell(name: str, correct: Any, images: tuple[str, ...] = IMAGES) -> tuple[Cell, Judged]:
+def cell(name: str, correct: Any, images: tuple[str, ...] = IMAGES) -> tuple[Cell, ImageOutcomes]:
     top1 = {"accuracy/top1": Quantity(float(np.mean(correct)))}
-    return Cell(SETTING, name, "baseline", 1, top1, run_ids=[name]), Judged(images, correct)
+    return Cell(SETTING, name, "baseline", 1, top1, run_ids=[name]), ImageOutcomes(images, correct)
 
 
-def related(*members: tuple[Cell, Judged | None]) -> tuple[list[list[bool]], list[list[bool]]]:
+def related(
+    *members: tuple[Cell, ImageOutcomes | None],
+) -> tuple[list[list[bool]], list[list[bool]]]:
     """Returns whether each is right more often than each other, or as often."""
     judged = {of.run_ids[0]: found for of, found in members}
     better, equal = relations([of for of, _ in members], judged)
@@ -221,7 +223,7 @@ def test_cells_equally_often_right_are_equal_whichever_images_those_are() -> Non
 @pytest.mark.parametrize("gone", [True, False], ids=["no predictions", "other images"])
 def test_cells_not_judged_on_the_same_images_are_left_open(gone: bool) -> None:
     best, (worst, judged) = cell("a", right(Planted())), cell("b", right(Planted(lost=200)))
-    elsewhere = None if gone else Judged(IMAGES[::-1], judged.correct)
+    elsewhere = None if gone else ImageOutcomes(IMAGES[::-1], judged.correct)
     better, equal = related(best, (worst, elsewhere))
     assert better == [[False] * 2] * 2
     assert equal == np.eye(2, dtype=bool).tolist()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
 from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
@@ -18,10 +19,9 @@ from greenexp.study.effects import Compared, compare
 from greenexp.study.labels import Labels
 from greenexp.study.select import PricedRun, priced
 from greenexp.study.study import Cell, Overall
-from greenexp.tracking.reader import Judged
 
 Row = dict[str, Any]
-Predictions = Callable[[str], Judged | None]
+Predictions = Callable[[str], ImageOutcomes | None]
 
 IMAGES = tuple(f"image-{number}" for number in range(400))
 RIGHT = 300  # of them, under the baseline
@@ -194,7 +194,8 @@ def right(planted: Planted) -> NDArray[np.bool_]:
 def predictions(made: Iterable[Row], tactics: Mapping[str, Planted]) -> Predictions:
     """Returns what reads which images a run had right, by its id."""
     return {
-        row["run_id"]: Judged(IMAGES, right(tactics.get(row["tactic"], BASELINE))) for row in made
+        row["run_id"]: ImageOutcomes(IMAGES, right(tactics.get(row["tactic"], BASELINE)))
+        for row in made
     }.get
 
 

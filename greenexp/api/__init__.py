@@ -1,0 +1,1 @@
+"""The Python door: experiments measured, compared and shown without a command line."""

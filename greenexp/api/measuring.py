@@ -1,0 +1,97 @@
+"""Measures experiments, each in a fresh process, in complete blocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from greenexp.api.experiments import Experiment
+from greenexp.cli.console import SweepProgress
+from greenexp.errors import BadInput
+from greenexp.runs.run import Run
+from greenexp.sweep.plan import Cell, PlannedRun, blocks
+from greenexp.sweep.preflight import Preflight
+from greenexp.sweep.record import Request, send
+from greenexp.sweep.record import measure as measure_request
+
+
+def measure(
+    experiments: Experiment | Sequence[Experiment],
+    *,
+    repetitions: int = 1,
+    seed: int = 0,
+    journal: str | Path = "multirun",
+    track: bool = False,
+    progress: bool = True,
+) -> list[Run]:
+    """Measures experiments and returns their runs, in the order that they were measured.
+
+    Each run has a fresh process. A block holds every experiment once, and the baseline of those
+    that are compared with one twice (A/A), in an order of its own. A run that fails is among the
+    runs, with its outcome and reason.
+
+    Args:
+        experiments: to measure; those that differ in their tactic alone are compared.
+        repetitions: complete blocks.
+        seed: of the order within each block.
+        journal: folder that holds a new folder of the records.
+        track: whether the runs are sent to the MLflow store of `tracking.uri` as well.
+        progress: whether a bar, or on no terminal a line a run, is shown.
+
+    Raises:
+        BadInput: before anything is measured, where an experiment can't be.
+        NotTracked: where the tracker does not take a run, which stays in the journal.
+    """
+    listed = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    if not listed:
+        raise BadInput("there is no experiment to measure; give at least one")
+    preflight = Preflight()
+    for experiment in listed:
+        preflight.check(experiment.configuration)
+    by_cell = {experiment.cell: experiment for experiment in listed}
+    cells = [
+        Cell((), experiment.title, cell, experiment.peers, experiment.is_baseline)
+        for cell, experiment in by_cell.items()
+    ]
+    planned = blocks(cells, repetitions, seed) if len(cells) > 1 else _alone(cells, repetitions)
+    folder = _new_folder(Path(journal))
+    runs = []
+    with SweepProgress(len(planned), quiet=not progress).shown() as shown:
+        for number, place in enumerate(planned):
+            shown.start(place.name)
+            began_s = time.monotonic()
+            request = _request(by_cell[place.cell.id], place, folder)
+            run, path = measure_request(request, folder / str(number))
+            tracked = send(path) if track else None
+            runs.append(replace(run, tracked=tracked, folder=str(path.parent)))
+            shown.finish(place.name, run.outcome, time.monotonic() - began_s)
+    return runs
+
+
+def _alone(cells: Sequence[Cell], repetitions: int) -> list[PlannedRun]:
+    return [PlannedRun(cell, block, 1) for block in range(1, repetitions + 1) for cell in cells]
+
+
+def _request(experiment: Experiment, place: PlannedRun, folder: Path) -> Request:
+    own: dict[str, Any] = dict(experiment.configuration)
+    own["sweep"] = {**own.get("sweep", {}), "block": place.block, "replicate": place.replicate}
+    sweep = "/".join(folder.parts[-2:])
+    return Request(own, experiment.choices, experiment.title, sweep)
+
+
+def _new_folder(journal: Path) -> Path:
+    """Makes a folder that nobody else has, named by the time as a sweep's is."""
+    now = datetime.now()
+    for number in range(1000):
+        suffix = f"-{number}" if number else ""
+        folder = journal / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}{suffix}"
+        try:
+            folder.mkdir(parents=True, exist_ok=False)
+        except FileExistsError:
+            continue
+        return folder
+    raise BadInput(f"journal={journal} has no free name for {now:%H-%M-%S}; give another folder")
