@@ -74,6 +74,8 @@ PURE = (
     "study/economics.py",
     "study/pareto.py",
     "study/claims.py",
+    "study/basis.py",
+    "study/decide.py",
     "sweep/forecast.py",
 )
 HEAVY = ("torch", "transformers", "mlflow", "datasets")

@@ -43,6 +43,7 @@ def _report(cfg: DictConfig) -> None:
     from greenexp.cli import console
     from greenexp.report import write as summary
     from greenexp.report.tables import terminal as tables
+    from greenexp.report.words import advice
     from greenexp.tracking.reader import reader
 
     plain = settings(cfg)
@@ -60,7 +61,8 @@ def _report(cfg: DictConfig) -> None:
     path = summary.write(made, Path(context.runtime.output_dir))
     for table in tables.tables(made, console.out.width):
         console.out.print(table)
-    for line in (*made.advice, *made.notes, *made.next_steps):
+    advised = [advice.sentence(one, made) for one in made.advice]
+    for line in (*advised, *made.notes, *made.next_steps):
         console.out.print(line, markup=False, soft_wrap=True)
     console.note(f"Report: {path}")
 

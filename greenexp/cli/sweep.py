@@ -108,6 +108,7 @@ def _show_end(completed: Completed, runs: int, folder: Path) -> None:
 def _summarize(completed: Completed, folder: Path) -> None:
     """Makes the sweep's summary in the tracker, and shows what it advises."""
     from greenexp.report import write  # its figures take a second to import
+    from greenexp.report.words import advice
 
     sweep = "/".join(folder.parts[-2:])
     cells = [cell.id for cell in completed.cells]
@@ -116,8 +117,8 @@ def _summarize(completed: Completed, folder: Path) -> None:
     except GreenexpError as error:  # every run is recorded; python -m greenexp.report tries again
         console.note(f"greenexp: {error}")
         return
-    for line in made.advice:
-        console.out.print(line, markup=False, soft_wrap=True)
+    for one in made.advice:
+        console.out.print(advice.sentence(one, made), markup=False, soft_wrap=True)
     for line in made.next_steps:
         console.note(line)
 

@@ -18,11 +18,13 @@ from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
 from greenexp.report.tables import frames, latex, page
-from greenexp.report.words import advice, notes
+from greenexp.report.words import notes
+from greenexp.report.words.advice import sentence
 from greenexp.runs.files import write_atomically
 from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
+from greenexp.study import decide
 from greenexp.study.effects import compare
 from greenexp.study.labels import of_runs
 from greenexp.study.pairs import versus_baseline
@@ -64,7 +66,7 @@ def study(
         left_out=left_out,
         notes=notes.notes(used, compared.cells, repriced),
         next_steps=notes.next_steps(used, compared.cells, left_out),
-        advice=advice.sentences(compared.cells, compared.overall, options),
+        advice=decide.advice(compared.cells, compared.overall, options),
         prices=notes.prices(used),
         requests_per_month=options.requests_per_month,
         months=options.months,
@@ -92,13 +94,14 @@ def track(
     opened = reader(where)
     of_sweep = [run for run in opened.runs() if run.cell in cells]
     made = study(of_sweep, opened, options)
+    advised = "\n\n".join(sentence(one, made) for one in made.advice)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
         run_id = log_summary(
             where,
             f"summary · {sweep}",
             params={f"report.{key}": value for key, value in asdict(options).items()},
-            tags={"greenexp.sweep": sweep, "mlflow.note.content": "\n\n".join(made.advice)},
+            tags={"greenexp.sweep": sweep, "mlflow.note.content": advised},
             metrics={
                 "summary/runs": made.runs,
                 "summary/left_out": sum(one.runs for one in made.left_out),

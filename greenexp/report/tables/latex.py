@@ -76,7 +76,7 @@ def _of_setting(study: Study, which: Which, setting: Setting, label: str) -> str
         names += ["Adj. p", "Verdict"]
         caption = f"Ratio to the baseline (95 % interval), mean over models. {ending}"
         return _table(names, lines, caption, label) if lines else ""
-    short = energy.replace("energy", "J/image").replace("estimated", "est.")
+    short = wording.joules_name(cells)
     names = ["Tactic", short, "× (95 %)", "p50, ms", "× (p50)", "USD/million", "× (USD)"]
     names += ["Top-1", "Change", "Adj. p", "Verdict"]
     lines = []
