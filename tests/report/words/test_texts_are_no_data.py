@@ -17,6 +17,7 @@ DEFINED = PACKAGE / "study" / "study.py"
 MODULES = sorted({*PACKAGE.glob("study/**/*.py"), *PACKAGE.glob("report/**/*.py")} - {DEFINED})
 TEMPLATES = sorted(PACKAGE.glob("report/**/*.j2"))
 TEXTS = {str(one) for kind in (Verdict, PaybackVerdict, LeftOutReason) for one in kind}
+PARSERS = ("startswith", "endswith", "find", "partition", "removeprefix", "replace")
 # What holds such a text, by its name; nothing but a member may be compared with it.
 HOLDERS = ("verdict", "reason", "kind", "caveat")
 QUOTED = re.compile(r"""(["'])(.*?)\1""")
@@ -43,23 +44,26 @@ def parsed(source: str) -> list[str]:
     return [
         f"line {node.lineno}: {ast.unparse(node)}"
         for node in ast.walk(ast.parse(source))
-        for holder, other in tests(node)
+        for holder, other in asked(node)
         if isinstance(holder, ast.Attribute) and holder.attr in HOLDERS and is_text(other)
     ]
 
 
-def tests(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
+def asked(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Yields what is tested and what for, of a comparison or of `startswith` and its like."""
     if isinstance(node, ast.Compare):
         both = [node.left, *node.comparators]
         yield from ((one, other) for one in both for other in both if one is not other)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        if node.func.attr in ("startswith", "endswith", "find", "partition", "removeprefix"):
-            yield node.func.value, node.args[0]
+    elif (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in PARSERS
+    ):
+        yield from ((node.func.value, argument) for argument in node.args)
 
 
 def is_text(node: ast.expr) -> bool:
-    return any(isinstance(one, ast.Constant | ast.JoinedStr) for one in ast.walk(node))
+    return any(isinstance(getattr(one, "value", None), str) for one in ast.walk(node))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
