@@ -34,7 +34,7 @@ from greenexp.study.claims import claims
 from greenexp.study.economics import Prices
 from greenexp.study.effects import compare
 from greenexp.study.select import Run
-from greenexp.study.study import Effect, Setting
+from greenexp.study.study import Effect, Setting, Verdict
 
 SAVINGS = (0.0, 0.0, 0.02, 0.05, 0.2)
 UNITS = (10, 15, 20, 25, 30, 42)
@@ -201,12 +201,12 @@ class Tally:
             assert one.adjusted_p is not None
             lower = one.ratio < 1
             mistaken = log >= 0 if lower else log <= 0
-            claimed = one.verdict in ("lower", "higher")
+            claimed = one.verdict in (Verdict.LOWER, Verdict.HIGHER)
             wrong |= mistaken and claimed
             unlikely |= mistaken and one.adjusted_p <= LEVEL
             self.intervals += 1
             self.held += one.interval.low <= math.exp(log) <= one.interval.high
-            self.claimed[saving] = self.claimed.get(saving, 0) + (one.verdict == "lower")
+            self.claimed[saving] = self.claimed.get(saving, 0) + (one.verdict == Verdict.LOWER)
             self.tried[saving] = self.tried.get(saving, 0) + 1
         self.wrong += wrong
         self.unlikely += unlikely

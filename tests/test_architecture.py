@@ -75,6 +75,8 @@ PURE = (
     "study/economics.py",
     "study/pareto.py",
     "study/claims.py",
+    "study/basis.py",
+    "study/decide.py",
     "sweep/forecast.py",
     "doctor/verdict.py",
 )

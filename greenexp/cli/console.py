@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL, tables
+from greenexp.report.words.advice import sentence
 from greenexp.study.study import Study
 
 REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
@@ -39,7 +40,8 @@ def show_study(study: Study) -> None:
     """Shows what some runs say: tables, what a reader must know of them, advice."""
     for table in tables(study, out.width):
         out.print(table)
-    for line in (*study.notes, *study.advice):
+    advised = [sentence(advice, study) for advice in study.advice]
+    for line in (*study.notes, *advised):
         out.print(line, markup=False, soft_wrap=True)
     for line in study.next_steps:
         note(line)

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from greenexp.quantities import ENERGY, with_own
-from greenexp.report.words import advice, notes
+from greenexp.report.words import notes
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
 from greenexp.settings.report import Report
+from greenexp.study import decide
 from greenexp.study.effects import compare
 from greenexp.study.labels import of_runs
 from greenexp.study.select import Reprice, own_prices, priced, stand_aside
@@ -76,7 +77,7 @@ def study(
         failures=failures(every, labels),
         notes=notes.notes(used or others, compared.cells or aside(others, doubts), repriced),
         next_steps=notes.next_steps(used, compared.cells, left_out),
-        advice=advice.sentences(compared.cells, compared.overall, options),
+        advice=decide.advice(compared.cells, compared.overall, options),
         prices=notes.prices(used),
         requests_per_month=options.requests_per_month,
         months=options.months,

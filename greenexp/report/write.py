@@ -16,6 +16,7 @@ from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
 from greenexp.report.tables import frames, latex, page
+from greenexp.report.words.advice import sentence
 from greenexp.runs.files import write_atomically
 from greenexp.runs.run import Run
 from greenexp.settings.report import Report
@@ -44,13 +45,14 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
         runs: of the sweep.
         sweep: its name.
     """
+    advised = "\n\n".join(sentence(one, made) for one in made.advice)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
         run_id = log_summary(
             where,
             f"summary · {sweep}",
             params={f"report.{key}": value for key, value in asdict(options).items()},
-            tags={"greenexp.sweep": sweep, "mlflow.note.content": "\n\n".join(made.advice)},
+            tags={"greenexp.sweep": sweep, "mlflow.note.content": advised},
             metrics={
                 "summary/runs": made.runs,
                 "summary/left_out": sum(one.runs for one in made.left_out),

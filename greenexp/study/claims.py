@@ -76,7 +76,7 @@ def _verdict(
     low: float, high: float, units: int, adjusted: float, comparisons: int, floor: float
 ) -> Verdict:
     if adjusted <= LEVEL and high < -floor:
-        return "lower"
+        return Verdict.LOWER
     if adjusted <= LEVEL and low > floor:
-        return "higher"
-    return "too few runs" if units < units_needed(comparisons) else "no difference shown"
+        return Verdict.HIGHER
+    return Verdict.TOO_FEW if units < units_needed(comparisons) else Verdict.NOT_SHOWN

@@ -13,7 +13,16 @@ import numpy as np
 from greenexp.runs import cost as money
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.intervals import mean_interval, t_quantile
-from greenexp.study.study import Bill, Currency, Interval, Monthly, Payback, Quantity, Sensitivity
+from greenexp.study.study import (
+    Bill,
+    Currency,
+    Interval,
+    Monthly,
+    Payback,
+    PaybackVerdict,
+    Quantity,
+    Sensitivity,
+)
 
 MILLION = 1e6
 G_PER_KG = 1e3
@@ -110,14 +119,16 @@ def payback(currency: Currency, prices: Sequence[float], savings: Sequence[float
     per_image = quantity(savings)
     interval = per_image.interval if per_image is not None else None
     if interval is None:
-        return Payback(currency, price, saving, None, images, None, "one block")
+        return Payback(currency, price, saving, None, images, None, PaybackVerdict.ONE_BLOCK)
     if interval.low <= 0:
         lowest = fieller(prices, savings)
         until_never = None if lowest is None else Interval(lowest.low, math.inf)
-        return Payback(currency, price, saving, interval, None, until_never, "never")
+        return Payback(currency, price, saving, interval, None, until_never, PaybackVerdict.NEVER)
     if price <= 0:
-        return Payback(currency, price, saving, interval, 0.0, Interval(0.0, 0.0), "at once")
-    return Payback(currency, price, saving, interval, images, fieller(prices, savings), "pays back")
+        at_once = Interval(0.0, 0.0)
+        return Payback(currency, price, saving, interval, 0.0, at_once, PaybackVerdict.AT_ONCE)
+    of_images = fieller(prices, savings)
+    return Payback(currency, price, saving, interval, images, of_images, PaybackVerdict.PAYS_BACK)
 
 
 def fieller(prices: Sequence[float], savings: Sequence[float]) -> Interval | None:

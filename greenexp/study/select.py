@@ -22,14 +22,12 @@ from greenexp.runs.run import SECOND_BASELINE, Run
 from greenexp.settings.hardware import Hardware
 from greenexp.study.economics import MILLION, Prices, Spent
 from greenexp.study.labels import Labels
-from greenexp.study.study import LeftOut, Setting
+from greenexp.study.study import LeftOut, LeftOutReason, Setting
 
 MENTIONED = 3  # examples of runs left out
 # Stand against a run's prices or its width alone; the spread between blocks holds the latter.
 HARMLESS = ("valid", "hardware_mismatch", "precision_not_reached")
 PRICED = (COST, CARBON, OPTIMIZATION_USD)  # made anew at the prices asked for
-SINGLE = "in no block of a sweep, so beside no baseline"
-FLAGGED = "flagged: "
 Reprice = Callable[[Hardware], Hardware]  # a preset to the one to price with
 
 
@@ -102,7 +100,7 @@ def priced(
         label: what the settings call that; None: the run's own choice.
         keep_flagged: whether runs that something stands against count as well.
     """
-    left: dict[str, list[str]] = defaultdict(list)
+    left: dict[tuple[LeftOutReason, str], list[str]] = defaultdict(list)  # by reason and detail
     latest: dict[tuple[object, ...], Run] = {}  # by all that tells a run from others
     for run in runs:
         called = labels[run.cell]
@@ -115,13 +113,15 @@ def priced(
         known = latest.get(key, run)
         older, newer = sorted([known, run], key=lambda one: one.started)
         if older is not newer:
-            left["measured again later"].append(name)
+            left[LeftOutReason.REPEATED, ""].append(name)
         latest[key] = newer
     presets = {run.cell: reprice(run.hardware) for run in latest.values()}
     used = [_priced(run, labels[run.cell], presets[run.cell], label) for run in latest.values()]
-    return _told_apart(used), [
-        LeftOut(reason, len(names), names[:MENTIONED]) for reason, names in sorted(left.items())
+    left_out = [
+        LeftOut(*reason, runs=len(names), examples=names[:MENTIONED])
+        for reason, names in left.items()
     ]
+    return _told_apart(used), sorted(left_out, key=lambda one: one.reason)
 
 
 def stand_aside(
@@ -140,16 +140,17 @@ def stand_aside(
     ]
 
 
-def _left_out(run: Run, keep_flagged: bool) -> str | None:
+def _left_out(run: Run, keep_flagged: bool) -> tuple[LeftOutReason, str] | None:
+    """Returns the reason to leave a run out and its detail; None for a run that counts."""
     if run.outcome != "ok":
-        return f"ended as {run.outcome}"
+        return LeftOutReason.FAILED, run.outcome
     if run.peers is None:
-        return "recorded before runs said what they are compared with (no tag greenexp.peers)"
+        return LeftOutReason.OLD, ""
     if run.block is None:
-        return SINGLE
+        return LeftOutReason.SINGLE, ""
     against = [doubt for doubt in run.doubts if doubt not in HARMLESS]
     if against and not keep_flagged:
-        return f"{FLAGGED}{', '.join(against)}"
+        return LeftOutReason.FLAGGED, ", ".join(against)
     return None
 
 

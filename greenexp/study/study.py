@@ -7,14 +7,77 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
 from typing import Literal
 
 from greenexp.quantities import QUANTITIES, compared, in_tables
 from greenexp.quantities import Quantity as Described
 from greenexp.runs.identity import BASELINE
 
-Verdict = Literal["lower", "higher", "no difference shown", "too few runs"]
 Currency = Literal["j", "usd", "s"]
+
+
+class Verdict(StrEnum):
+    """What may be claimed of a ratio to the baseline."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    NOT_SHOWN = "no difference shown"
+    TOO_FEW = "too few runs"
+
+
+class PaybackVerdict(StrEnum):
+    """What may be claimed of break-even."""
+
+    AT_ONCE = "at once"  # applying the tactic is free
+    PAYS_BACK = "pays back"
+    NEVER = "never"  # the interval of the saving includes 0 or less
+    ONE_BLOCK = "one block"  # there is no interval, so nothing is claimed
+
+
+class EnergyBasis(Enum):
+    """What joules are made of, by the least certain of their sources."""
+
+    COUNTER = auto()  # hardware counters alone
+    SAMPLED = auto()  # measured, at least in part by integrating sampled power
+    ESTIMATED = auto()  # estimates alone
+    MIXED = auto()  # an estimate in part, measured in part
+
+    @property
+    def holds_estimates(self) -> bool:
+        """Whether any part of the joules is an estimate."""
+        return self in (EnergyBasis.ESTIMATED, EnergyBasis.MIXED)
+
+
+class LeftOutReason(StrEnum):
+    """Why no figure is made of a run; the texts read on into the detail of `LeftOut`."""
+
+    FAILED = "ended as"
+    OLD = "recorded before runs said what they are compared with (no tag greenexp.peers)"
+    SINGLE = "in no block of a sweep, so beside no baseline"
+    FLAGGED = "flagged:"
+    REPEATED = "measured again later"
+
+
+class AdviceKind(Enum):
+    """What is advised, or why nothing is."""
+
+    DEPLOY = auto()
+    KEEP_NOTHING_SHOWN = auto()  # keep the baseline: enough runs show no allowed tactic to save
+    KEEP_TOO_FEW = auto()  # keep the baseline: too few runs tell the best tactic from chance
+    KEEP_NOT_LOWER = auto()  # keep the baseline: no allowed tactic took less
+    NO_BASELINE = auto()
+    ONLY_BASELINE = auto()
+    NO_PAIR = auto()  # no tactic shares a block with the baseline
+    ONE_MODEL = auto()  # one model tells nothing of others
+    TOO_FEW_MODELS = auto()
+
+
+class Caveat(Enum):
+    """What a reader must know of the top-1 of a tactic that is advised."""
+
+    ERROR_UNKNOWN = auto()  # predictions on the same images are missing
+    LARGER_DROP_POSSIBLE = auto()  # the interval holds larger drops than allowed
 
 
 @dataclass(frozen=True)
@@ -51,7 +114,7 @@ class Effect:
     cliffs_delta: float | None = None
     detectable: float | None = None
     floor: float | None = None
-    verdict: Verdict = "too few runs"
+    verdict: Verdict = Verdict.TOO_FEW
 
 
 @dataclass(frozen=True)
@@ -100,8 +163,7 @@ class Payback:
         images: break-even N at the point estimates; None where nothing is saved.
         interval: of N; its `high` is infinite where the saving can't be told from none; None below
             two blocks.
-        verdict: `at once` (free), `pays back`, `never` (the saving's interval includes 0 or less),
-            or `one block` (no interval, so nothing is claimed).
+        verdict: what may be claimed.
     """
 
     currency: Currency
@@ -110,7 +172,7 @@ class Payback:
     saving_interval: Interval | None
     images: float | None
     interval: Interval | None
-    verdict: Literal["at once", "pays back", "never", "one block"]
+    verdict: PaybackVerdict
 
 
 @dataclass(frozen=True)
@@ -246,11 +308,60 @@ class Overall:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Runs that no figure is made of, and why."""
+    """Runs that no figure is made of, and why.
 
-    reason: str
+    Attributes:
+        kind: of the reason.
+        detail: the outcome of failed runs, the doubts of flagged ones; empty for other kinds.
+        runs: how many.
+        examples: what a few of them are called.
+    """
+
+    kind: LeftOutReason
+    detail: str
     runs: int
     examples: Sequence[str]
+
+    @property
+    def reason(self) -> str:
+        """The reason in words."""
+        return f"{self.kind} {self.detail}" if self.detail else str(self.kind)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about one model in one setting, or about all models of one setting.
+
+    Attributes:
+        kind: what is advised, or why nothing is.
+        setting: where.
+        model: as labelled; None: over models.
+        metric: by which tactics are held together: ENERGY, or LATENCY where no energy was
+            measured; None where nothing was compared.
+        tactic: to deploy; where the baseline is kept, the allowed one that took least, if any.
+        effect: of that tactic on the metric.
+        basis: of the tactic's energy; None where none was measured.
+        saved: what the tactic saves in a month; over models the mean, the model being the unit.
+        paybacks: of the tactic, one a model, as far as something may be claimed.
+        accuracy: of the tactic against the baseline's; None where unknown.
+        caveat: what must be said of the accuracy.
+        models: how many there are to tell what holds for others.
+        tactics: how many are tested together over models.
+    """
+
+    kind: AdviceKind
+    setting: Setting
+    model: str | None = None
+    metric: str | None = None
+    tactic: str | None = None
+    effect: Effect | None = None
+    basis: EnergyBasis | None = None
+    saved: Monthly | None = None
+    paybacks: Mapping[Currency, Sequence[Payback]] = field(default_factory=dict)
+    accuracy: Accuracy | None = None
+    caveat: Caveat | None = None
+    models: int = 1
+    tactics: int = 1
 
 
 @dataclass(frozen=True)
@@ -270,7 +381,7 @@ class Study:
         notes: one line each that a reader must know: energy sources, what dollars hold, prices
             that are not the machine's.
         next_steps: one line each: what is missing for a claim, and the command that adds it.
-        advice: one sentence a model and setting, then one overall.
+        advice: for each setting, one a model, then one over models.
         prices: what dollars and carbon are made of, one line a setting.
         requests_per_month: images served a month, assumed.
         months: over which bills are summed.
@@ -288,7 +399,7 @@ class Study:
     left_out: Sequence[LeftOut]
     notes: Sequence[str]
     next_steps: Sequence[str]
-    advice: Sequence[str]
+    advice: Sequence[Advice]
     prices: Sequence[str]
     requests_per_month: float
     months: float

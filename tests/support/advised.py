@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,11 @@ from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.words import advice
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
+from greenexp.study import decide
 from greenexp.study.effects import Compared, compare
-from greenexp.study.study import Accuracy, Cell, Effect, Interval, Overall, Payback, Quantity
+from greenexp.study.study import Accuracy, Cell, Effect, Interval, Overall, Payback, Quantity, Study
 from tests.support.sentences import check_commands, check_plain
+from tests.support.studies import empty_study
 from tests.support.synthetic_runs import (
     LOCAL,
     QUANTIZED,
@@ -109,9 +111,27 @@ def advised(
     """Returns the advice, every sentence of it checked against the figures."""
     asked = Report(**options)
     found = compare(used(made, preset), judged or predictions(made, tactics), asked)
-    result = Advised(advice.sentences(found.cells, found.overall, asked), found, asked)
+    result = Advised(lines(found.cells, found.overall, asked), found, asked)
     check(result)
     return result
+
+
+def lines(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) -> list[str]:
+    """Returns the sentences of advice on these cells."""
+    made = replace(
+        empty_study(),
+        cells=cells,
+        overall=overall,
+        advice=decide.advice(cells, overall, options),
+        requests_per_month=options.requests_per_month,
+        max_top1_drop=options.max_top1_drop,
+    )
+    return advised_by(made)
+
+
+def advised_by(study: Study) -> list[str]:
+    """Returns what a study advises, in sentences."""
+    return [advice.sentence(one, study) for one in study.advice]
 
 
 def check(made: Advised) -> None:

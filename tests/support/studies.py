@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from greenexp.quantities import COST, ENERGY, LATENCY, compared
+from greenexp.settings.report import Report
+from greenexp.study import decide
 from greenexp.study.study import (
     Accuracy,
     Bill,
@@ -18,9 +20,11 @@ from greenexp.study.study import (
     Effect,
     Interval,
     LeftOut,
+    LeftOutReason,
     Monthly,
     Overall,
     Payback,
+    PaybackVerdict,
     Quantity,
     Sensitivity,
     Setting,
@@ -56,6 +60,7 @@ FLOOR = 0.024
 USD_PER_J = 0.21 / 3.6e6
 REQUESTS_PER_MONTH = 10e6
 MONTHS = 12.0
+MAX_TOP1_DROP = 0.01
 
 
 def study(
@@ -96,25 +101,19 @@ def study(
             place.name: {metric: _noise(models, blocks) for metric in COMPARED} for place in places
         },
         left_out=[
-            LeftOut("busy_at_start:other_processes", 2, [f"{first} · torch_compile #3"]),
-            LeftOut("unsupported: no kernel for this device", 3, [f"{last} · int4_weight_only"]),
+            LeftOut(LeftOutReason.FLAGGED, "cpu_steal", 2, [f"{first} · torch_compile #3"]),
+            LeftOut(LeftOutReason.FAILED, "unsupported", 3, [f"{last} · int4_weight_only"]),
         ],
         notes=[
             "Energy: cpu:model. It is an estimate from utilization and rated power.",
             "Dollars hold electricity only: the hardware has no price.",
         ],
         next_steps=["Two more blocks: python -m greenexp -m model=all tactic=all repetitions=10"],
-        advice=[
-            *(
-                f"{model}: dynamic_quantization, 38 % less energy for 0.4 points."
-                for model in named
-            ),
-            "Overall: dynamic_quantization.",
-        ],
+        advice=decide.advice(cells, overall, Report(max_top1_drop=MAX_TOP1_DROP)),
         prices=[f"{place.name}: 0.21 USD/kWh, PUE 1, 380 g/kWh" for place in places],
         requests_per_month=REQUESTS_PER_MONTH,
         months=MONTHS,
-        max_top1_drop=0.01,
+        max_top1_drop=MAX_TOP1_DROP,
         runs=len(cells) * blocks + models * blocks,
         made="2026-11-22T10:30:00+00:00",
         power={
@@ -132,14 +131,14 @@ def empty_study() -> Study:
         cells=[],
         overall=[],
         noise={},
-        left_out=[LeftOut("error", 4, ["vit_base_patch16_224 · baseline"])],
+        left_out=[LeftOut(LeftOutReason.FAILED, "error", 4, ["vit_base_patch16_224 · baseline"])],
         notes=[],
         next_steps=["No run can be used yet: python -m greenexp -m model=all tactic=all"],
         advice=[],
         prices=[],
         requests_per_month=REQUESTS_PER_MONTH,
         months=MONTHS,
-        max_top1_drop=0.01,
+        max_top1_drop=MAX_TOP1_DROP,
         runs=0,
         made="2026-11-22T10:30:00+00:00",
     )
@@ -290,12 +289,12 @@ def _effect(ratio: float, relative: float, units: int, floor: float | None = FLO
     if units < 2:
         return Effect(ratio=ratio, units=units, floor=floor)
     low, high = ratio / (1 + relative), ratio * (1 + relative)
-    verdict: Verdict = "no difference shown"
+    verdict = Verdict.NOT_SHOWN
     if high < 1 - FLOOR:
-        verdict = "lower"
+        verdict = Verdict.LOWER
     elif low > 1 + FLOOR:
-        verdict = "higher"
-    told = verdict != "no difference shown"
+        verdict = Verdict.HIGHER
+    told = verdict != Verdict.NOT_SHOWN
     return Effect(
         ratio=ratio,
         units=units,
@@ -303,7 +302,7 @@ def _effect(ratio: float, relative: float, units: int, floor: float | None = FLO
         p_value=0.0078 if told else 0.41,
         adjusted_p=0.031 if told else 1.0,
         test="paired permutation",
-        cliffs_delta=-1.0 if verdict == "lower" else 1.0 if told else 0.1,
+        cliffs_delta=-1.0 if verdict == Verdict.LOWER else 1.0 if told else 0.1,
         detectable=0.03,
         floor=floor,
         verdict=verdict,
@@ -344,13 +343,14 @@ def _paybacks(
 def _payback(currency: Currency, price: float, saving: Quantity) -> Payback:
     images = price / saving.value if saving.value > 0 else None
     interval = None
-    verdict = "one block"
+    verdict = PaybackVerdict.ONE_BLOCK
     if saving.interval is not None:
         low, high = saving.interval.low, saving.interval.high
         interval = Interval(
             price / high if high > 0 else math.inf, price / low if low > 0 else math.inf
         )
-        verdict = "never" if low <= 0 else "pays back" if price else "at once"
+        repaid = PaybackVerdict.PAYS_BACK if price else PaybackVerdict.AT_ONCE
+        verdict = PaybackVerdict.NEVER if low <= 0 else repaid
     return Payback(currency, price, saving.value, saving.interval, images, interval, verdict)
 
 

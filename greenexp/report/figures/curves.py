@@ -18,7 +18,7 @@ from greenexp.report.words.captions import (
     tactic_looks,
 )
 from greenexp.report.words.format import joined, payback, payback_span, payback_terms, plural
-from greenexp.study.study import Cell, Currency, Interval, Payback, Study
+from greenexp.study.study import Cell, Currency, Interval, Payback, PaybackVerdict, Study
 
 MAX_PANELS = 6
 CURRENCIES: dict[Currency, str] = {  # in this order of preference
@@ -65,15 +65,19 @@ def break_even(study: Study) -> Figure | None:
         "Each line starts at what applying the tactic costs and crosses 0 where it has paid for"
         " itself (marked).",
         "Bands and bars are 95 % intervals." if banded else "",
-        _named("At once", all_paybacks, lambda one: one.verdict == "at once"),
-        _named("Never, as far as can be told", all_paybacks, lambda one: one.verdict == "never"),
+        _named("At once", all_paybacks, lambda one: one.verdict == PaybackVerdict.AT_ONCE),
+        _named(
+            "Never, as far as can be told",
+            all_paybacks,
+            lambda one: one.verdict == PaybackVerdict.NEVER,
+        ),
         _named(
             "Nothing saved in the one block measured",
             all_paybacks,
-            lambda one: one.verdict == "one block" and one.saving <= 0,
+            lambda one: one.verdict == PaybackVerdict.ONE_BLOCK and one.saving <= 0,
         ),
         "Lines without a band are of one block, so nothing is claimed."
-        if any(one.verdict == "one block" and _crosses(one) for _, one in all_paybacks)
+        if any(one.verdict == PaybackVerdict.ONE_BLOCK and _crosses(one) for _, one in all_paybacks)
         else "",
         f"Shown are {MAX_PANELS} of {plural(len(panels), what)}; the tables hold all."
         if len(panels) > MAX_PANELS
@@ -128,7 +132,8 @@ def _estimate(cells: Sequence[Cell], currency: Currency) -> str:
 
 def _crosses(one: Payback) -> bool:
     """Tells whether its line crosses 0 at a number of images above 0."""
-    return one.verdict in ("pays back", "one block") and one.images is not None and one.images > 0
+    repays = one.verdict in (PaybackVerdict.PAYS_BACK, PaybackVerdict.ONE_BLOCK)
+    return repays and one.images is not None and one.images > 0
 
 
 def _named(

@@ -31,10 +31,10 @@ from greenexp.study.study import Effect, Interval, Setting, Study, Verdict
 MAX_ROWS = 60  # of a figure with the models' rows; of a panel without
 AGAIN = "baseline again (A/A)"
 STYLES: dict[Verdict, tuple[str, Marker]] = {
-    "lower": (BLUE, "down"),
-    "higher": (VERMILLION, "up"),
-    "no difference shown": (GREY, "circle"),
-    "too few runs": (BLACK, "diamond"),
+    Verdict.LOWER: (BLUE, "down"),
+    Verdict.HIGHER: (VERMILLION, "up"),
+    Verdict.NOT_SHOWN: (GREY, "circle"),
+    Verdict.TOO_FEW: (BLACK, "diamond"),
 }
 
 
@@ -137,7 +137,7 @@ def _panel(
             ticks=[Tick(place, row.label, row.strong) for place, row in enumerate(rows)],
         ),
         series=[
-            Series(verdict, points, color, marker)
+            Series(str(verdict), points, color, marker)
             for verdict, (color, marker) in STYLES.items()
             if (points := _points(rows, verdict))
         ],

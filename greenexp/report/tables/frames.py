@@ -133,7 +133,7 @@ def _payback(cell: Cell, payback: Payback) -> Row:
         "break_even_images": payback.images,
         **_ends("break_even_{}_images", interval),
         "break_even_is_unbounded": None if interval is None else math.isinf(interval.high),
-        "verdict": payback.verdict,
+        "verdict": str(payback.verdict),
         "energy_source": cell.energy_source,
     }
 
@@ -184,7 +184,7 @@ def _effects(effects: Mapping[str, Effect], compared: Sequence[Described]) -> Ro
             "cliffs_delta": effect.cliffs_delta,
             "detectable_saving": effect.detectable,
             "noise_floor": effect.floor,
-            "verdict": effect.verdict,
+            "verdict": str(effect.verdict),
         }
         row |= {f"{quantity.slug}_{key}": value for key, value in values.items()}
     return row

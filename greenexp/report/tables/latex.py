@@ -76,7 +76,7 @@ def _of_setting(study: Study, which: Which, setting: Setting, label: str) -> str
         names = ["Tactic", "Models", *map(str.capitalize, compared), "Top-1", "Adj. p", "Verdict"]
         caption = f"Ratio to the baseline (95 % interval), mean over models. {ending}"
         return _table(names, lines, caption, label) if lines else ""
-    short = energy.replace("energy", "J/image").replace("estimated", "est.")
+    short = wording.joules_name(cells)
     names = ["Tactic"]
     for one in study.tabled_narrow:
         names.append(short if one.name == ENERGY else one.title)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from greenexp.quantities import ENERGY
 from greenexp.report.words import format as wording
-from greenexp.study.study import Cell, Effect, Overall, Setting, Study
+from greenexp.report.words.advice import sentence
+from greenexp.study.study import Cell, Effect, EnergyBasis, Overall, Setting, Study, Verdict
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -77,6 +78,7 @@ class Place:
     Attributes:
         setting: which.
         energy: what its energy must be called.
+        basis: what its energy is made of; None where none was measured.
         sources: where its energy is from; empty where none was measured.
         overall: its tactics over models.
         noise: its A/A, by metric.
@@ -85,6 +87,7 @@ class Place:
 
     setting: Setting
     energy: str
+    basis: EnergyBasis | None
     sources: str
     overall: Sequence[Overall]
     noise: dict[str, Effect]
@@ -127,6 +130,8 @@ def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
         unfold=_is_small(study),
         machines=sorted({setting.machine for setting in study.settings}),
         w=wording,
+        Verdict=Verdict,
+        EnergyBasis=EnergyBasis,
         breakable=breakable,
     )
 
@@ -169,13 +174,10 @@ def _is_small(study: Study) -> bool:
 
 def _advice(study: Study) -> tuple[list[str], list[str]]:
     """Returns the sentences that stand open, and those of single models that are folded away."""
-    if _is_small(study):
-        return list(study.advice), []
-    names = tuple(f"{cell.model}{after}" for cell in study.cells for after in (":", " on "))
-    return (
-        [sentence for sentence in study.advice if not sentence.startswith(names)],
-        [sentence for sentence in study.advice if sentence.startswith(names)],
-    )
+    small = _is_small(study)
+    opened = [one for one in study.advice if small or one.model is None]
+    folded = [one for one in study.advice if not small and one.model is not None]
+    return [sentence(one, study) for one in opened], [sentence(one, study) for one in folded]
 
 
 def _places(study: Study) -> list[Place]:
@@ -186,6 +188,7 @@ def _places(study: Study) -> list[Place]:
             Place(
                 setting=setting,
                 energy=wording.energy_name(cells),
+                basis=wording.basis(cells),
                 sources="; ".join(wording.sources(cells)),
                 overall=[line for line in study.overall if line.setting == setting],
                 noise=dict(study.noise.get(setting.name, {})),

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from greenexp.quantities import ENERGY, Quantity
 from greenexp.report.words import format as wording
-from greenexp.study.study import Cell, Effect, Failure, Overall, Study
+from greenexp.study.study import Cell, Effect, Failure, Overall, Study, Verdict
 
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 WIDE = 150  # characters; with fewer, what belongs to a figure stands below it
@@ -19,7 +19,7 @@ DETAILED_MODELS = 6  # with more, details are left to the page and the CSV files
 NOTHING = "No finished, valid run to report on."
 NOTHING_COMPARED = "No tactic has a baseline to be held to."
 AGAIN = "baseline again (A/A)"
-STYLES = {"lower": "green", "higher": "red", "too few runs": "yellow"}
+STYLES = {Verdict.LOWER: "green", Verdict.HIGHER: "red", Verdict.TOO_FEW: "yellow"}
 
 
 def tables(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> list[Table | Text]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from greenexp.report.figures.plot import BLACK, CYCLE, DASHES, MARKERS, Dash, Marker
-from greenexp.report.words.format import energy_name, joined, number, span
-from greenexp.study.study import Cell, Interval, Study
+from greenexp.report.words.format import basis, joined, number, span
+from greenexp.study.study import Cell, EnergyBasis, Interval, Study
 
 Look = tuple[str, Marker, Dash]
 BASELINE_LOOK: Look = (BLACK, "star", "solid")
@@ -39,14 +39,11 @@ def told(value: float, interval: Interval | None, unit: str = "") -> str:
 
 
 def estimate(cells: Iterable[Cell]) -> str:
-    """Returns the sentence that a reader of their joules must have read; empty: they are measured.
-
-    Energy is an estimate where its source is `model`.
-    """
-    name = energy_name(cells)
-    if name == "energy":
+    """Returns the sentence that says which joules are estimates; empty where all are measured."""
+    made_of = basis(cells)
+    if made_of is None or not made_of.holds_estimates:
         return ""
-    share = " in part" if "part" in name else ""
+    share = " in part" if made_of is EnergyBasis.MIXED else ""
     return f"Energy is{share} an estimate from utilization and rated power, no measurement."
 
 

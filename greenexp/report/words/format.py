@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 
 from greenexp.quantities import ENERGY
 from greenexp.quantities import Quantity as Described
-from greenexp.study.study import Cell, Currency, Effect, Interval, Monthly, Payback, Quantity
+from greenexp.study.basis import energy_basis
+from greenexp.study.study import (
+    Cell,
+    Currency,
+    Effect,
+    EnergyBasis,
+    Interval,
+    Monthly,
+    Payback,
+    PaybackVerdict,
+    Quantity,
+)
 
 ABSENT = "–"
 DIGITS = 3
@@ -24,6 +35,12 @@ CURRENCIES: dict[Currency, tuple[str, float, str]] = {
     "s": ("time", 1000.0, "ms an image"),
 }
 PRICES: dict[Currency, str] = {"j": "J", "usd": "USD", "s": "s"}
+# What energy and joules an image must be called: measured, and where they hold estimates.
+MEASURED = ("energy", "J/image")
+ESTIMATED = {
+    EnergyBasis.ESTIMATED: ("estimated energy", "est. J/image"),
+    EnergyBasis.MIXED: ("energy (estimated in part)", "J/image (est. in part)"),
+}
 
 
 def number(value: float | None) -> str:
@@ -138,11 +155,13 @@ def joined(text: str, detail: str) -> str:
 
 def repaid(found: Payback | None) -> str:
     """Returns break-even where there is room for little: `12,300`, `never`, `about 12,300`."""
-    if found is None or (found.images is None and found.verdict != "never"):
+    if found is None or (found.images is None and found.verdict != PaybackVerdict.NEVER):
         return ABSENT
-    if found.verdict == "pays back":
+    if found.verdict == PaybackVerdict.PAYS_BACK:
         return count(found.images)
-    return f"about {count(found.images)}" if found.verdict == "one block" else found.verdict
+    if found.verdict == PaybackVerdict.ONE_BLOCK:
+        return f"about {count(found.images)}"
+    return found.verdict
 
 
 def payback(found: Payback | None) -> str:
@@ -152,20 +171,20 @@ def payback(found: Payback | None) -> str:
     """
     if found is None:
         return ABSENT
-    if found.verdict in ("at once", "never"):
+    if found.verdict in (PaybackVerdict.AT_ONCE, PaybackVerdict.NEVER):
         return found.verdict
     if found.images is None:
         return "nothing saved in one block"
-    if found.verdict == "one block":
+    if found.verdict == PaybackVerdict.ONE_BLOCK:
         return f"about {images(found.images)}, by one block"
     return f"after {images(found.images)}"
 
 
 def payback_span(found: Payback | None) -> str:
     """Returns the interval of break-even, or why it is never; nothing where neither is known."""
-    if found is None or found.verdict in ("at once", "one block"):
+    if found is None or found.verdict in (PaybackVerdict.AT_ONCE, PaybackVerdict.ONE_BLOCK):
         return ""
-    if found.verdict == "pays back":
+    if found.verdict == PaybackVerdict.PAYS_BACK:
         return span(found.interval, count)
     return "it takes more" if found.saving <= 0 else "the saving can't be told from none"
 
@@ -185,7 +204,7 @@ def payback_terms(found: Payback) -> str:
 
 def payback_wait(found: Payback | None, requests_per_month: float) -> str:
     """Returns how long break-even takes at so many images a month; nothing where it's not sure."""
-    if found is None or found.verdict != "pays back" or found.images is None:
+    if found is None or found.verdict != PaybackVerdict.PAYS_BACK or found.images is None:
         return ""
     if requests_per_month <= 0:
         return ""
@@ -206,9 +225,9 @@ def saved(monthly: Monthly | None, name: str) -> Quantity | None:
     return found
 
 
-def is_estimate(source: str | None) -> bool:
-    """Tells whether energy of this source, or a part of it, is an estimate."""
-    return source is not None and "model" in source
+def basis(cells: Iterable[Cell]) -> EnergyBasis | None:
+    """Returns what the energy of the cells is made of; None where none was measured."""
+    return energy_basis(cell.energy_source for cell in cells)
 
 
 def heading(described: Described, energy: str) -> str:
@@ -225,12 +244,17 @@ def heading(described: Described, energy: str) -> str:
 
 def energy_name(cells: Iterable[Cell]) -> str:
     """Returns what energy must be called, given where that of the cells is from."""
-    sources = {cell.energy_source for cell in cells if cell.energy_source is not None}
-    if not any(map(is_estimate, sources)):
-        return "energy"
-    parts = {part for source in sources for part in source.split("+")}
-    whole = all(is_estimate(part) for part in parts)
-    return "estimated energy" if whole else "energy (estimated in part)"
+    return _energy_names(cells)[0]
+
+
+def joules_name(cells: Iterable[Cell]) -> str:
+    """Returns what joules an image must be called where there is room for little."""
+    return _energy_names(cells)[1]
+
+
+def _energy_names(cells: Iterable[Cell]) -> tuple[str, str]:
+    made_of = basis(cells)
+    return ESTIMATED.get(made_of, MEASURED) if made_of is not None else MEASURED
 
 
 def sources(cells: Iterable[Cell]) -> list[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from greenexp.report.words.format import is_estimate, listing, percentage, plural
+from greenexp.report.words.format import listing, percentage, plural
 from greenexp.runs.cost import hourly_usd
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.power import units_needed
+from greenexp.study.basis import energy_basis
 from greenexp.study.pairs import groups
-from greenexp.study.select import FLAGGED, SINGLE, PricedRun
-from greenexp.study.study import Cell, LeftOut
+from greenexp.study.select import PricedRun
+from greenexp.study.study import Cell, LeftOut, LeftOutReason
 
 SWEEP = "python -m greenexp -m model=all tactic=all"
 QUIET = (
@@ -53,7 +54,8 @@ def _of_energy(used: Sequence[PricedRun]) -> list[str]:
             "no break-even in joules."
         ]
     found = [f"Energy: {'; '.join(sources)}."]
-    if any(map(is_estimate, sources)):
+    made_of = energy_basis(sources)
+    if made_of is not None and made_of.holds_estimates:
         found[0] += (
             " What is marked `model` is an estimate from CPU utilization and rated power, no "
             "measurement; it compares runs on one machine."
@@ -151,14 +153,14 @@ def _units(cell: Cell) -> int:
 
 
 def _flagged(left_out: Sequence[LeftOut]) -> int:
-    return sum(one.runs for one in left_out if one.reason.startswith(FLAGGED))
+    return sum(one.runs for one in left_out if one.kind is LeftOutReason.FLAGGED)
 
 
 def _nothing_used(left_out: Sequence[LeftOut]) -> str:
     if not left_out:
         return f"There is no run to report on: {SWEEP} repetitions=8."
     reasons = "; ".join(f"{plural(one.runs, 'run')} {one.reason}" for one in left_out)
-    if all(one.reason == SINGLE for one in left_out):
+    if all(one.kind is LeftOutReason.SINGLE for one in left_out):
         return f"None of the runs can be compared ({reasons}): {SWEEP} makes pairs."
     if _flagged(left_out):
         return f"None of the runs counts ({reasons}): {QUIET}."

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from markupsafe import escape
 
 from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.report.figures import figures
@@ -23,6 +24,7 @@ from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.tables import page
 from greenexp.report.tables.page import OPEN_MODELS, Drawn
 from greenexp.study.study import Interval, Study
+from tests.support.advised import advised_by
 from tests.support.studies import empty_study, study
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ def test_advice_comes_first_and_next_steps_follow() -> None:
     made = study()
     seen = read(made)
     assert [name for _, name in seen.headings][:3] == ["paper", "Advice", "Next steps"]
-    places = [seen.text.index(line) for line in (*made.advice, *made.next_steps)]
+    places = [seen.text.index(line) for line in (*advised_by(made), *made.next_steps)]
     assert places == sorted(places)
     assert places[-1] < seen.text.index("Over all models", places[0])
 
@@ -133,8 +135,9 @@ def test_advice_of_many_models_is_folded_below_that_over_models() -> None:
     made = study(OPEN_MODELS + 1, 1)
     text = page.html(made)
     general, folded = text[text.index('id="advice"') :].split("<details>", 1)
-    assert made.advice[-1] in general
-    for sentence in made.advice[:-1]:
+    *of_models, over_models = [str(escape(sentence)) for sentence in advised_by(made)]
+    assert over_models in general
+    for sentence in of_models:
         assert sentence not in general
         assert sentence in folded.partition("</details>")[0]
 
@@ -355,7 +358,7 @@ def test_hostile_names_are_text(attack: str) -> None:
         for index, cell in enumerate(made.cells)
     ]
     overall = [replace(line, setting=setting, tactic=attack) for line in made.overall]
-    left_out = [replace(made.left_out[0], reason=attack, examples=[attack])]
+    left_out = [replace(made.left_out[0], detail=attack, examples=[attack])]
     hostile = replace(
         made,
         title=attack,
@@ -363,7 +366,7 @@ def test_hostile_names_are_text(attack: str) -> None:
         overall=overall,
         left_out=left_out,
         notes=[attack],
-        advice=[attack],
+        advice=[replace(made.advice[0], setting=setting, model=attack, tactic=attack)],
         next_steps=[attack],
         prices=[attack],
         made=attack,

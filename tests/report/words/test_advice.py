@@ -9,11 +9,10 @@ from dataclasses import replace
 import pytest
 
 from greenexp.quantities import ENERGY
-from greenexp.report.words import advice
 from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
 from greenexp.study.study import Accuracy, Monthly
-from tests.support.advised import advised, check
+from tests.support.advised import advised, check, lines
 from tests.support.synthetic_runs import (
     LOCAL,
     QUANTIZED,
@@ -272,7 +271,7 @@ def test_month_says_nothing_where_nothing_is_known() -> None:
     (cell,) = [cell for cell in compared(rows()).cells if not cell.is_baseline]
     bare = replace(cell, monthly=Monthly(None, None, None, None), paybacks={}, accuracy=Accuracy(0))
     base = replace(cell, tactic="baseline", effects={})
-    (line,) = advice.sentences([base, bare], [], Report())
+    (line,) = lines([base, bare], [], Report())
     assert line == (
         "vit: deploy quantized, which takes ×0.600 (0.599 to 0.601) of the baseline's energy an "
         "image; top-1 changes by 0.00 pt, whose error is unknown, for predictions on the same "

@@ -16,7 +16,7 @@ from greenexp.settings.report import Report
 from greenexp.stats.power import units_needed
 from greenexp.study.effects import compare
 from greenexp.study.select import priced
-from greenexp.study.study import LeftOut
+from greenexp.study.study import LeftOut, LeftOutReason
 from tests.support.sentences import check_commands, check_plain
 from tests.support.synthetic_runs import (
     LOCAL,
@@ -313,7 +313,8 @@ def test_where_there_is_no_run_it_is_said_what_to_run() -> None:
 
 
 def test_one_run_left_out_is_one_run() -> None:
-    (step,) = notes.next_steps([], [], [LeftOut("ended as oom", 1, ["vit · baseline"])])
+    left_out = LeftOut(LeftOutReason.FAILED, "oom", 1, ["vit · baseline"])
+    (step,) = notes.next_steps([], [], [left_out])
     assert "(1 run ended as oom)" in step
 
 
