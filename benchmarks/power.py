@@ -33,7 +33,7 @@ from greenexp.stats.paired import LEVEL, locations
 from greenexp.study.claims import claims
 from greenexp.study.economics import Prices
 from greenexp.study.effects import compare
-from greenexp.study.select import Run
+from greenexp.study.select import PricedRun
 from greenexp.study.study import Effect, Setting, Verdict
 
 SAVINGS = (0.0, 0.0, 0.02, 0.05, 0.2)
@@ -140,11 +140,11 @@ def over_models(plan: Plan, study: Study) -> Effects:
     return claims(dict(zip(plan.tactics, of_tactics, strict=True)), noise)
 
 
-def _runs(plan: Plan, study: Study) -> list[Run]:
+def _runs(plan: Plan, study: Study) -> list[PricedRun]:
     names = [BASELINE, BASELINE, *plan.tactics]
     free = Prices(Hardware())
     return [
-        Run(
+        PricedRun(
             id=f"{model}/{block}/{place}",
             setting=SETTING,
             model=f"model {model:02}",

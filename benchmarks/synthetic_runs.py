@@ -12,6 +12,7 @@ import itertools
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from greenexp.measuring.isolated import isolated
 from greenexp.runs.identity import cell_hash, peers_hash, run_name
 from greenexp.runs.journal import Record
 from greenexp.runs.result import Result
+from greenexp.runs.run import RUN, Run, of, to_json
 from greenexp.settings.conf import config_dir
 from greenexp.settings.sweep import Tracking
 from greenexp.sweep.plan import Cell as PlannedRun
@@ -100,6 +102,7 @@ class Cell:
     record: Record
     overrides: tuple[str, ...]
     effect: Effect
+    run: Run
     tags: Mapping[str, str]
     parameters: Mapping[str, str]
 
@@ -125,7 +128,7 @@ def fill(folder: Path, repetitions: int, models: int, images: int) -> tuple[Trac
         for key, one in cells.items()
     ]
     runs = blocks(planned, repetitions, seed=0)
-    points = points_of(measured)
+    points = points_of(measured, of(measured))
     location = folder.resolve() / "artifacts"
     from mlflow.store.db.utils import create_sqlalchemy_engine
 
@@ -194,7 +197,8 @@ def _cells(measured: Record, models: int) -> Iterator[Cell]:
             configuration=given,
             result=UNSUPPORTED if effect.unsupported else result,
         )
-        yield Cell(record, overrides, effect, tags(record), parameters_of(record))
+        run = of(record)
+        yield Cell(record, overrides, effect, run, tags(record, run), parameters_of(record))
 
 
 def _models() -> list[str]:
@@ -245,7 +249,7 @@ def _predict(folder: Path, cell: Cell, images: int, rng: np.random.Generator) ->
         f"ILSVRC2012_val_{number:08}.JPEG,{number % 1000},{(number + (not ok)) % 1000},{int(ok)}"
         for number, ok in enumerate(right)
     ]
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     text = "\n".join(["image,target,predicted,correct", *lines, ""])
     (folder / "predictions.csv").write_text(text, encoding="utf-8")
 
@@ -302,6 +306,7 @@ class _Writer:
         if not cell.effect.unsupported:
             disturbed = block > 1 and rng.random() < DISTURBED  # the first has predictions
             placed["greenexp.validity"] = "cpu_steal" if disturbed else "valid"
+        self._write(run_id, cell, placed, points, start_ms)
         for key, value in {**cell.tags, **placed}.items():
             self._put(SqlTag, key=key, value=value, run_uuid=run_id)
         place = {"sweep.block": str(block), "sweep.replicate": str(replicate)}
@@ -313,6 +318,31 @@ class _Writer:
         for point in latest.values():
             self._put(SqlLatestMetric, **_metric(point, run_id))
         return run_id
+
+    def _write(
+        self,
+        run_id: str,
+        cell: Cell,
+        placed: Mapping[str, str],
+        points: Sequence[Point],
+        start_ms: int,
+    ) -> None:
+        """Writes the artifact that a run is read from."""
+        validity = placed.get("greenexp.validity", "valid")
+        started = datetime.fromtimestamp(start_ms / 1000, UTC)
+        run = dataclasses.replace(
+            cell.run,
+            id=run_id,
+            block=int(placed["greenexp.block"]),
+            replicate=int(placed["greenexp.replicate"]),
+            started=started.isoformat(),
+            ended=(started + timedelta(seconds=RUN_S)).isoformat(),
+            metrics={p.name: p.value for p in points if not p.name.startswith("series/")},
+            doubts=[] if validity == "valid" else [validity],
+        )
+        folder = self._location / run_id / "artifacts"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RUN).write_text(to_json(run), encoding="utf-8")
 
     def flush(self) -> None:
         """Inserts what is left."""

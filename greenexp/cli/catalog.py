@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from greenexp.tracking import tracker as tracking
 
 GROUPS = ("model", "dataset")
 OPTIONS = ("--tracking-uri", "--experiment", "--csv", "--markdown", "--help")
+KEYS = {  # the other commands' grammar: key=value; markdown=true stands for the flag
+    "group": None,
+    "tracking.uri": "--tracking-uri",
+    "tracking.experiment": "--experiment",
+    "csv": "--csv",
+    "markdown": "--markdown",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,8 +68,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--csv", metavar="PATH", type=Path, help="folder to write model.csv and dataset.csv to"
     )
     parser.add_argument("--markdown", action="store_true", help="print the tables in Markdown")
+    given = _flags(sys.argv[1:] if arguments is None else arguments)
     try:
-        options, unknown = parser.parse_known_args(arguments)
+        options, unknown = parser.parse_known_args(given)
     except argparse.ArgumentError as error:
         raise BadInput(f"{error}; see python -m greenexp.catalog --help") from None
     if unknown:
@@ -71,6 +80,27 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.group is not None:
         check_choice("group", options.group, GROUPS)
     return options
+
+
+def _flags(arguments: Sequence[str]) -> list[str]:
+    """Returns the arguments with each `key=value` as the flag that it stands for.
+
+    Raises:
+        BadInput: for a key that is not there.
+    """
+    flags: list[str] = []
+    for word in arguments:
+        key, equals, value = word.partition("=")
+        if not equals or key.startswith("-"):
+            flags.append(word)
+        elif key not in KEYS:
+            raise BadInput(f"{key} is unknown; allowed: {', '.join(KEYS)}.{nearest(key, KEYS)}")
+        elif key == "markdown":
+            check_choice("markdown", value, ("true", "false"))
+            flags += ["--markdown"] if value == "true" else []
+        else:
+            flags += [*filter(None, [KEYS[key]]), value]
+    return flags
 
 
 def _show(options: argparse.Namespace) -> None:

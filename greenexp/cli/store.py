@@ -1,4 +1,4 @@
-"""`python -m greenexp.store [folder]`: sends to MLflow what it missed of the journal."""
+"""`python -m greenexp.store [journal=folder]`: sends to MLflow what it missed of the journal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main() -> int:
     """Sends every record under a folder that the tracker lacks; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m greenexp.store", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("multirun"))
-    folder: Path = parser.parse_args().folder
+    folder = Path(str(parser.parse_args().folder).removeprefix("journal="))
     paths = sorted(folder.rglob(journal.RECORD))
     if not paths:
         sys.stderr.write(f"{folder} holds no {journal.RECORD}; give the output folder of a run\n")

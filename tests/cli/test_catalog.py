@@ -170,3 +170,27 @@ def loaded_after(*arguments: str) -> set[str]:
 def test_command_loads_no_torch(store: tuple[str, str]) -> None:
     assert loaded_after() == set()
     assert loaded_after(*store) == {"mlflow"}
+
+
+def test_key_value_is_what_the_flags_are(
+    store: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    uri, experiment = store
+    assert main(["model", "--tracking-uri", uri, "--experiment", experiment]) == 0
+    flags = capsys.readouterr().out
+    assert main(["group=model", f"tracking.uri={uri}", f"tracking.experiment={experiment}"]) == 0
+    assert capsys.readouterr().out == flags
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("tracking.url=x", "Did you mean tracking.uri?"),
+        ("markdown=maybe", "true"),
+    ],
+)
+def test_key_that_is_not_there_is_one_line(
+    word: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([word]) == 1
+    assert message in capsys.readouterr().err

@@ -190,7 +190,7 @@ def _remark(cell: Cell, width: int) -> Text:
     """Returns the verdict on a cell, or what stands against it."""
     if cell.doubts:
         return Text(", ".join(cell.doubts), style="yellow")
-    if cell.is_baseline or not cell.effects:
+    if cell.is_baseline:
         return Text("")
     return _verdict(cell.effects.get(ENERGY), width)
 
