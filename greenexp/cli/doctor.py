@@ -16,6 +16,7 @@ from greenexp.settings.checks import check_choice
 from greenexp.settings.conf import config_dir
 from greenexp.settings.doctor import Doctor
 from greenexp.settings.hardware import Hardware
+from greenexp.settings.plugins import allowed
 from greenexp.settings.sweep import Tracking
 
 MULTIRUN = ("-m", "--multirun")
@@ -57,7 +58,8 @@ def _examine(cfg: DictConfig) -> None:
     typed(plain, "hardware", Hardware)
     tracking = typed(plain, "tracking", Tracking)
     check_choice("device", plain["device"], ("auto", "cpu", "cuda"))
-    meters = [build(choice, f"meters.{name}") for name, choice in plain["meters"].items()]
+    allow = allowed(plain)
+    meters = [build(choice, f"meters.{name}", allow) for name, choice in plain["meters"].items()]
     with probing(plain["device"]) as probe:
         availability = availability_of(meters)
         energy = verdicts(availability)

@@ -10,6 +10,7 @@ from omegaconf import MISSING
 from greenexp.settings.checks import check_choice, check_range
 from greenexp.settings.doctor import Doctor
 from greenexp.settings.hardware import Hardware
+from greenexp.settings.plugins import Plugins
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Isolation, Sweep, Tracking
 from greenexp.settings.workload import Interference, Workload
@@ -32,6 +33,7 @@ class DoctorConfig:
     hardware: Hardware = field(default_factory=Hardware)
     meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
     tracking: Tracking = field(default_factory=Tracking)
+    plugins: Plugins = field(default_factory=Plugins)
     device: str = "auto"  # auto: cuda where there is one, else cpu
 
     def __post_init__(self) -> None:
@@ -54,6 +56,7 @@ class Config:
     isolation: Isolation = field(default_factory=Isolation)
     tracking: Tracking = field(default_factory=Tracking)
     report: Report = field(default_factory=Report)
+    plugins: Plugins = field(default_factory=Plugins)
     title: str | None = None  # name of the run; None: made from the choices
     device: str = "auto"  # auto: cuda where there is one, else cpu
 

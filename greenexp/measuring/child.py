@@ -16,6 +16,7 @@ from greenexp.measuring.experiment import Experiment, check_device, run
 from greenexp.runs.files import write_atomically
 from greenexp.runs.result import Result, to_json
 from greenexp.settings.build import build, typed
+from greenexp.settings.plugins import allowed
 from greenexp.settings.workload import Interference, Workload
 
 NO_EFFECT = "no effect"  # begins the reason where a tactic had nothing to change
@@ -66,13 +67,15 @@ def resolved(device: str) -> str:
 
 def experiment(configuration: Mapping[str, Any]) -> Experiment:
     """Returns the experiment that a plain configuration describes."""
+    allow = allowed(configuration)
     return Experiment(
-        model=build(configuration["model"], "model"),
-        tactic=build(configuration["tactic"], "tactic"),
-        dataset=build(configuration["dataset"], "dataset"),
+        model=build(configuration["model"], "model", allow),
+        tactic=build(configuration["tactic"], "tactic", allow),
+        dataset=build(configuration["dataset"], "dataset", allow),
         workload=typed(configuration, "workload", Workload),
         meters=[
-            build(choice, f"meters.{name}") for name, choice in configuration["meters"].items()
+            build(choice, f"meters.{name}", allow)
+            for name, choice in configuration["meters"].items()
         ],
         device=resolved(configuration["device"]),
         interference=typed(configuration, "interference", Interference),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 # What doesn't change the measurement: outputs, the order of runs, what is said of them.
-NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions", "report")
+NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions", "report", "plugins")
 
 
 BASELINE = "baseline"

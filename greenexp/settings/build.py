@@ -6,17 +6,17 @@ Choices (model, dataset, tactic, meter) are built from the class that their YAML
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 
 from greenexp.errors import BadInput, nearest
+from greenexp.settings import plugins
 
 T = TypeVar("T")
 
@@ -29,19 +29,20 @@ ROOMS = {  # where the classes of each kind of choice are made
 STEP = "tactic.steps."  # what the keys of a chain's steps begin with
 
 
-def build(choice: Mapping[str, Any], key: str) -> Any:
+def build(choice: Mapping[str, Any], key: str, allow: Sequence[str] = ()) -> Any:
     """Returns the object that a choice describes.
 
     Args:
-        choice: `_target_`, the dotted name of a class in greenexp, and the values of its fields.
+        choice: `_target_`, the dotted name of a class, and the values of its fields.
         key: where it stands in the configuration, for messages.
+        allow: packages beside greenexp whose classes may be choices, see `plugins`.
 
     Raises:
-        BadInput: for a class outside greenexp, a field it lacks, a wrong type or range.
+        BadInput: for a class that is not allowed, a field it lacks, a wrong type or range.
     """
-    values = {name: _built(value, f"{key}.{name}") for name, value in choice.items()}
+    values = {name: _built(value, f"{key}.{name}", allow) for name, value in choice.items()}
     target = str(values.pop("_target_", ""))
-    cls = _class(target, key)
+    cls = _class(target, key, allow)
     arguments = _arguments(cls)
     fields = list(arguments.model_fields)
     for name, value in values.items():
@@ -69,31 +70,43 @@ def build(choice: Mapping[str, Any], key: str) -> Any:
         raise type(refused)(f"{key}.{said}") from None
 
 
-def _built(value: Any, key: str) -> Any:
+def _built(value: Any, key: str, allow: Sequence[str]) -> Any:
     """Returns a value with the choices inside it built, such as the steps of a chain."""
     if isinstance(value, Mapping):
         if "_target_" in value:
-            return build(value, key)
-        return {name: _built(inner, f"{key}.{name}") for name, inner in value.items()}
+            return build(value, key, allow)
+        return {name: _built(inner, f"{key}.{name}", allow) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_built(inner, key) for inner in value]
+        return [_built(inner, key, allow) for inner in value]
     return value
 
 
-def _class(target: str, key: str) -> type:
-    """Returns the class named, which must be made in greenexp's room for such choices.
+def _class(target: str, key: str, allow: Sequence[str]) -> type:
+    """Returns the class named, which must be made where such choices may be.
 
     So no configuration can call anything else: not a function, not what a module imports.
     """
-    room = ROOMS[key.partition(".")[0]]
+    kind = key.partition(".")[0]
+    rooms = (ROOMS[kind], *plugins.modules(kind), *allow)
     module_name, _, name = target.rpartition(".")
-    found: object = None
-    if target.startswith(f"{room}."):
-        with contextlib.suppress(ImportError):
-            found = getattr(importlib.import_module(module_name), name, None)
-    if not isinstance(found, type) or not found.__module__.startswith(f"{room}."):
-        raise BadInput(f"{key}._target_={target or 'missing'}; allowed: a class made in {room}")
-    return found
+    cls: object = None
+    if any(_within(module_name, room) for room in rooms):
+        try:
+            cls = getattr(importlib.import_module(module_name), name, None)
+        except ImportError as error:
+            if not _within(module_name, ROOMS[kind]):
+                raise BadInput(f"{key}._target_={target} can't be imported: {error}") from None
+    if not isinstance(cls, type) or not any(_within(cls.__module__, room) for room in rooms):
+        raise BadInput(
+            f"{key}._target_={target or 'missing'}; allowed: a class made in {', '.join(rooms)}; "
+            f"more by an installed package's entry point {plugins.GROUPS[kind]}, "
+            "or by plugins.allow=[package]"
+        )
+    return cls
+
+
+def _within(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
 
 
 @cache

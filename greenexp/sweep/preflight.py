@@ -18,6 +18,7 @@ from greenexp.protocols import Dataset, LabelSpace, ModelSource, Tactic, Traits
 from greenexp.settings.build import build, typed
 from greenexp.settings.checks import check_choice, check_range
 from greenexp.settings.hardware import Hardware
+from greenexp.settings.plugins import allowed
 from greenexp.settings.sweep import Isolation
 from greenexp.settings.workload import Interference, Workload
 
@@ -50,11 +51,12 @@ class Preflight:
         typed(configuration, "isolation", Isolation)
         check_range("repetitions", configuration["repetitions"], at_least=1)
         check_choice("device", configuration["device"], ("auto", "cpu", "cuda"))
+        allow = allowed(configuration)
         for name, choice in configuration["meters"].items():
-            build(choice, f"meters.{name}")
-        tactic: Tactic = build(configuration["tactic"], "tactic")
-        model: ModelSource = build(configuration["model"], "model")
-        dataset: Dataset = build(configuration["dataset"], "dataset")
+            build(choice, f"meters.{name}", allow)
+        tactic: Tactic = build(configuration["tactic"], "tactic", allow)
+        model: ModelSource = build(configuration["model"], "model", allow)
+        dataset: Dataset = build(configuration["dataset"], "dataset", allow)
         check_spaces(model.labels, dataset.labels)
         self._check_traits(tactic.traits, configuration["device"], dataset)
         if self.looks:

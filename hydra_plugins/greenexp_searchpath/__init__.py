@@ -1,0 +1,1 @@
+"""The options that installed packages bring, on Hydra's search path."""
