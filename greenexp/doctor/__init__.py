@@ -1,1 +1,1 @@
-"""What this machine has to measure with, told before anything runs."""
+"""What this machine has to measure with, before anything runs."""
