@@ -67,7 +67,9 @@ def test_map_agrees_with_docstrings() -> None:
         pytest.param("One thing. Another.", "One thing", id="two in a line"),
         pytest.param("One thing,\nin two lines.\n\nMore.", "One thing, in two lines", id="wrapped"),
         pytest.param("Reads `run.json`. Else.", "Reads `run.json`", id="a dot within a word"),
-        pytest.param("`python -m greenexp.store`: sends", "`python -m greenexp.store`: sends", id="none"),
+        pytest.param(
+            "`python -m greenexp.store`: sends", "`python -m greenexp.store`: sends", id="none"
+        ),
     ],
 )
 def test_first_sentence(docstring: str, sentence: str) -> None:

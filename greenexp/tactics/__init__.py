@@ -1,1 +1,1 @@
-"""The optimization tactics, one family in a file, each a class that changes a module and proves it."""
+"""The optimization tactics, one family in a file: classes that change a module and prove it."""
