@@ -51,4 +51,4 @@ report: install ## what the runs at hand say: tables, tests, break-even, advice
 	$(BIN)/python -m greenexp.report
 
 clean: ## remove the environment and caches; runs stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
