@@ -1,1 +1,1 @@
-"""The catalogue: which models and data sets the configuration offers, and what is known of them."""
+"""Which models and data sets the configuration offers, and what is known of them."""

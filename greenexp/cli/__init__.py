@@ -1,1 +1,1 @@
-"""The commands: where Hydra composes, and where anything is printed."""
+"""The commands: the only place where Hydra composes and where anything is printed."""

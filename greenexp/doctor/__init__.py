@@ -1,1 +1,1 @@
-"""What this machine can measure, told before anything is run: `python -m greenexp.doctor`."""
+"""What this machine has to measure with, before anything runs."""

@@ -1,1 +1,1 @@
-"""One run: its process, the protocol, the loop, the windows."""
+"""One run: its process, its phases, the loop and the windows."""

@@ -1,1 +1,1 @@
-"""The instruments, one a file, all behind `greenexp.protocols.Meter`."""
+"""The instruments, one in a file, all behind `greenexp.protocols.Meter`."""

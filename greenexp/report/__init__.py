@@ -1,4 +1,4 @@
-"""Runs to tables, figures and advice."""
+"""A Study in words, tables, figures and one page."""
 
 from greenexp.report.frame import load
 

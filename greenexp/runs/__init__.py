@@ -1,1 +1,1 @@
-"""The record of a run, its identity, its journal, and the arithmetic on it."""
+"""The record of a run, the Run made of it, the journal, and arithmetic on them."""

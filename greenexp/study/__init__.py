@@ -1,1 +1,1 @@
-"""Runs in, a Study out: comparison, economics, front, as values."""
+"""Runs in, a Study out: comparison, economics and Pareto front, as values."""

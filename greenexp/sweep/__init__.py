@@ -1,1 +1,1 @@
-"""Which runs a command means: `all` expanded, unfit pairs left out, input checked beforehand."""
+"""Plans the runs that a command means, checks them beforehand, forecasts and resumes them."""

@@ -1,1 +1,1 @@
-"""The optimization tactics, one family a file."""
+"""The optimization tactics, one family in a file: classes that change a module and prove it."""

@@ -1,1 +1,1 @@
-"""MLflow as a view of the journal; the one package that imports it."""
+"""MLflow as a view of the journal; the only package that imports it."""
