@@ -33,8 +33,10 @@ from greenexp.stats.paired import LEVEL, locations
 from greenexp.study.claims import claims
 from greenexp.study.economics import Prices
 from greenexp.study.effects import compare
+from greenexp.study.estimates import Effect
 from greenexp.study.select import PricedRun
-from greenexp.study.study import Effect, Setting, Verdict
+from greenexp.study.study import Setting
+from greenexp.study.verdicts import Verdict
 
 SAVINGS = (0.0, 0.0, 0.02, 0.05, 0.2)
 UNITS = (10, 15, 20, 25, 30, 42)

@@ -1,7 +1,4 @@
-"""What the rooms of greenexp hand each other: four protocols and the values that pass between.
-
-Nothing here imports the rest of greenexp, so every room may depend on it.
-"""
+"""What the rooms of greenexp hand each other: four protocols and the values that pass between."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ if TYPE_CHECKING:
 
     from greenexp.quantities import Quantity
 
+# Where an energy comes from: a hardware counter, integrated power samples, or an estimate.
 Source = Literal["counter", "sampled", "model"]
-"""Where an energy comes from: a hardware counter, integrated power samples, or an estimate."""
 
 Scalar = str | int | float | bool
 
@@ -90,10 +87,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Batch:
-    """Preprocessed images, float32 (batch, channels, height, width); `count` of them are real.
+    """Preprocessed images, float32 (batch, channels, height, width); the first `count` are scored.
 
-    A last batch is filled up to the batch size with repeats, so that every forward pass has the
-    same shape; only the first `count` rows are scored.
+    Repeats fill a last batch up, so that every forward pass has the same shape.
     """
 
     images: Tensor
@@ -115,17 +111,12 @@ class Sample:
 
 
 Form = Literal["half", "quantized", "exported", "compiled", "engine"]
-"""What a tactic makes of a module, where it matters to what may follow.
+"""What a tactic makes of a module: half-precision weights, quantized layers, a graph in place of
+layers, a compiler's wrapper, an inference engine's session."""
 
-Weights in half precision, layers replaced by quantized ones, a graph in place of layers, a
-compiler's wrapper, an inference engine's session.
-"""
-
+# Forms that can't come before a tactic that needs layers in floating point, and in float32.
 NOT_FLOAT: tuple[Form, ...] = ("quantized", "exported", "compiled", "engine")
-"""Forms that can't come before a tactic that needs layers in floating point."""
-
 NOT_FLOAT32: tuple[Form, ...] = ("half", *NOT_FLOAT)
-"""Forms that can't come before a tactic that needs layers in float32."""
 
 
 @dataclass(frozen=True)
@@ -237,11 +228,7 @@ class Dataset(Protocol):
         ...
 
     def calibration(self, count: int) -> Samples:
-        """Returns up to `count` training images, none of them in the evaluation split.
-
-        Raises:
-            BadInput: where it has none.
-        """
+        """Returns up to `count` training images; raises BadInput where it has none."""
         ...
 
 
@@ -276,10 +263,7 @@ class Tactic(Protocol):
 
 
 class Meter(Protocol):
-    """An instrument. Inside its context it is on; `window` reads it over a stretch of time.
-
-    A meter that says nothing of them holds nothing open, has no shortest window and no series.
-    """
+    """An instrument. Inside its context it is on; `window` reads it over a stretch of time."""
 
     def shortest_window(self, device: str) -> Shortest:
         """Returns the shortest window it can measure a run on `device` (cpu or cuda) over."""

@@ -14,16 +14,8 @@ from omegaconf import DictConfig, open_dict
 from greenexp.cli import console
 from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, RunsFailed
-from greenexp.sweep.launch import (
-    Completed,
-    Composed,
-    Ended,
-    Event,
-    Launched,
-    Notice,
-    Planned,
-    Started,
-)
+from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Planned, Started
+from greenexp.sweep.launch import Launched
 from greenexp.sweep.plan import PlannedRun, choices_of
 from greenexp.tracking import tracker as tracking
 

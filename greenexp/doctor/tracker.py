@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from greenexp.doctor.checks import Fact, existing
 from greenexp.errors import first_line
-from greenexp.tracking.tracker import database_file, local_folder
+from greenexp.tracking.store import database_file, local_folder
 
 DATABASES = ("postgresql", "mysql", "mssql")
 SQLITE_HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html

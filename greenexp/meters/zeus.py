@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import os
-import platform
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from greenexp.errors import first_line
-from greenexp.meters.nvml import visible_handles
 from greenexp.meters.sampler import Sample, Sampler, Values
+from greenexp.meters.zeus_devices import (
+    cpu_availability,
+    failures,
+    gpus_of,
+    monitor_of_all,
+    packages_of,
+    range_j,
+    soc_energies,
+    visible_by_index,
+)
 from greenexp.protocols import Availability, Meter, Reading, Shortest, Source
 from greenexp.settings.checks import check_range
 
@@ -31,18 +35,10 @@ CPU_REFRESH_S = 1e-3  # RAPL's about a thousand times
 SOC_REFRESH_S = 0.1  # Zeus adds a Jetson's power up about ten times a second
 SHORTEST_ON_GPU = Shortest(seconds=5.0, batches=32)  # as for the sensor behind it, see nvml.py
 SAMPLE_S = 0.1  # s between samples of a GPU's power where it has no counter
-J_PER_MJ = 1e-3
-J_PER_UJ = 1e-6
 W_PER_MW = 1e-3
 MOST_W = 1000.0  # of a processor's package; Zeus assumes the same
-PLATFORM = "psys"  # RAPL's zone of the whole machine, which holds the packages
 QUIET_S = 0.3  # s without work after which a process that Zeus started is ready
 READY_S = 10.0  # s that such processes are waited for at most
-RAPL_CURE = (
-    "sudo chmod -R a+r /sys/class/powercap/intel-rapl (until the next boot), or run zeusd and set "
-    "ZEUSD_SOCK_PATH; in a container add "
-    "-v /sys/class/powercap/intel-rapl:/zeus_sys/class/powercap/intel-rapl:ro"
-)
 
 
 class Zeus(Meter):
@@ -80,17 +76,17 @@ class Zeus(Meter):
 
         # A counter that did not move is no reading here, which is all that Zeus warns of.
         warnings.filterwarnings("ignore", message="The energy consumption of one or more GPUs")
-        everything = _monitor()
+        everything = monitor_of_all()
         self._monitors = []
         if everything is None:
             return self
-        counting, others = _gpus(everything)
+        counting, others = gpus_of(everything)
         # A monitor for each GPU and one for the packages: a counter that is lost takes no other
         # with it.
-        with _visible_by_index():
+        with visible_by_index():
             for index in counting:
                 self._monitors.append(ZeusMonitor(gpu_indices=[index], cpu_indices=[]))
-            packages = _packages(everything)
+            packages = packages_of(everything)
             if packages or (everything.soc_is_present and not counting):
                 self._monitors.append(ZeusMonitor(gpu_indices=[], cpu_indices=packages))
         if others:
@@ -117,10 +113,10 @@ class Zeus(Meter):
 
     def availability(self) -> Sequence[Availability]:
         """Returns the energy that Zeus tells of each component, and why the rest is absent."""
-        monitor = _monitor()
+        monitor = monitor_of_all()
         if monitor is None:
             return [Availability("energy", "cpu", None, "Zeus can't be started", "see its log")]
-        counting, others = _gpus(monitor)
+        counting, others = gpus_of(monitor)
         sources: dict[int, Source] = dict.fromkeys(counting, "counter")
         sources |= dict.fromkeys(others, "sampled")
         gpus = [
@@ -128,7 +124,7 @@ class Zeus(Meter):
             for index, source in sorted(sources.items())
         ]
         if not monitor.soc_is_present:
-            return [*gpus, *_cpu_availability(monitor)]
+            return [*gpus, *cpu_availability(monitor)]
         name = type(monitor.soc).__name__
         counts: Source = "counter" if name == "AppleSilicon" else "sampled"
         return [*gpus, Availability("energy", "cpu", counts, f"Zeus, {name}")]
@@ -162,10 +158,10 @@ class Zeus(Meter):
         late = _late(CPU_REFRESH_S, measured.time)
         for kind, by_index in (("cpu", measured.cpu_energy), ("dram", measured.dram_energy)):
             for index, counted_j in (by_index or {}).items():
-                joules = unwrapped_j(counted_j, _range_j(monitor, kind, index), measured.time)
+                joules = unwrapped_j(counted_j, range_j(monitor, kind, index), measured.time)
                 readings += _energy(f"{kind}:{index}", joules, "counter", self._errors["cpu"], late)
         late = _late(SOC_REFRESH_S, measured.time)
-        for component, (joules, source) in _of_soc(measured.soc_energy).items():
+        for component, (joules, source) in soc_energies(measured.soc_energy).items():
             readings += _energy(component, joules, source, None, late)
         return readings
 
@@ -205,92 +201,8 @@ def unwrapped_j(joules: float, range_j: float | None, seconds: float) -> float:
     return right_j if 0 <= right_j <= most_j else 0.0  # it was reset: not measured
 
 
-def _monitor() -> ZeusMonitor | None:
-    """Returns a monitor of everything but the GPUs; None where Zeus can't be started."""
-    logging.getLogger("zeus").setLevel(logging.ERROR)  # it warns that there is no GPU
-    from zeus.monitor import ZeusMonitor
-
-    try:
-        with _visible_by_index():
-            return ZeusMonitor(gpu_indices=[])
-    except _failures() as failure:
-        logging.getLogger(__name__).warning("Zeus can't be started: %s", first_line(failure))
-        return None
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """Returns what Zeus raises where an instrument can't be read, its own and the system's."""
-    from zeus.exception import ZeusBaseError
-
-    return (ZeusBaseError, OSError, ValueError, RuntimeError)
-
-
-@contextmanager
-def _visible_by_index() -> Iterator[None]:
-    """Names the visible NVIDIA GPUs as Zeus reads them: by indices that are there.
-
-    CUDA takes UUIDs as well, a name that is not there ends its list, and it has no number for a GPU
-    that was lost.
-    """
-    name = "CUDA_VISIBLE_DEVICES"
-    given = os.environ.get(name)
-    if given is not None and given.startswith("MIG"):
-        yield
-        return
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:  # no NVIDIA driver; the variable may be meant for AMD
-        yield
-        return
-    try:
-        indices = [str(pynvml.nvmlDeviceGetIndex(gpu)) for gpu in visible_handles(pynvml)]
-    finally:
-        pynvml.nvmlShutdown()
-    os.environ[name] = ",".join(indices)
-    try:
-        yield
-    finally:
-        if given is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = given
-
-
-def _gpus(monitor: ZeusMonitor) -> tuple[list[int], list[int]]:
-    """Returns the GPUs with an energy counter, and AMD's without."""
-    counting, others = [], []
-    for index in range(len(monitor.gpus)):
-        try:
-            counts = monitor.gpus.supports_get_total_energy_consumption(index)
-        except _failures():
-            continue
-        if counts:
-            counting.append(index)
-        elif type(monitor.gpus).__name__ == "AMDGPUs":
-            others.append(index)
-    return counting, others
-
-
-def _packages(monitor: ZeusMonitor) -> list[int]:
-    """Returns the processor packages among RAPL's zones: not the platform, which holds them."""
-    return [index for index, cpu in enumerate(monitor.cpus.cpus) if _zone_name(cpu) != PLATFORM]
-
-
-def _zone_name(cpu: Any) -> str:
-    zone = getattr(cpu, "rapl_file", None)  # zeusd's processors have none
-    return str(zone.name) if zone is not None else "package"
-
-
-def _range_j(monitor: ZeusMonitor, kind: str, index: int) -> float | None:
-    cpu = monitor.cpus.cpus[index]
-    zone = getattr(cpu, "rapl_file" if kind == "cpu" else "dram", None)
-    return zone.max_energy_range_uj * J_PER_UJ if zone is not None else None
-
-
 def _power_reader(gpus: Any, indices: Sequence[int]) -> Any:
-    failures = _failures()
+    refusals = failures()
 
     def read() -> Values:
         values = {}
@@ -298,7 +210,7 @@ def _power_reader(gpus: Any, indices: Sequence[int]) -> Any:
             for power_mw in (gpus.get_instant_power_usage, gpus.get_average_power_usage):
                 try:
                     values["power_w", f"gpu:{index}"] = power_mw(index) * W_PER_MW
-                except failures:
+                except refusals:
                     continue
                 break
         return values
@@ -324,7 +236,7 @@ def _integrated(samples: Sequence[Sample], relative_error: float | None) -> list
 def _begin(monitor: ZeusMonitor, key: str) -> bool:
     try:
         monitor.begin_window(key, sync_execution=False)
-    except _failures():
+    except failures():
         return False
     return True
 
@@ -332,27 +244,8 @@ def _begin(monitor: ZeusMonitor, key: str) -> bool:
 def _end(monitor: ZeusMonitor, key: str) -> Measurement | None:
     try:
         return monitor.end_window(key, sync_execution=False)
-    except _failures():
+    except failures():
         return None
-
-
-def _of_soc(measured: Any) -> Mapping[str, tuple[float, Source]]:
-    """Returns joules and their source by component, of what Zeus measures of a system on a chip."""
-    if measured is None:
-        return {}
-    if hasattr(measured, "cpu_total_mj"):  # Apple's counters
-        apple = {
-            "cpu": measured.cpu_total_mj,
-            "gpu:0": measured.gpu_mj,
-            "dram": measured.dram_mj,
-            "ane": measured.ane_mj,
-        }
-        return {name: (mj * J_PER_MJ, "counter") for name, mj in apple.items() if mj is not None}
-    jetson = {"cpu": measured.cpu_energy_mj, "gpu:0": measured.gpu_energy_mj}
-    parts_mj = {name: mj for name, mj in jetson.items() if mj is not None}
-    if measured.total_energy_mj is not None:
-        parts_mj["board"] = measured.total_energy_mj - sum(parts_mj.values())
-    return {name: (mj * J_PER_MJ, "sampled") for name, mj in parts_mj.items()}
 
 
 def _late(refresh_s: float, seconds: float) -> float:
@@ -379,30 +272,3 @@ def _cpu_s(processes: set[psutil.Process]) -> float:
             continue
         total_s += times.user + times.system
     return total_s
-
-
-def _cpu_availability(monitor: ZeusMonitor) -> list[Availability]:
-    from zeus.device.cpu.rapl import CONTAINER_RAPL_DIR, RAPL_DIR
-
-    if len(monitor.cpus):
-        available = []
-        for index in _packages(monitor):
-            cpu = monitor.cpus.cpus[index]
-            detail = f"RAPL's counter of {_zone_name(cpu)}, read by Zeus"
-            available.append(Availability("energy", f"cpu:{index}", "counter", detail))
-            if cpu.supports_get_dram_energy_consumption():
-                available.append(Availability("energy", f"dram:{index}", "counter", detail))
-        return available
-    folders = [folder for folder in map(Path, (RAPL_DIR, CONTAINER_RAPL_DIR)) if folder.is_dir()]
-    if not folders:
-        why = f"this machine has no RAPL counter: {RAPL_DIR} is not there"
-        cure = "none in most virtual machines; on bare metal: sudo modprobe intel_rapl_msr"
-        if platform.system() != "Linux":
-            why, cure = f"{platform.system()} shows Zeus no RAPL counter", ""
-        return [Availability("energy", "cpu", None, why, cure)]
-    counters = sorted(folders[0].rglob("intel-rapl*/energy_uj"))
-    refused = [str(counter) for counter in counters if not os.access(counter, os.R_OK)]
-    if refused:
-        why = f"no right to read RAPL's counter: {refused[0]}"
-        return [Availability("energy", "cpu", None, why, RAPL_CURE)]
-    return [Availability("energy", "cpu", None, f"{folders[0]} holds no counter that Zeus reads")]

@@ -12,16 +12,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from greenexp.protocols import Source
-from greenexp.quantities import Quantity, with_own
+from greenexp.quantities import with_own
 from greenexp.runs import cost as money
 from greenexp.runs.energy import (
     energy_by_kind,
     energy_holds,
     in_use,
-    kind,
     systematic_error,
     total_energy_j,
 )
+from greenexp.runs.levels import levels
+from greenexp.runs.ratios import Interval, ratio, with_interval
 from greenexp.runs.result import Complexity, Phase, Predictions, Result, Window
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.intervals import mean_interval, proportion_interval, ratio_interval
@@ -29,8 +30,6 @@ from greenexp.stats.intervals import mean_interval, proportion_interval, ratio_i
 MILLION = 1e6
 MS_PER_S = 1e3
 PERCENTILES = (50, 90, 99)
-
-Interval = tuple[float, float]
 
 
 def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
@@ -46,7 +45,7 @@ def evaluate(result: Result, hardware: Hardware) -> dict[str, float]:
     if result.windows:
         metrics |= _speed(result.windows)
         metrics |= _energy(result)
-        metrics |= _levels(result.windows, with_own(result.quantities))
+        metrics |= levels(result.windows, with_own(result.quantities))
         metrics |= _price_of_images(result, hardware)
         metrics["windows/measured"] = len(result.windows)
         metrics["windows/discarded"] = result.discarded_windows
@@ -68,12 +67,6 @@ def _complexity(complexity: Complexity) -> dict[str, float]:
     return _known(figures)
 
 
-def _with_interval(name: str, value: float, interval: Interval | None) -> dict[str, float]:
-    if interval is None:
-        return {name: value}
-    return {name: value, f"{name}_ci_low": interval[0], f"{name}_ci_high": interval[1]}
-
-
 def _accuracy(predictions: Predictions) -> dict[str, float]:
     metrics: dict[str, float] = {}
     trials = len(predictions.targets)
@@ -82,7 +75,7 @@ def _accuracy(predictions: Predictions) -> dict[str, float]:
             target in ranked[:k]
             for target, ranked in zip(predictions.targets, predictions.ranked, strict=True)
         )
-        metrics |= _with_interval(
+        metrics |= with_interval(
             f"accuracy/top{k}", hits / trials, proportion_interval(hits, trials)
         )
     return metrics
@@ -94,25 +87,15 @@ def _speed(windows: Sequence[Window]) -> dict[str, float]:
     batches = [len(window.latencies_s) for window in windows]
     images = [window.images for window in windows]
     seconds = [window.duration_s for window in windows]
-    metrics = _ratio("latency/mean_ms", total_ms, batches)
+    metrics = ratio("latency/mean_ms", total_ms, batches)
     for percent in PERCENTILES:
         pooled = float(np.percentile(pooled_ms, percent))
         by_window = [
             float(np.percentile(window.latencies_s, percent)) * MS_PER_S for window in windows
         ]
         half = _half_width(mean_interval(by_window))
-        metrics |= _with_interval(f"latency/p{percent}_ms", pooled, _about(pooled, half))
-    return metrics | _ratio("throughput/images_per_s", images, seconds)
-
-
-def _ratio(
-    name: str, numerators: Sequence[float], denominators: Sequence[float], scale: float = 1.0
-) -> dict[str, float]:
-    """Returns total by total, times `scale`, with its interval over the windows."""
-    interval = ratio_interval(numerators, denominators)
-    if interval is not None:
-        interval = interval[0] * scale, interval[1] * scale
-    return _with_interval(name, sum(numerators) / sum(denominators) * scale, interval)
+        metrics |= with_interval(f"latency/p{percent}_ms", pooled, _about(pooled, half))
+    return metrics | ratio("throughput/images_per_s", images, seconds)
 
 
 def _half_width(interval: Interval | None) -> float | None:
@@ -135,10 +118,10 @@ def _energy(result: Result) -> dict[str, float]:
     for of_kind in ("gpu", "cpu"):
         if of_kind in by_window[0]:
             joules = [kinds[of_kind] for kinds in by_window]
-            metrics |= _ratio(f"energy/{of_kind}_per_image_j", joules, images)
-    metrics |= _ratio("energy/per_image_j", gross_j, images)
+            metrics |= ratio(f"energy/{of_kind}_per_image_j", joules, images)
+    metrics |= ratio("energy/per_image_j", gross_j, images)
     metrics |= _combined(metrics, result.windows, holds)
-    metrics |= _ratio("power/mean_w", gross_j, seconds)
+    metrics |= ratio("power/mean_w", gross_j, seconds)
     return metrics | _net(result, holds, gross_j)
 
 
@@ -167,7 +150,7 @@ def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) 
     idle_j = [joules for phase in idle if (joules := total_energy_j(phase, holds)) is not None]
     if not idle or len(idle_j) < len(idle):
         return {}
-    metrics = _ratio("power/idle_w", idle_j, [phase.duration_s for phase in idle])
+    metrics = ratio("power/idle_w", idle_j, [phase.duration_s for phase in idle])
     idle_w = metrics["power/idle_w"]
     images = [window.images for window in result.windows]
     seconds = [window.duration_s for window in result.windows]
@@ -177,52 +160,7 @@ def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) 
     of_idle = _half_width(ratio_interval(idle_j, [phase.duration_s for phase in idle]))
     if spread is not None and of_idle is not None:
         spread = math.hypot(spread, of_idle * sum(seconds) / sum(images))
-    return metrics | _with_interval("energy/net_per_image_j", net, _about(net, spread))
-
-
-def _levels(windows: Sequence[Window], quantities: Sequence[Quantity]) -> dict[str, float]:
-    """Returns the metrics that are made of readings, by the list of quantities."""
-    metrics: dict[str, float] = {}
-    for quantity in quantities:
-        metrics |= _level(windows, quantity)
-    for of_kind in ("gpu", "process"):  # the memory that holds the model
-        peaks = [value for value, _ in _read(windows, "memory_mib", of_kind)]
-        if peaks:
-            metrics["memory/peak_mib"] = max(peaks)
-            break
-    return metrics
-
-
-def _level(windows: Sequence[Window], quantity: Quantity) -> dict[str, float]:
-    read = _read(windows, quantity.reads, quantity.component)
-    if not read:
-        return {}
-    values, held_by = [value for value, _ in read], [window for _, window in read]
-    match quantity.combines:
-        case "mean over time":
-            weighted = [value * window.duration_s for value, window in read]
-            metrics = _ratio(quantity.name, weighted, [window.duration_s for window in held_by])
-        case "sum per image":
-            totals: dict[int, float] = {}  # a window may have a reading of each component
-            for value, window in read:
-                totals[id(window)] = totals.get(id(window), 0.0) + value
-            images = [window.images for window in {id(w): w for w in held_by}.values()]
-            metrics = _ratio(quantity.name, list(totals.values()), images)
-        case _:
-            return {quantity.name: max(values)}
-    return metrics if quantity.interval else {quantity.name: metrics[quantity.name]}
-
-
-def _read(
-    windows: Sequence[Window], reads: str | None, component: str
-) -> list[tuple[float, Window]]:
-    """Returns the values of a reading with the window each is of; `component` is a kind, or any."""
-    return [
-        (reading.value, window)
-        for window in windows
-        for reading in window.readings
-        if reading.quantity == reads and component in ("", kind(reading.component))
-    ]
+    return metrics | with_interval("energy/net_per_image_j", net, _about(net, spread))
 
 
 def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
@@ -232,10 +170,10 @@ def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
     for name in ("usd", "machine_usd", "electricity_usd"):
         by_window = [price[name] for price in figures if name in price]
         if len(by_window) == len(images):
-            metrics |= _ratio(f"cost/{name}_per_million_images", by_window, images, MILLION)
+            metrics |= ratio(f"cost/{name}_per_million_images", by_window, images, MILLION)
     grams = [price["carbon_g"] for price in figures if "carbon_g" in price]
     if len(grams) == len(images):
-        metrics |= _ratio("carbon/g_per_million_images", grams, images, MILLION)
+        metrics |= ratio("carbon/g_per_million_images", grams, images, MILLION)
     return metrics
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from greenexp.quantities import TOP1
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.stats.proportions import combined, mcnemar, paired_proportion, proportions_above
+from greenexp.study.estimates import Accuracy, Interval
 from greenexp.study.pairs import Group
 from greenexp.study.pareto import BoolMatrix
-from greenexp.study.study import Accuracy, Cell, Interval
+from greenexp.study.study import Cell
 
 ROUNDING = 1e-9  # of a mean of equal top-1s; one image of a billion is more
 Predictions = Callable[[str], ImageOutcomes | None]  # by the run's id

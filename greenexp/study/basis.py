@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from greenexp.study.study import EnergyBasis
+from greenexp.study.verdicts import EnergyBasis
 
 ESTIMATE, SAMPLES = "model", "sampled"  # as meters spell their sources
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from greenexp.stats.paired import LEVEL, Location
 from greenexp.stats.power import detectable, holm, units_needed
-from greenexp.study.study import Effect, Interval, Verdict
+from greenexp.study.estimates import Effect, Interval
+from greenexp.study.verdicts import Verdict
 
 LARGEST_LOG = 700.0  # whose exponential is still a float
 

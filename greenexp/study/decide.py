@@ -11,22 +11,10 @@ from greenexp.settings.report import Report
 from greenexp.stats.paired import location
 from greenexp.stats.power import units_needed
 from greenexp.study.basis import energy_basis
-from greenexp.study.study import (
-    Accuracy,
-    Advice,
-    AdviceKind,
-    Caveat,
-    Cell,
-    Currency,
-    Interval,
-    Monthly,
-    Overall,
-    Payback,
-    PaybackVerdict,
-    Quantity,
-    Setting,
-    Verdict,
-)
+from greenexp.study.estimates import Accuracy, Interval, Quantity
+from greenexp.study.savings import Currency, Monthly, Payback
+from greenexp.study.study import Advice, Cell, Overall, Setting
+from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
 WORTH = ("usd", "kwh", "hours")  # by which savings the tactics of a model are held together
 ROUNDING = 1e-9  # of a change of top-1; it is no drop

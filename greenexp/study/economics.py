@@ -13,16 +13,9 @@ import numpy as np
 from greenexp.runs import cost as money
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.intervals import mean_interval, t_quantile
-from greenexp.study.study import (
-    Bill,
-    Currency,
-    Interval,
-    Monthly,
-    Payback,
-    PaybackVerdict,
-    Quantity,
-    Sensitivity,
-)
+from greenexp.study.estimates import Interval, Quantity
+from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
+from greenexp.study.verdicts import PaybackVerdict
 
 MILLION = 1e6
 G_PER_KG = 1e3

@@ -19,10 +19,11 @@ from greenexp.study import accuracy, economics
 from greenexp.study.accuracy import Predictions
 from greenexp.study.claims import claims, effect
 from greenexp.study.economics import Pair, Spent, quantity
+from greenexp.study.estimates import Effect, Quantity
 from greenexp.study.pairs import Group, RunPair, comparable, groups, logs
 from greenexp.study.pareto import Objective, front
 from greenexp.study.select import PricedRun
-from greenexp.study.study import Cell, Effect, Overall, Quantity, Setting
+from greenexp.study.study import Cell, Overall, Setting
 
 AA = ""  # stands for the tactic of A/A pairs
 Effects = Mapping[str, Mapping[str, Effect]]  # by tactic, then metric

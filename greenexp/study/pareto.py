@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from greenexp.study.study import Interval
+from greenexp.study.estimates import Interval
 
 BoolMatrix = NDArray[np.bool_]
 

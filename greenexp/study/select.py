@@ -22,7 +22,8 @@ from greenexp.runs.run import SECOND_BASELINE, Run
 from greenexp.settings.hardware import Hardware
 from greenexp.study.economics import MILLION, Prices, Spent
 from greenexp.study.labels import Labels
-from greenexp.study.study import LeftOut, LeftOutReason, Setting
+from greenexp.study.study import LeftOut, Setting
+from greenexp.study.verdicts import LeftOutReason
 
 MENTIONED = 3  # examples of runs left out
 # Stand against a run's prices or its width alone; the spread between blocks holds the latter.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,8 @@ from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Sweep, Tracking
 from greenexp.settings.workload import Workload
-from greenexp.sweep.forecast import Forecast, Took, forecast
+from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Plan, Planned, Started
+from greenexp.sweep.forecast import Took, forecast
 from greenexp.sweep.plan import (
     Cell,
     Exclusion,
@@ -36,115 +35,11 @@ from greenexp.sweep.plan import (
     varying_keys,
 )
 from greenexp.sweep.preflight import Preflight
+from greenexp.tracking import store
 from greenexp.tracking import tracker as tracking
-from greenexp.tracking.tracker import Finished, Tracker
+from greenexp.tracking.tracker import Tracker
 
 PLAN = "plan.json"
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A cell's configuration as plain containers, and the options chosen."""
-
-    configuration: Mapping[str, Any]
-    choices: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep is to do.
-
-    Attributes:
-        runs: every run, in order.
-        finished: those that the tracker has already, by their key; they are skipped.
-        exclusions: cells that can't be run, and why.
-        forecast: of the runs left to measure.
-    """
-
-    runs: Sequence[PlannedRun]
-    finished: Mapping[tuple[str, int, int], Finished]
-    exclusions: Sequence[Exclusion]
-    forecast: Forecast
-
-    @property
-    def left(self) -> list[PlannedRun]:
-        """The runs to measure."""
-        return [run for run in self.runs if run.key not in self.finished]
-
-    def as_json(self) -> str:
-        """Returns the plan as it is written before anything runs."""
-        runs = [
-            {
-                "title": run.cell.title,
-                "block": run.block,
-                "replicate": run.replicate,
-                "cell": run.cell.id,
-                "finished": run.key in self.finished,
-            }
-            for run in self.runs
-        ]
-        exclusions = [dataclasses.asdict(exclusion) for exclusion in self.exclusions]
-        plan = {
-            "forecast": dataclasses.asdict(self.forecast),
-            "runs": runs,
-            "excluded": exclusions,
-        }
-        return json.dumps(plan, indent=1, ensure_ascii=False)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """A line that the user must see."""
-
-    line: str
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The plan stands and is written to `path`; nothing has run yet."""
-
-    plan: Plan
-    path: Path
-    tracking: Tracking
-
-
-@dataclass(frozen=True)
-class Started:
-    """A run begins."""
-
-    run: PlannedRun
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run has ended; `failure` is one line where it did not end well."""
-
-    run: PlannedRun
-    outcome: str
-    seconds: float
-    failure: str | None = None
-
-
-@dataclass(frozen=True)
-class Completed:
-    """Every run has ended.
-
-    Attributes:
-        failures: a line for each run that did not end well.
-        cells: of the sweep.
-        tracking: where its runs are.
-        tracker: the same, open.
-        report: what the summary assumes.
-    """
-
-    failures: Sequence[str]
-    cells: Sequence[Cell]
-    tracking: Tracking
-    tracker: Tracker
-    report: Report
-
-
-Event = Notice | Planned | Started | Ended | Completed
 
 
 @dataclass(frozen=True)
@@ -205,7 +100,7 @@ def sweep(
     if not rules.dry_run:
         isolation.prepare()
     tracker = None
-    if not rules.dry_run or tracking.exists(where):
+    if not rules.dry_run or store.exists(where):
         tracker = tracking.connect(where)  # creating its database must not cost a run
         yield from map(Notice, _send_what_was_missed(Path(where.journal)))
     plan = _plan(cells, [*left_out, *exclusions], first, compose, tracker)

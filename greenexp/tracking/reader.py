@@ -23,6 +23,7 @@ from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
+from greenexp.tracking.store import exists, quiet
 from greenexp.tracking.tables import (
     SERIES,
     Tables,
@@ -31,7 +32,6 @@ from greenexp.tracking.tables import (
     read_server,
     server_locations,
 )
-from greenexp.tracking.tracker import exists, quiet
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import logging
-import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlparse
 
 from filelock import FileLock
 
@@ -35,7 +30,16 @@ from greenexp.tracking.fields import (
     points_of,
     tags,
 )
-from greenexp.tracking.view import view_tag, view_url
+from greenexp.tracking.store import (
+    UI_ADDRESS,
+    database_file,
+    exists,
+    experiment_id,
+    local_folder,
+    make_whole,
+    quiet,
+)
+from greenexp.tracking.view import view_url
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,7 +47,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-UI_ADDRESS = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
 PARAMETERS_PER_CALL = 100
 METRICS_PER_CALL = 1000
 
@@ -222,14 +225,14 @@ def connect(settings: Tracking) -> Tracker:
     folder = local_folder(settings.uri)
     if folder is None:
         client = MlflowClient(tracking_uri=settings.uri)
-        return Tracker(client, _experiment(client, settings.experiment, None))
+        return Tracker(client, experiment_id(client, settings.experiment, None))
     folder.mkdir(parents=True, exist_ok=True)
     # Several processes that open a new SQLite store at once break its migration.
     with FileLock(folder / ".greenexp.lock"):
-        _make_whole(database_file(settings.uri))
+        make_whole(database_file(settings.uri))
         client = MlflowClient(tracking_uri=settings.uri)
         location = (folder.resolve() / "artifacts").as_uri()
-        return Tracker(client, _experiment(client, settings.experiment, location))
+        return Tracker(client, experiment_id(client, settings.experiment, location))
 
 
 def how_to_open(settings: Tracking, tracker: Tracker) -> str:
@@ -241,61 +244,6 @@ def how_to_open(settings: Tracking, tracker: Tracker) -> str:
         f"  table   {view_url(UI_ADDRESS, tracker.experiment_id)}\n"
         f"  charts  {view_url(UI_ADDRESS, tracker.experiment_id, 'CHART')}"
     )
-
-
-def local_folder(uri: str) -> Path | None:
-    """Returns the folder of a SQLite store, None for a server or another database."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return database_file(uri).parent
-
-
-def database_file(uri: str) -> Path:
-    """Returns the file of a SQLite store."""
-    return Path(urlparse(uri).path.removeprefix("/"))
-
-
-def exists(settings: Tracking) -> bool:
-    """Tells whether the store is there already; a server is taken to be."""
-    folder = local_folder(settings.uri)
-    return folder is None or database_file(settings.uri).is_file()
-
-
-def quiet() -> None:
-    """Imports MLflow such that it neither reports its use nor narrates."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow  # noqa: F401 - its import sets the levels of its loggers
-
-    for chatty in ("alembic", "mlflow"):  # they narrate the making of the database
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def _make_whole(database: Path) -> None:
-    """Makes a SQLite store where none is: MLflow can't open one whose making was killed."""
-    from mlflow import MlflowClient
-
-    if database.exists():
-        return
-    partial = database.with_name(f".{database.name}.partial") / database.name
-    shutil.rmtree(partial.parent, ignore_errors=True)
-    partial.parent.mkdir()
-    MlflowClient(tracking_uri=f"sqlite:///{partial}")
-    partial.replace(database)
-    shutil.rmtree(partial.parent, ignore_errors=True)
-
-
-def _experiment(client: MlflowClient, name: str, location: str | None) -> str:
-    experiment = client.get_experiment_by_name(name)
-    experiment_id = (
-        experiment.experiment_id
-        if experiment is not None
-        else client.create_experiment(name, artifact_location=location)
-    )
-    key, value = view_tag(int(time.time() * MS_PER_S))
-    if experiment is None or key not in experiment.tags:
-        client.set_experiment_tag(experiment_id, key, value)
-    return str(experiment_id)
 
 
 def _finished(run: Run) -> Finished:

@@ -49,7 +49,7 @@ class GreenexpSweeper(Sweeper):
         from greenexp.cli.arguments import fitting
         from greenexp.cli.sweep import HydraLauncher, composed, show
         from greenexp.sweep import launch
-        from greenexp.sweep.launch import Composed
+        from greenexp.sweep.events import Composed
         from greenexp.sweep.plan import Exclusion
 
         if self._hydra_context is None or self._config is None or self._launcher is None:

@@ -14,8 +14,9 @@ from scipy.stats import binomtest, norm
 
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.study.accuracy import against_baseline, over_models, relations
+from greenexp.study.estimates import Accuracy, Interval, Quantity
 from greenexp.study.pairs import groups
-from greenexp.study.study import Accuracy, Cell, Interval, Quantity, Setting
+from greenexp.study.study import Cell, Setting
 from tests.support.synthetic_runs import (
     IMAGES,
     RIGHT,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from greenexp.study.basis import energy_basis
-from greenexp.study.study import EnergyBasis
+from greenexp.study.verdicts import EnergyBasis
 
 
 @pytest.mark.parametrize(

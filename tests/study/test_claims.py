@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from greenexp.stats.paired import LEVEL, Location, location, locations
 from greenexp.stats.power import units_needed
 from greenexp.study.claims import claims, effect
-from greenexp.study.study import Effect
+from greenexp.study.estimates import Effect
 
 CLAIMED = ("lower", "higher")
 

@@ -16,7 +16,7 @@ from greenexp.settings.hardware import Hardware, Price
 from greenexp.settings.report import Report
 from greenexp.study.economics import Pair, Spent, paybacks
 from greenexp.study.effects import Compared, compare
-from greenexp.study.study import Payback
+from greenexp.study.savings import Payback
 from tests.support.synthetic_runs import (
     JOULES,
     STUDY,

@@ -11,15 +11,9 @@ from greenexp.quantities import ENERGY, LATENCY
 from greenexp.settings.report import Report
 from greenexp.study import decide
 from greenexp.study.effects import Compared, compare
-from greenexp.study.study import (
-    Accuracy,
-    Advice,
-    AdviceKind,
-    Caveat,
-    EnergyBasis,
-    Interval,
-    PaybackVerdict,
-)
+from greenexp.study.estimates import Accuracy, Interval
+from greenexp.study.study import Advice
+from greenexp.study.verdicts import AdviceKind, Caveat, EnergyBasis, PaybackVerdict
 from tests.support.synthetic_runs import (
     QUANTIZED,
     STUDY,

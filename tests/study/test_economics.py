@@ -28,7 +28,8 @@ from greenexp.study.economics import (
     quantity,
     sensitivities,
 )
-from greenexp.study.study import Interval, Quantity, Sensitivity
+from greenexp.study.estimates import Interval, Quantity
+from greenexp.study.savings import Sensitivity
 
 MONTH = 1e6  # requests
 ELECTRICITY = Hardware(price=Price(usd_per_kwh=0.25, pue=1.2), carbon=Carbon(g_per_kwh=400.0))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from greenexp.study.estimates import Interval
 from greenexp.study.pareto import Objective, front
-from greenexp.study.study import Interval
 
 Figure = tuple[float, Interval | None]  # value and interval, less being better
 

@@ -17,7 +17,9 @@ from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.study import decide
 from greenexp.study.effects import Compared, compare
-from greenexp.study.study import Accuracy, Cell, Effect, Interval, Overall, Payback, Quantity, Study
+from greenexp.study.estimates import Accuracy, Effect, Interval, Quantity
+from greenexp.study.savings import Payback
+from greenexp.study.study import Cell, Overall, Study
 from tests.support.sentences import check_commands, check_plain
 from tests.support.studies import empty_study
 from tests.support.synthetic_runs import (

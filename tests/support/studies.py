@@ -12,25 +12,10 @@ import numpy as np
 from greenexp.quantities import COST, ENERGY, LATENCY, compared
 from greenexp.settings.report import Report
 from greenexp.study import decide
-from greenexp.study.study import (
-    Accuracy,
-    Bill,
-    Cell,
-    Currency,
-    Effect,
-    Interval,
-    LeftOut,
-    LeftOutReason,
-    Monthly,
-    Overall,
-    Payback,
-    PaybackVerdict,
-    Quantity,
-    Sensitivity,
-    Setting,
-    Study,
-    Verdict,
-)
+from greenexp.study.estimates import Accuracy, Effect, Interval, Quantity
+from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
+from greenexp.study.study import Cell, LeftOut, Overall, Setting, Study
+from greenexp.study.verdicts import LeftOutReason, PaybackVerdict, Verdict
 
 COMPARED = [quantity.name for quantity in compared()]
 

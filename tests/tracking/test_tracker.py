@@ -18,7 +18,8 @@ from greenexp.runs.result import Complexity, Predictions, Result
 from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import artifacts, parameters_of, tags
-from greenexp.tracking.tracker import Finished, Tracker, connect, exists, local_folder, send
+from greenexp.tracking.store import exists, local_folder
+from greenexp.tracking.tracker import Finished, Tracker, connect, send
 from tests.support.builders import cpu_run, energy, level, record, window
 
 CHOICES = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}

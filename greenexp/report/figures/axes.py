@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
 from greenexp.report.figures.plot import Axis, Tick
-from greenexp.study.study import Interval
+from greenexp.study.estimates import Interval
 
 TICKS = 6
 STEPS = (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0)

@@ -18,7 +18,10 @@ from greenexp.report.words.captions import (
     tactic_looks,
 )
 from greenexp.report.words.format import joined, payback, payback_span, payback_terms, plural
-from greenexp.study.study import Cell, Currency, Interval, Payback, PaybackVerdict, Study
+from greenexp.study.estimates import Interval
+from greenexp.study.savings import Currency, Payback
+from greenexp.study.study import Cell, Study
+from greenexp.study.verdicts import PaybackVerdict
 
 MAX_PANELS = 6
 CURRENCIES: dict[Currency, str] = {  # in this order of preference

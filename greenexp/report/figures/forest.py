@@ -26,7 +26,9 @@ from greenexp.report.figures.plot import (
 )
 from greenexp.report.words.captions import dollars_estimate, estimate, sentences
 from greenexp.report.words.format import joined, p_value, ratio, ratio_span
-from greenexp.study.study import Effect, Interval, Setting, Study, Verdict
+from greenexp.study.estimates import Effect, Interval
+from greenexp.study.study import Setting, Study
+from greenexp.study.verdicts import Verdict
 
 MAX_ROWS = 60  # of a figure with the models' rows; of a panel without
 AGAIN = "baseline again (A/A)"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from greenexp.study.study import Interval
+from greenexp.study.estimates import Interval
 
 Marker = Literal["circle", "square", "up", "diamond", "down", "pentagon", "hexagon", "star"]
 Dash = Literal["solid", "dashed", "dotted"]

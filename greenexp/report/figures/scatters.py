@@ -11,7 +11,8 @@ from greenexp.report.figures.axes import linear_axis, log_axis
 from greenexp.report.figures.plot import BLUE, GREY, MARKER_PX, Figure, Line, Panel, Point, Series
 from greenexp.report.words.captions import Look, estimate, sentences, tactic_looks, told
 from greenexp.report.words.format import joined, number, plural, signed, span
-from greenexp.study.study import Cell, Effect, Interval, Overall, Setting, Study
+from greenexp.study.estimates import Effect, Interval
+from greenexp.study.study import Cell, Overall, Setting, Study
 
 PERCENT = 100.0
 SIZES_PX = (8.0, 24.0)  # of the smallest and the largest model's marker

@@ -31,15 +31,13 @@ from greenexp.report.figures.plot import (
     legend,
     shortened,
 )
-from greenexp.study.study import Interval
+from greenexp.study.estimates import Interval
 
-FONT_PX = 13
-TICK_FONT_PX = 12
+FONT_PX, TICK_FONT_PX = 13, 12
 LINE_CHARACTERS = 32  # so many fit beside a panel's row labels on a screen of 400 px
 NAME_CHARACTERS = 40  # of a name in the legend
 LABEL_CHARACTERS = 24  # of a row's
-TOP_PX = 44
-LINE_PX = 30
+TOP_PX, LINE_PX = 44, 30
 NARROW_PX = 384  # of a screen of 400 px, less its margins
 CHARACTER_PX = 7
 MARKERS: dict[Marker, str] = {

@@ -13,18 +13,9 @@ from typing import TYPE_CHECKING, Any
 from greenexp.quantities import Quantity as Described
 from greenexp.report.tables import columns
 from greenexp.report.words.format import PRICES, sources
-from greenexp.study.study import (
-    Accuracy,
-    Cell,
-    Effect,
-    Interval,
-    Overall,
-    Payback,
-    Quantity,
-    Sensitivity,
-    Setting,
-    Study,
-)
+from greenexp.study.estimates import Accuracy, Effect, Interval, Quantity
+from greenexp.study.savings import Payback, Sensitivity
+from greenexp.study.study import Cell, Overall, Setting, Study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from greenexp.quantities import ENERGY
 from greenexp.report.words import format as wording
 from greenexp.report.words.advice import sentence
-from greenexp.study.study import Cell, Effect, EnergyBasis, Overall, Setting, Study, Verdict
+from greenexp.study.estimates import Effect
+from greenexp.study.study import Cell, Overall, Setting, Study
+from greenexp.study.verdicts import EnergyBasis, Verdict
 
 if TYPE_CHECKING:
     from markupsafe import Markup

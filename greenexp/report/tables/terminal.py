@@ -10,7 +10,9 @@ from rich.text import Text
 
 from greenexp.quantities import ENERGY, Quantity
 from greenexp.report.words import format as wording
-from greenexp.study.study import Cell, Effect, Failure, Overall, Study, Verdict
+from greenexp.study.estimates import Effect
+from greenexp.study.study import Cell, Failure, Overall, Study
+from greenexp.study.verdicts import Verdict
 
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 WIDE = 150  # characters; with fewer, what belongs to a figure stands below it

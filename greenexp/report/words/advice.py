@@ -7,18 +7,10 @@ from collections.abc import Sequence
 from greenexp.quantities import ENERGY
 from greenexp.report.words import format as wording
 from greenexp.stats.power import units_needed
-from greenexp.study.study import (
-    Advice,
-    AdviceKind,
-    Caveat,
-    Currency,
-    Effect,
-    Interval,
-    Payback,
-    PaybackVerdict,
-    Quantity,
-    Study,
-)
+from greenexp.study.estimates import Effect, Interval, Quantity
+from greenexp.study.savings import Currency, Payback
+from greenexp.study.study import Advice, Study
+from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict
 
 SAVED = {"kwh": "kWh", "usd": "USD", "kg_co2e": "kg CO2e", "hours": "hours of the machine"}
 CURRENCIES: dict[Currency, str] = {"j": "energy", "usd": "dollars", "s": "time"}

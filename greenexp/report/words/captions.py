@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from greenexp.report.figures.plot import BLACK, CYCLE, DASHES, MARKERS, Dash, Marker
 from greenexp.report.words.format import basis, joined, number, span
-from greenexp.study.study import Cell, EnergyBasis, Interval, Study
+from greenexp.study.estimates import Interval
+from greenexp.study.study import Cell, Study
+from greenexp.study.verdicts import EnergyBasis
 
 Look = tuple[str, Marker, Dash]
 BASELINE_LOOK: Look = (BLACK, "star", "solid")

@@ -8,17 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from greenexp.quantities import ENERGY
 from greenexp.quantities import Quantity as Described
 from greenexp.study.basis import energy_basis
-from greenexp.study.study import (
-    Cell,
-    Currency,
-    Effect,
-    EnergyBasis,
-    Interval,
-    Monthly,
-    Payback,
-    PaybackVerdict,
-    Quantity,
-)
+from greenexp.study.estimates import Effect, Interval, Quantity
+from greenexp.study.savings import Currency, Monthly, Payback
+from greenexp.study.study import Cell
+from greenexp.study.verdicts import EnergyBasis, PaybackVerdict
 
 ABSENT = "–"
 DIGITS = 3

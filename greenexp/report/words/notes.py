@@ -12,7 +12,8 @@ from greenexp.stats.power import units_needed
 from greenexp.study.basis import energy_basis
 from greenexp.study.pairs import groups
 from greenexp.study.select import PricedRun
-from greenexp.study.study import Cell, LeftOut, LeftOutReason
+from greenexp.study.study import Cell, LeftOut
+from greenexp.study.verdicts import LeftOutReason
 
 SWEEP = "python -m greenexp -m model=all tactic=all"
 QUIET = (

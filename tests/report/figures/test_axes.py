@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenexp.report.figures.axes import TICKS, linear_axis, log_axis, log_ticks, short
-from greenexp.study.study import Interval
+from greenexp.study.estimates import Interval
 
 
 @given(

@@ -9,7 +9,9 @@ import pytest
 from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.figures.figures import figures
 from greenexp.report.figures.plot import Figure, Panel, Point, shortened
-from greenexp.study.study import Cell, Interval, Payback, Study
+from greenexp.study.estimates import Interval
+from greenexp.study.savings import Payback
+from greenexp.study.study import Cell, Study
 from tests.support.studies import empty_study, study
 
 NAMES = [

@@ -15,7 +15,8 @@ from greenexp.report.figures.figures import figures
 from greenexp.report.figures.plot import Figure, Panel, shortened
 from greenexp.report.figures.with_matplotlib import png
 from greenexp.report.figures.with_plotly import div, plotly_figure
-from greenexp.study.study import Interval, Quantity, Study
+from greenexp.study.estimates import Interval, Quantity
+from greenexp.study.study import Study
 from tests.support.studies import study
 
 NAMES = [

@@ -12,7 +12,8 @@ from pandas.testing import assert_frame_equal
 
 from greenexp.quantities import COST, ENERGY, LATENCY, Quantity
 from greenexp.report.tables.frames import frames
-from greenexp.study.study import Interval, Study
+from greenexp.study.estimates import Interval
+from greenexp.study.study import Study
 from tests.support.studies import empty_study, study
 
 NAMES = ["overall", "cells", "paybacks", "sensitivities", "left_out"]

@@ -23,7 +23,8 @@ from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.tables import page
 from greenexp.report.tables.page import OPEN_MODELS, Drawn
-from greenexp.study.study import Interval, Study
+from greenexp.study.estimates import Interval
+from greenexp.study.study import Study
 from tests.support.advised import advised_by
 from tests.support.studies import empty_study, study
 

@@ -11,7 +11,8 @@ import pytest
 from greenexp.quantities import ENERGY
 from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
-from greenexp.study.study import Accuracy, Monthly
+from greenexp.study.estimates import Accuracy
+from greenexp.study.savings import Monthly
 from tests.support.advised import advised, check, lines
 from tests.support.synthetic_runs import (
     LOCAL,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenexp.report.words import format as wording
-from greenexp.study.study import Effect, Interval, Payback
+from greenexp.study.estimates import Effect, Interval
+from greenexp.study.savings import Payback
 from tests.support.studies import study
 
 finite = st.floats(-1e300, 1e300)

@@ -16,7 +16,8 @@ from greenexp.settings.report import Report
 from greenexp.stats.power import units_needed
 from greenexp.study.effects import compare
 from greenexp.study.select import priced
-from greenexp.study.study import LeftOut, LeftOutReason
+from greenexp.study.study import LeftOut
+from greenexp.study.verdicts import LeftOutReason
 from tests.support.sentences import check_commands, check_plain
 from tests.support.synthetic_runs import (
     LOCAL,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import greenexp
-from greenexp.study.study import LeftOutReason, PaybackVerdict, Verdict
+from greenexp.study.verdicts import LeftOutReason, PaybackVerdict, Verdict
 
 PACKAGE = Path(greenexp.__file__).parent
-DEFINED = PACKAGE / "study" / "study.py"
+DEFINED = PACKAGE / "study" / "verdicts.py"
 MODULES = sorted({*PACKAGE.glob("study/**/*.py"), *PACKAGE.glob("report/**/*.py")} - {DEFINED})
 TEMPLATES = sorted(PACKAGE.glob("report/**/*.j2"))
 TEXTS = {str(one) for kind in (Verdict, PaybackVerdict, LeftOutReason) for one in kind}

@@ -1,0 +1,121 @@
+"""What a sweep plans and what happens in it, told to whoever shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from greenexp.settings.report import Report
+from greenexp.settings.sweep import Tracking
+from greenexp.sweep.forecast import Forecast
+from greenexp.sweep.plan import Cell, Exclusion, PlannedRun
+from greenexp.tracking.tracker import Finished, Tracker
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A cell's configuration as plain containers, and the options chosen."""
+
+    configuration: Mapping[str, Any]
+    choices: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is to do.
+
+    Attributes:
+        runs: every run, in order.
+        finished: those that the tracker has already, by their key; they are skipped.
+        exclusions: cells that can't be run, and why.
+        forecast: of the runs left to measure.
+    """
+
+    runs: Sequence[PlannedRun]
+    finished: Mapping[tuple[str, int, int], Finished]
+    exclusions: Sequence[Exclusion]
+    forecast: Forecast
+
+    @property
+    def left(self) -> list[PlannedRun]:
+        """The runs to measure."""
+        return [run for run in self.runs if run.key not in self.finished]
+
+    def as_json(self) -> str:
+        """Returns the plan as it is written before anything runs."""
+        runs = [
+            {
+                "title": run.cell.title,
+                "block": run.block,
+                "replicate": run.replicate,
+                "cell": run.cell.id,
+                "finished": run.key in self.finished,
+            }
+            for run in self.runs
+        ]
+        exclusions = [dataclasses.asdict(exclusion) for exclusion in self.exclusions]
+        plan = {
+            "forecast": dataclasses.asdict(self.forecast),
+            "runs": runs,
+            "excluded": exclusions,
+        }
+        return json.dumps(plan, indent=1, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A line that the user must see."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan stands and is written to `path`; nothing has run yet."""
+
+    plan: Plan
+    path: Path
+    tracking: Tracking
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run begins."""
+
+    run: PlannedRun
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run has ended; `failure` is one line where it did not end well."""
+
+    run: PlannedRun
+    outcome: str
+    seconds: float
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Every run has ended.
+
+    Attributes:
+        failures: a line for each run that did not end well.
+        cells: of the sweep.
+        tracking: where its runs are.
+        tracker: the same, open.
+        report: what the summary assumes.
+    """
+
+    failures: Sequence[str]
+    cells: Sequence[Cell]
+    tracking: Tracking
+    tracker: Tracker
+    report: Report
+
+
+Event = Notice | Planned | Started | Ended | Completed
