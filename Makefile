@@ -26,8 +26,8 @@ STUDY := baseline,dynamic_quantization,torch_compile,local_pruning,global_prunin
 sweep: install ## run the study: every embedded model x its tactics
 	$(BIN)/python -m greenexp -m model=all tactic=$(STUDY)
 
-test: lint ## lint, types, the tests that take seconds, and what they cover
-	$(BIN)/python -m pytest --cov=greenexp --cov-report=term:skip-covered
+test: lint ## lint, types and the tests that take seconds
+	$(BIN)/python -m pytest
 
 test-slow: install ## the tests that take longer: real sweeps, compilers, a browser
 	$(BIN)/python -m pytest -m 'slow and not gpu'

@@ -152,6 +152,7 @@ def _runs(plan: Plan, study: Study) -> list[PricedRun]:
             model=f"model {model:02}",
             tactic=names[place],
             peers=f"model {model:02}",
+            machine="simulated",
             block=block,
             replicate=2 if place == 1 else 1,
             figures={ENERGY: float(joules)},

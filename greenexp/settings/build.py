@@ -93,9 +93,12 @@ def _class(target: str, key: str, allow: Sequence[str]) -> type:
     if any(_within(module_name, room) for room in rooms):
         try:
             cls = getattr(importlib.import_module(module_name), name, None)
-        except ImportError as error:
+        except Exception as error:  # foreign code may raise anything as it is imported
             if not _within(module_name, ROOMS[kind]):
-                raise BadInput(f"{key}._target_={target} can't be imported: {error}") from None
+                reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+                raise BadInput(f"{key}._target_={target} can't be imported: {reason}") from None
+            if not isinstance(error, ImportError):
+                raise
     if not isinstance(cls, type) or not any(_within(cls.__module__, room) for room in rooms):
         raise BadInput(
             f"{key}._target_={target or 'missing'}; allowed: a class made in {', '.join(rooms)}; "

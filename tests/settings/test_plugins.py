@@ -24,6 +24,12 @@ def function():
     return None
 """
 
+BROKEN = {
+    "no_module": "import no_such_module",
+    "no_syntax": "def broken(:",
+    "no_name": "undefined_name",
+}
+
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bool], None]]:
@@ -34,7 +40,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         (folder / "conf" / "tactic").mkdir(parents=True)
         (folder / "__init__.py").write_text("", encoding="utf-8")
         (folder / "tactics.py").write_text(TACTIC, encoding="utf-8")
-        (folder / "broken.py").write_text("import no_such_module", encoding="utf-8")
+        for name, text in BROKEN.items():
+            (folder / f"{name}.py").write_text(text, encoding="utf-8")
         information = tmp_path / "foreign-1.dist-info"
         information.mkdir()
         (information / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign\nVersion: 1\n")
@@ -104,13 +111,24 @@ def test_allowed_package_opens_nothing_else(
     assert "allowed" in refusal(lambda: build({"_target_": target}, "tactic", ["foreign"]))
 
 
+@pytest.mark.parametrize(
+    ("module", "error"),
+    [
+        ("no_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("no_syntax", "SyntaxError: "),
+        ("no_name", "NameError: name 'undefined_name' is not defined"),
+    ],
+)
 def test_module_that_does_not_import_is_one_line(
-    package: Callable[[bool], None], refusal: Callable[[Callable[[], object]], str]
+    module: str,
+    error: str,
+    package: Callable[[bool], None],
+    refusal: Callable[[Callable[[], object]], str],
 ) -> None:
     package(False)
-    message = refusal(lambda: build({"_target_": "foreign.broken.Mine"}, "tactic", ["foreign"]))
-    assert "can't be imported" in message
-    assert "no_such_module" in message
+    message = refusal(lambda: build({"_target_": f"foreign.{module}.Mine"}, "tactic", ["foreign"]))
+    assert f"foreign.{module}.Mine can't be imported: {error}" in message
+    assert len(message.splitlines()) == 1
 
 
 def test_allowing_is_no_part_of_a_cell() -> None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from greenexp.measuring.experiment import Experiment
 from greenexp.protocols import Classifier, LabelSpace, Reading, Series, Shortest
+from greenexp.quantities import Quantity
 from greenexp.settings.workload import Workload
 from greenexp.tactics.baseline import Baseline
 
@@ -128,6 +129,9 @@ class FakeMeter:
     opened: int = 0
     shortest: Shortest = field(default_factory=Shortest)
     beside: Sequence[Sequence[Reading]] = ((),)
+
+    def quantities(self) -> Sequence[Quantity]:
+        return ()
 
     def __enter__(self) -> Self:
         self.log.append(f"{self.name} on")

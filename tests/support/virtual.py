@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from greenexp.protocols import Reading, Series, Shortest
+from greenexp.quantities import Quantity
 
 Read = Callable[[float, float], Sequence[Reading]]
 """What is read over a stretch, by its start and end in seconds of the timeline's clock."""
@@ -33,6 +34,9 @@ class FakeMeter:
         self.timeline = timeline
         self.read = read
         self.stretches_s: list[tuple[float, float]] = []
+
+    def quantities(self) -> Sequence[Quantity]:
+        return ()
 
     def __enter__(self) -> Self:
         return self

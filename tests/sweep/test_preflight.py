@@ -277,7 +277,9 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Source]]:
     """A model and a data set in place of those that the configuration names."""
     made = {"model": Source(title="mine"), "dataset": Source()}
     monkeypatch.setattr(
-        module, "build", lambda choice, key: made[key] if key in made else build(choice, key)
+        module,
+        "build",
+        lambda choice, key, allow: made[key] if key in made else build(choice, key, allow),
     )
     return made
 
