@@ -29,6 +29,9 @@ sweep: install ## run the study: every embedded model x its tactics
 test: lint ## lint, types and the tests that take seconds
 	$(BIN)/python -m pytest
 
+coverage: install ## the fast tests, and the lines that they cover
+	$(BIN)/python -m pytest --cov=greenexp --cov-report=term:skip-covered
+
 test-slow: install ## the tests that take longer: real sweeps, compilers, a browser
 	$(BIN)/python -m pytest -m 'slow and not gpu'
 

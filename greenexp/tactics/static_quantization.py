@@ -54,7 +54,10 @@ class StaticQuantization:
 
         check_compiler(sample.batch)
         quantizer = x86.X86InductorQuantizer()
-        settings = x86.get_default_x86_inductor_quantization_config()
+        # Without VNNI the int8 products of a pair are added up in 16 bits, which 8-bit activations
+        # saturate; torch's reduced range, of 7 bits, does not.
+        reduced = not torch.cpu._is_vnni_supported()
+        settings = x86.get_default_x86_inductor_quantization_config(reduce_range=reduced)
         if self.linear:
             quantizer.set_global(settings)
         else:
