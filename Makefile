@@ -33,7 +33,7 @@ coverage: install ## the fast tests, and the lines that they cover
 	$(BIN)/python -m pytest --cov=greenexp --cov-report=term:skip-covered
 
 test-slow: install ## the tests that take longer: real sweeps, compilers, a browser
-	$(BIN)/python -m pytest -m 'slow and not gpu'
+	$(BIN)/python -m pytest -m 'slow and not gpu' -W default  # compilers warn of themselves
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .
