@@ -41,10 +41,8 @@ def show_study(study: Study) -> None:
     for table in tables(study, out.width):
         out.print(table)
     advised = [sentence(advice, study) for advice in study.advice]
-    for line in (*study.notes, *advised):
+    for line in (*study.notes, *advised, *study.next_steps):
         out.print(line, markup=False, soft_wrap=True)
-    for line in study.next_steps:
-        note(line)
 
 
 @dataclass

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from greenexp.runs.run import Run
 from greenexp.settings.sweep import Tracking
 from greenexp.study.labels import Labels, of_runs
+from greenexp.study.pairs import versus_baseline
+from greenexp.study.select import priced
 from greenexp.tracking.reader import reader
 
 if TYPE_CHECKING:
@@ -68,8 +70,11 @@ def frame(runs: Sequence[Run]) -> pd.DataFrame:
         columns[name] = pd.array([getattr(run, name) for run in runs], dtype="Int64")
     for name in TEXTS:
         columns[name] = text(_text(run, name) for run in runs)
-    for name in sorted({name for run in runs for name in run.metrics}):
-        columns[name] = pd.array([run.metrics.get(name) for run in runs], dtype="Float64")
+    used, _ = priced(runs, names, keep_flagged=True)
+    versus = versus_baseline(used)
+    measured = [{**run.metrics, **versus.get(run.tracked or run.id, {})} for run in runs]
+    for name in sorted({name for metrics in measured for name in metrics}):
+        columns[name] = pd.array([metrics.get(name) for metrics in measured], dtype="Float64")
     return pd.DataFrame(columns)
 
 
