@@ -29,7 +29,6 @@ from greenexp.tracking.findings import log_summary, log_versus
 from greenexp.tracking.reader import reader
 
 PAGE = "report.html"
-POWER_RUNS = 4  # shown over time
 
 
 def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sweep: str) -> str:
