@@ -48,17 +48,29 @@ class QuantizedGraph(nn.Module):
     def held_weights(self) -> Iterator[Tensor]:
         """Yields the graph's weights and biases: quantized ones are buffers, others parameters."""
         yield from self.uncompiled.parameters()
-        yield from (one for one in self.uncompiled.buffers() if one.dtype == torch.int8)
+        yield from (weight for weight in self.uncompiled.buffers() if weight.dtype == torch.int8)
 
     def quantized(self, operation: str) -> tuple[int, int]:
         """Returns how many of the graph's operations of a name have int8 input, and of how many."""
-        found = [
+        calls = self._calls(f"aten.{operation}")
+        int8 = [node for node in calls if _dequantized(node.args[0]) and _dequantized(node.args[1])]
+        return len(int8), len(calls)
+
+    def activation_bits(self) -> int | None:
+        """Returns the most bits that a quantized activation takes, None without one."""
+        # The arguments of the operation: input, scale, zero point, least and greatest value, dtype.
+        spans = [
+            int(node.args[4]) - int(node.args[3])
+            for node in self._calls("quantized_decomposed.quantize_per_tensor")
+        ]
+        return max(spans).bit_length() if spans else None
+
+    def _calls(self, operation: str) -> list[Any]:
+        return [
             node
             for node in self.uncompiled.graph.nodes
-            if node.op == "call_function" and str(node.target).startswith(f"aten.{operation}")
+            if node.op == "call_function" and str(node.target).startswith(operation)
         ]
-        int8 = [node for node in found if _dequantized(node.args[0]) and _dequantized(node.args[1])]
-        return len(int8), len(found)
 
 
 def _drop_unread(graph: Any) -> None:

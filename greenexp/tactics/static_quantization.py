@@ -72,7 +72,7 @@ class StaticQuantization:
         return QuantizedGraph(convert_pt2e(prepared))
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
-        """Returns how many convolutions and linear layers compute in int8, and of how many."""
+        """Returns how many layers of each kind compute in int8, of how many, and at what bits."""
         from greenexp.tactics.quantized_graph import QuantizedGraph
 
         if not isinstance(module, QuantizedGraph):
@@ -84,4 +84,7 @@ class StaticQuantization:
             proof[operation] = total
         if not any(proof[f"{operation}_quantized"] for operation in QUANTIZED):
             raise NoEffect("no convolution or linear layer was quantized")
+        bits = module.activation_bits()
+        if bits is not None:
+            proof["activation_bits"] = bits
         return proof

@@ -243,15 +243,23 @@ def test_static_quantization_counts_what_computes_in_int8(
     module = tactic(small(), sample)
     with torch.inference_mode():
         logits = module(sample.batch)
-    assert tactic.effect(module) == {"calibration_images": 64, **effect}
+    bits = 8 if torch.cpu._is_vnni_supported() else 7
+    assert tactic.effect(module) == {"calibration_images": 64, "activation_bits": bits, **effect}
     assert 0 < error(logits, small()(sample.batch)) < 0.1
 
 
-def test_scales_come_from_the_calibration_images_alone() -> None:
+@pytest.mark.parametrize(("vnni", "bits"), [(True, 8), (False, 7)])
+def test_scales_come_from_the_calibration_images_alone(
+    vnni: bool, bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
     calibration, louder = pixels(), 10 * pixels()
-    before = scales(static(calibration))
+    graph = static(calibration)
+    assert graph.activation_bits() == bits
+    before = scales(graph)
     assert len(before) >= 2
-    assert before[0] == pytest.approx(float(calibration.max() - calibration.min()) / 255, rel=0.05)
+    span = float(calibration.max() - calibration.min())
+    assert before[0] == pytest.approx(span / (2**bits - 1), rel=0.05)
     assert scales(static(calibration, batch=louder)) == before
     assert scales(static(louder))[0] > 5 * before[0]
 
