@@ -45,6 +45,24 @@ def show_study(study: Study) -> None:
         out.print(line, markup=False, soft_wrap=True)
 
 
+def shown(study: Study) -> str:
+    """Returns what `show_study` shows in this terminal, colours included; see `show_text`."""
+    with out.capture() as captured:
+        show_study(study)
+    return captured.get()
+
+
+def show_text(text: str) -> None:
+    """Shows a text that `shown` returned, in a terminal of the same `appearance`."""
+    out.file.write(text)
+    out.file.flush()
+
+
+def appearance() -> dict[str, int | str | None]:
+    """Returns what the text of `shown` depends on beside the study."""
+    return {"width": out.width, "colors": out.color_system, "encoding": out.encoding}
+
+
 @dataclass
 class SweepProgress:
     """Cell k of n, what it is, the time left: a bar on a terminal, a line a run elsewhere."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,6 +20,9 @@ from greenexp.settings.conf import config_dir
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
+
+if TYPE_CHECKING:
+    from greenexp.study.study import Study
 
 HARDWARE = "hardware"
 
@@ -40,25 +44,51 @@ def _hydra_main(cfg: DictConfig) -> None:
 
 
 def _report(cfg: DictConfig) -> None:
+    """Shows the report and writes it; one that nothing has changed for is only shown again."""
     from greenexp.cli import console
-    from greenexp.report import summary, write
+    from greenexp.report import kept
+    from greenexp.tracking.state import state
+
+    plain = settings(cfg)
+    context = HydraConfig.get()
+    given = {
+        "overrides": sorted(context.overrides.task),
+        "day": datetime.date.today(),  # prices grow old
+        **plain,
+        **console.appearance(),
+    }
+    folder = Path(context.runtime.output_dir)
+    where = typed(plain, "tracking", Tracking)
+    now = state(where)
+    key = None if now is None else kept.key(now, given)
+    text = None if key is None else kept.shown(folder, key)
+    if text is not None:
+        console.show_text(text)
+        console.note(f"Report: {folder / kept.PAGE}, as it was: nothing has changed since")
+        return
+    from greenexp.report import write  # its figures take a second to import
+
+    made = _study(cfg, where)
+    path = write.write(made, folder)
+    text = console.shown(made)
+    console.show_text(text)
+    if key is not None:
+        kept.keep(folder, key, text)
+    console.note(f"Report: {path}")
+
+
+def _study(cfg: DictConfig, where: Tracking) -> Study:
+    from greenexp.report import summary
     from greenexp.tracking.reader import reader
 
     plain = settings(cfg)
     context = HydraConfig.get()
     chosen = context.runtime.choices.get(HARDWARE)
-    given = [one.partition("=")[0].lstrip("+") for one in context.overrides.task]
+    given = [override.partition("=")[0].lstrip("+") for override in context.overrides.task]
     changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
-    opened = reader(typed(plain, "tracking", Tracking))
-    made = summary.study(
-        opened.runs(),
-        opened,
-        typed(plain, "report", Report),
-        *_pricing(cfg, chosen, changed),
-    )
-    path = write.write(made, Path(context.runtime.output_dir))
-    console.show_study(made)
-    console.note(f"Report: {path}")
+    opened = reader(where)
+    options = typed(plain, "report", Report)
+    return summary.study(opened.runs(), opened, options, *_pricing(cfg, chosen, changed))
 
 
 def _pricing(

@@ -15,6 +15,7 @@ from greenexp.measuring.isolation import lead_a_group
 from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
+from greenexp.report.kept import PAGE
 from greenexp.report.tables import frames, latex, page
 from greenexp.report.words.advice import sentence
 from greenexp.runs.files import write_atomically
@@ -27,8 +28,6 @@ from greenexp.study.select import priced
 from greenexp.study.study import Study
 from greenexp.tracking.findings import log_summary, log_versus
 from greenexp.tracking.reader import reader
-
-PAGE = "report.html"
 
 
 def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sweep: str) -> str:

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from greenexp.errors import BadInput, first_line, nearest
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
 from greenexp.tracking.store import exists, quiet
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from sqlalchemy import Engine
 
-PREDICTIONS = "predictions.csv"
 POWER = "_power_w"
 ESTIMATE = f"{SERIES}cpu_estimate/"
 
@@ -197,12 +196,6 @@ def reader(settings: Tracking) -> Reader:
             f"allowed: {', '.join(sorted(ids))}.{nearest(settings.experiment, ids)}"
         )
     return Reader(settings, ids[settings.experiment], engine)
-
-
-def local_path(uri: str) -> Path | None:
-    """Returns the folder that an artifact location names, None where it is no local one."""
-    parsed = urlparse(uri)
-    return Path(url2pathname(parsed.path)) if parsed.scheme in ("", "file") else None
 
 
 def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:

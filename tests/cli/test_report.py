@@ -168,9 +168,20 @@ def test_help_names_what_the_report_reads_and_no_other_group(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_report_made_twice_says_the_same(swept: tuple[Path, str]) -> None:
-    said = [report(swept[0]).stdout for _ in range(2)]
-    assert said[0] == said[1]
+def test_report_is_shown_again_until_something_changes(swept: tuple[Path, str]) -> None:
+    folder, _ = swept
+    page = folder / "multirun" / "report" / "report.html"
+    made = [report(folder) for _ in range(2)]
+    assert made[0].stdout == made[1].stdout
+    assert made[1].stderr.strip().endswith("as it was: nothing has changed since")
+    written_ns = page.stat().st_mtime_ns
+    page.write_text("another's")
+    anew = report(folder)
+    assert anew.stdout == made[0].stdout
+    assert "as it was" not in anew.stderr
+    assert page.stat().st_mtime_ns != written_ns
+    client(folder).set_tag(loaded(folder)["run_id"].iloc[0], "note", "a change in the store")
+    assert "as it was" not in report(folder).stderr
 
 
 @pytest.mark.slow

@@ -15,8 +15,9 @@ from greenexp.runs.result import Predictions, Result
 from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import tables as run_tables
+from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.fields import artifacts
-from greenexp.tracking.reader import Reader, download, local_path, reader, total_power
+from greenexp.tracking.reader import Reader, download, reader, total_power
 from greenexp.tracking.tables import Tables, read_database, read_server, wide
 from tests.support.tracked import BEGAN_MS, Store, finished, run, tracked
 

@@ -1,0 +1,15 @@
+"""Where the files of a run are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+PREDICTIONS = "predictions.csv"
+
+
+def local_path(uri: str) -> Path | None:
+    """Returns the folder that an artifact location names, None where it is no local one."""
+    parsed = urlparse(uri)
+    return Path(url2pathname(parsed.path)) if parsed.scheme in ("", "file") else None
