@@ -99,6 +99,7 @@ WITHOUT_TORCH = (
     "greenexp.cli.sweep",
     "greenexp.sweep.plan",
     "greenexp.sweep.forecast",
+    "greenexp.sweep.resume",
     "greenexp.sweep.preflight",
     "greenexp.sweep.launch",
     "greenexp.tracking.findings",

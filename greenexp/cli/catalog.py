@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from greenexp.catalog import rows, tables
+from greenexp.catalog.findings import findings
 from greenexp.cli import console
 from greenexp.errors import BadInput, nearest
 from greenexp.runs.identity import BASELINE
 from greenexp.settings.checks import check_choice
 from greenexp.settings.conf import config_dir
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking import tracker as tracking
+from greenexp.tracking.reader import runs_there
 
 GROUPS = ("model", "dataset")
 OPTIONS = ("--tracking-uri", "--experiment", "--csv", "--markdown", "--help")
@@ -110,7 +111,7 @@ def _show(options: argparse.Namespace) -> None:
         # MLflow's own default asks a server that is away for minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         settings = Tracking(uri=options.tracking_uri, experiment=options.experiment)
-        models = rows.models(conf, tracking.measured(settings, BASELINE))
+        models = rows.models(conf, findings(runs_there(settings), BASELINE))
         listings["model"] = tables.of_models(models, rows.templates(conf, "dataset"))
     if options.group in (None, "dataset"):
         listings["dataset"] = tables.of_data_sets(rows.data_sets(conf))

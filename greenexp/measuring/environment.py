@@ -48,7 +48,7 @@ def environment(device: str) -> dict[str, Any]:
         "memory_mib": psutil.virtual_memory().total / BYTES_PER_MIB,
         "torch_threads": torch.get_num_threads(),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
-        "packages": {name: _version(name) for name in PACKAGES if _version(name)},
+        "packages": {name: version(name) for name in PACKAGES if version(name)},
         "load_average_1min": os.getloadavg()[0],
         **_commit(),
     }
@@ -60,7 +60,8 @@ def environment(device: str) -> dict[str, Any]:
     return found
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Returns the version of an installed package, None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

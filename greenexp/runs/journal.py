@@ -34,6 +34,7 @@ class Record:
         ended: ISO time, UTC.
         result: the raw record.
         machine: the machine that measured, see `machine.fingerprint`; None in old records.
+        version: of greenexp; None in old records.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Record:
     ended: str
     result: Result
     machine: str | None = None
+    version: str | None = None
 
     @property
     def block(self) -> int | None:

@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
@@ -62,6 +63,7 @@ class Run:
         effect: proof of what the tactic did.
         provenance: of model and data.
         quantities: that its meters brought beside those of the list.
+        version: of greenexp that measured; None in old records.
         schema: version of this form.
         tracked: MLflow's id of the run where it was fetched from there.
         folder: of its record where it was read from a journal.
@@ -92,6 +94,7 @@ class Run:
     effect: Mapping[str, Scalar] = field(default_factory=dict)
     provenance: Mapping[str, Scalar] = field(default_factory=dict)
     quantities: Sequence[Quantity] = ()
+    version: str | None = None
     schema: int = SCHEMA
     tracked: str | None = None
     folder: str | None = None
@@ -105,6 +108,24 @@ class Run:
     def workload(self) -> Workload:
         """How inference was driven."""
         return typed(self.configuration, "workload", Workload)
+
+    @property
+    def seconds(self) -> float | None:
+        """From its start to its journal; None where its end is not known."""
+        if not self.ended:
+            return self.metrics.get("run/time_s")
+        between = datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)
+        return between.total_seconds()
+
+    @property
+    def key(self) -> tuple[str, int | None, int]:
+        """Cell, block and replicate: what tells it from every other of a plan."""
+        return self.cell, self.block, self.replicate
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether it showed that its tactic can't run, or changes nothing, on its model."""
+        return self.outcome == "unsupported"
 
     @property
     def is_baseline(self) -> bool:
@@ -149,6 +170,7 @@ def of(record: Record) -> Run:
         effect=result.effect,
         provenance=result.provenance,
         quantities=result.quantities,
+        version=record.version,
     )
 
 

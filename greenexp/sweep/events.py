@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
 from greenexp.sweep.forecast import Forecast
 from greenexp.sweep.plan import Cell, Exclusion, PlannedRun
-from greenexp.tracking.tracker import Finished, Tracker
+from greenexp.sweep.resume import Key
+from greenexp.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,13 @@ class Plan:
 
     Attributes:
         runs: every run, in order.
-        finished: those that the tracker has already, by their key; they are skipped.
+        finished: those that need not be measured again, by their key; they are skipped.
         exclusions: cells that can't be run, and why.
         forecast: of the runs left to measure.
     """
 
     runs: Sequence[PlannedRun]
-    finished: Mapping[tuple[str, int, int], Finished]
+    finished: Mapping[Key, Run]
     exclusions: Sequence[Exclusion]
     forecast: Forecast
 

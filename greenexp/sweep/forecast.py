@@ -10,10 +10,10 @@ SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True)
-class Took:
-    """What one earlier run took; joules and dollars are None where it didn't tell."""
+class Duration:
+    """What one earlier run took; None where it didn't tell."""
 
-    seconds: float
+    seconds: float | None
     joules: float | None
     usd: float | None
 
@@ -58,7 +58,7 @@ class Forecast:
 
 
 def forecast(
-    cells: Sequence[str], at_least_s: Sequence[float], history: Mapping[str, Sequence[Took]]
+    cells: Sequence[str], at_least_s: Sequence[float], history: Mapping[str, Sequence[Duration]]
 ) -> Forecast:
     """Returns what some runs will take.
 
@@ -71,7 +71,7 @@ def forecast(
     figures: dict[str, float | None] = {}
     for name in ("seconds", "joules", "usd"):
         by_cell = {
-            cell: _median([getattr(took, name) for took in history[cell]]) for cell in set(known)
+            cell: _median([getattr(run, name) for run in history[cell]]) for cell in set(known)
         }
         told = {cell: value for cell, value in by_cell.items() if value is not None}
         typical = _median(list(told.values()))

@@ -11,19 +11,21 @@ from typing import Any, Protocol
 
 from greenexp.errors import BadInput, NotTracked, Unfit
 from greenexp.measuring import isolation
+from greenexp.measuring.environment import version
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
 from greenexp.runs.cost import stale_quote
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, cell_hash, peers_hash
-from greenexp.runs.run import RUN, from_json
+from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Sweep, Tracking
 from greenexp.settings.workload import Workload
+from greenexp.sweep import resume
 from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Plan, Planned, Started
-from greenexp.sweep.forecast import Took, forecast
+from greenexp.sweep.forecast import forecast
 from greenexp.sweep.plan import (
     Cell,
     Exclusion,
@@ -35,9 +37,10 @@ from greenexp.sweep.plan import (
     varying_keys,
 )
 from greenexp.sweep.preflight import Preflight
+from greenexp.sweep.resume import Key
 from greenexp.tracking import store
 from greenexp.tracking import tracker as tracking
-from greenexp.tracking.tracker import Tracker
+from greenexp.tracking.reader import reader
 
 PLAN = "plan.json"
 
@@ -103,7 +106,8 @@ def sweep(
     if not rules.dry_run or store.exists(where):
         tracker = tracking.connect(where)  # creating its database must not cost a run
         yield from map(Notice, _send_what_was_missed(Path(where.journal)))
-    plan = _plan(cells, [*left_out, *exclusions], first, compose, tracker)
+    earlier = [] if tracker is None else reader(where).runs(exact=False)
+    plan = _plan(cells, [*left_out, *exclusions], first, compose, earlier)
     write_atomically(folder / PLAN, plan.as_json())
     yield Planned(plan, folder / PLAN, where)
     if rules.dry_run or tracker is None:
@@ -160,28 +164,22 @@ def _plan(
     exclusions: Sequence[Exclusion],
     first: Mapping[str, Any],
     compose: Callable[[tuple[str, ...]], Composed],
-    tracker: Tracker | None,
+    earlier: Sequence[Run],
 ) -> Plan:
     """Orders the runs, finds those that are finished, and forecasts the rest."""
     rules = typed(first, "sweep", Sweep)
     runs = blocks(cells, first["repetitions"], rules.seed)
     machine = fingerprint()
-    found = {
-        cell.id: tracker.finished(cell.id, machine) if tracker is not None else [] for cell in cells
-    }
-    by_key = {one.key: one for earlier in found.values() for one in reversed(earlier)}  # latest
-    finished = {run.key: by_key[run.key] for run in runs if run.key in by_key}
-    if rules.rerun:
-        finished = {}
+    known = resume.finished(earlier, machine, version("greenexp"))
+    finished: dict[Key, Run] = {}
+    if not rules.rerun:
+        finished = {run.key: known[run.key] for run in runs if run.key in known}
     shortest_s = {
         cell.id: typed(compose(cell.overrides).configuration, "workload", Workload).at_least_s
         for cell in cells
     }
     left = [run.cell.id for run in runs if run.key not in finished]
-    history = {
-        cell: [Took(one.seconds, one.joules, one.usd) for one in earlier]
-        for cell, earlier in found.items()
-    }
+    history = resume.durations(earlier, machine)
     predicted = forecast(left, [shortest_s[cell] for cell in left], history)
     return Plan(runs, finished, exclusions, predicted)
 
@@ -206,7 +204,8 @@ def _launch(runs: Sequence[PlannedRun], launcher: Launcher) -> Iterator[Event]:
             return Ended(run, launched.failure, seconds, f"{run.name}: {launched.failure}")
         measured = from_json(launched.journal.with_name(RUN).read_bytes())
         outcome, reason = measured.outcome, measured.reason
-        failure = None if outcome == "ok" else f"{run.name}: {outcome}: {reason}"
+        well = outcome == "ok" or measured.is_finding
+        failure = None if well else f"{run.name}: {outcome}: {reason}"
         return Ended(run, outcome, seconds, failure)
 
     if not launcher.in_turn:  # side by side, on other machines

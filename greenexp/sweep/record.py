@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
@@ -54,6 +55,7 @@ def measure(request: Request, folder: Path) -> tuple[Run, Path]:
         ended=_now(),
         result=result,
         machine=fingerprint(),
+        version=version("greenexp"),
     )
     path = journal.write(record, folder)
     run = of(record)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, cast, get_args
 
-from greenexp.errors import NoEffect, Unsupported
+from greenexp.errors import BadInput, NoEffect
 from greenexp.protocols import Sample, Scalar, Traits
 from greenexp.settings.checks import check_choice
 
@@ -65,11 +65,11 @@ def check_compiler(batch: Tensor) -> None:
     """Checks that inductor finds what it compiles with.
 
     Raises:
-        Unsupported: on a CPU without a C++ compiler.
+        BadInput: on a CPU without a C++ compiler, which the user can install.
     """
     import shutil
 
     if batch.device.type == "cpu" and not any(map(shutil.which, ("g++", "c++", "clang++"))):
-        raise Unsupported(
+        raise BadInput(
             "torch.compile needs a C++ compiler on the CPU and none is installed; install g++"
         )

@@ -49,6 +49,7 @@ def tags(record: Record, run: Run) -> dict[str, str]:
         "greenexp.cpu": run.cpu,
         "greenexp.gpus": ", ".join(run.gpus) or None,
         "greenexp.sweep": run.sweep,
+        "greenexp.version": run.version,
         "greenexp.energy_source": run.energy_source,
         "greenexp.cost_holds": run.cost_holds,
         "greenexp.validity": ", ".join(run.doubts) or VALID,

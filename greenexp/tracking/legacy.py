@@ -60,6 +60,7 @@ def runs_of(tables: Tables) -> Iterator[Run]:
             energy_source=tagged.get("energy_source"),
             cost_holds=tagged.get("cost_holds"),
             predictions=True,  # as far as can be told before they are asked for
+            version=tagged.get("version"),
             schema=0,
             tracked=str(run_id),
         )

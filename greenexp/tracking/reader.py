@@ -75,12 +75,18 @@ class Reader:
                 return read_server(self.client, self.experiment_id)
             return read_database(self.engine, self.experiment_id)
 
-    def runs(self) -> list[Run]:
+    def runs(self, *, exact: bool = True) -> list[Run]:
         """Returns the ended runs that greenexp measured, oldest first.
 
         A run is read from its artifact `run.json`, where every digit is; one that was tracked
         before it had such, or whose artifact is gone, is made of its tags and metrics.
+
+        Args:
+            exact: False: a server's runs are all made of tags and metrics, which it sends by the
+                page; figures then have six digits.
         """
+        if self.engine is None and not exact:
+            return list(runs_of(self.tables()))
         with _refused(self.settings):
             locations = self._locations()
             found = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
@@ -186,16 +192,35 @@ def reader(settings: Tracking) -> Reader:
             f"there are no runs yet at {settings.uri}; "
             "measure some first: python -m greenexp -m model=all tactic=all"
         )
-    quiet()
-    with _refused(settings):
-        engine = _engine(settings.uri)
-        ids = _server_experiments(settings.uri) if engine is None else _experiments(engine)
+    engine, ids = _open(settings)
     if settings.experiment not in ids:
         raise BadInput(
             f"tracking.experiment={settings.experiment} is not at {settings.uri}; "
             f"allowed: {', '.join(sorted(ids))}.{nearest(settings.experiment, ids)}"
         )
     return Reader(settings, ids[settings.experiment], engine)
+
+
+def _open(settings: Tracking) -> tuple[Engine | None, dict[str, str]]:
+    """Returns the database, None for a server, and the ids of its experiments by name."""
+    quiet()
+    with _refused(settings):
+        engine = _engine(settings.uri)
+        return engine, _server_experiments(settings.uri) if engine is None else _experiments(engine)
+
+
+def runs_there(settings: Tracking) -> list[Run]:
+    """Returns the runs of an experiment, not exactly; none where store or experiment is missing.
+
+    Raises:
+        BadInput: where the store can't be read.
+    """
+    if not exists(settings):
+        return []
+    engine, ids = _open(settings)
+    if settings.experiment not in ids:
+        return []
+    return Reader(settings, ids[settings.experiment], engine).runs(exact=False)
 
 
 def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:

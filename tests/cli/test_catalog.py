@@ -6,6 +6,7 @@ import csv
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from greenexp.runs import journal
 from greenexp.runs.result import Complexity, Predictions
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import tracker as tracking
+from greenexp.tracking.reader import runs_there
 from tests.support.builders import cpu_run, record, window
 from tests.support.catalogued import CATALOGUED
 
@@ -86,23 +88,12 @@ def test_without_a_store_nothing_is_measured_and_nothing_made(
     assert list(elsewhere.iterdir()) == []
 
 
-def test_many_runs_are_read_page_by_page(
-    store: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from mlflow import MlflowClient
-
-    search = MlflowClient.search_runs
-    pages = []
-
-    def one_a_page(self: MlflowClient, *given: Any, **named: Any) -> Any:
-        pages.append(search(self, *given, **named, max_results=1))
-        return pages[-1]
-
-    monkeypatch.setattr(MlflowClient, "search_runs", one_a_page)
+def test_runs_are_read_of_a_store_that_is_there(store: tuple[str, str], elsewhere: Path) -> None:
     where = Tracking(uri=store[0].partition("=")[2], experiment="test")
-    found = tracking.measured(where, "baseline")
-    assert sorted((one.top1, one.limit) for one in found) == [(0.75, None), (1.0, 4)]
-    assert len(pages) >= 4
+    assert len(runs_there(where)) == 5
+    assert runs_there(replace(where, experiment="other")) == []
+    assert runs_there(Tracking()) == []
+    assert not (elsewhere / "mlruns").exists()
 
 
 def test_csv_holds_both_tables_in_full(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from greenexp.protocols import Reading, Source
 from greenexp.runs.journal import Record
 from greenexp.runs.result import Phase, Result, Window
+from greenexp.runs.run import Run, of
 from greenexp.settings.hardware import Carbon, Hardware, Price
 
 ANY_MACHINE = Hardware(any_device=True)
@@ -77,3 +79,10 @@ def record(
     }
     plain = {"hardware": {"any_device": True}, **(configuration or {})}
     return Record(title=title, configuration=plain, result=result, **(given | fields))
+
+
+def a_run(**fields: Any) -> Run:
+    """Returns a finished baseline of `digits_vit` on `digits`, with fields in place of its own."""
+    choices = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}
+    made = of(record(cpu_run(window()), title="digits_vit · baseline", choices=choices))
+    return replace(made, **fields)

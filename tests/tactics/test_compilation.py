@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from greenexp.errors import NoEffect, Unsupported
+from greenexp.errors import BadInput, NoEffect
 from greenexp.tactics.compilation import TorchCompile
 from tests.support.modules import loaded, on_cuda, seen
 
@@ -121,7 +121,7 @@ def test_the_cpu_needs_one_of_three_compilers(
     monkeypatch.setattr(shutil, "which", lambda name: name if name == installed else None)
     sample = seen(torch.randn(3, 4))
     if installed is None:
-        with pytest.raises(Unsupported, match=r"needs a C\+\+ compiler"):
+        with pytest.raises(BadInput, match=r"needs a C\+\+ compiler"):
             TorchCompile()(whole(), sample)
     else:
         assert isinstance(TorchCompile()(whole(), sample), nn.Module)

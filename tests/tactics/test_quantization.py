@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from greenexp.datasets.digits import Digits
-from greenexp.errors import NoEffect, Unsupported
+from greenexp.errors import BadInput, NoEffect, Unsupported
 from greenexp.protocols import Tactic
 from greenexp.tactics.precision import HalfPrecision
 from greenexp.tactics.quantization import (
@@ -294,7 +294,7 @@ def test_static_quantization_of_what_can_t_be_exported_is_unsupported() -> None:
 
 def test_static_quantization_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(Unsupported, match=r"needs a C\+\+ compiler"):
+    with pytest.raises(BadInput, match=r"needs a C\+\+ compiler"):
         StaticQuantization()(small(), seen(calibration=[pixels()]))
 
 

@@ -130,6 +130,17 @@ def test_both_ways_read_the_same(opened: Reader) -> None:
     assert fast.params == slow.params
 
 
+def test_a_servers_runs_are_told_by_its_pages_where_digits_do_not_matter(opened: Reader) -> None:
+    server = Reader(opened.settings, opened.experiment_id, None)
+    exact, told = opened.runs(), server.runs(exact=False)
+    assert [run.key for run in told] == [run.key for run in exact]
+    for name in ("outcome", "machine", "version", "choices"):
+        assert [getattr(run, name) for run in told] == [getattr(run, name) for run in exact]
+    for run, other in zip(told, exact, strict=True):
+        assert run.metrics == pytest.approx(other.metrics, rel=1e-5)
+    assert opened.runs(exact=False) == exact
+
+
 def test_params_are_asked_for_in_pieces(opened: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = opened.tables().params
     monkeypatch.setattr(run_tables, "IDS_PER_QUERY", 1)

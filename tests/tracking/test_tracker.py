@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import artifacts, parameters_of, tags
 from greenexp.tracking.store import exists, local_folder
-from greenexp.tracking.tracker import Finished, Tracker, connect, send
+from greenexp.tracking.tracker import Tracker, connect, send
 from tests.support.builders import cpu_run, energy, level, record, window
 
 CHOICES = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}
@@ -197,60 +196,6 @@ def tracker(tmp_path: Path) -> Tracker:
         )
         send(run, journal.write(run, tmp_path / name))
     return connect(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db", experiment="test"))
-
-
-def recorded(tracker: Tracker, finished: Finished) -> str | None:
-    """Returns our own id of a finished run."""
-    found = tracker.record(finished.run_id)
-    return None if found is None else found.id
-
-
-def test_finished_runs_are_those_of_the_cell_on_the_machine_latest_first(tracker: Tracker) -> None:
-    found = tracker.finished("vit", "here")
-    assert [recorded(tracker, one) for one in found] == ["single", "second", "first"]
-    assert [one.key for one in found] == [("vit", None, 1), ("vit", 1, 2), ("vit", 1, 1)]
-    assert [one.seconds for one in found] == [180.0, 120.0, 60.0]
-    assert [one.joules for one in found] == [300.0, 200.0, 100.0]
-    usd_per_j = 0.2 / 3.6e6
-    assert [one.usd for one in found] == pytest.approx(
-        [300 * usd_per_j, 200 * usd_per_j, 100 * usd_per_j], rel=1e-5
-    )
-
-
-@pytest.mark.parametrize(
-    ("cell", "machine"),
-    [
-        pytest.param("resnet", "here", id="cell never measured"),
-        pytest.param("vit", "nowhere", id="another machine"),
-        pytest.param("vi", "here", id="part of a name"),
-    ],
-)
-def test_nothing_else_counts_as_finished(tracker: Tracker, cell: str, machine: str) -> None:
-    assert tracker.finished(cell, machine) == []
-
-
-def test_run_without_energy_is_finished_without_joules(tmp_path: Path) -> None:
-    run = measured(tmp_path, cell="vit", machine="here")
-    send(run, journal.write(run, tmp_path / "run"))
-    opened = connect(Tracking(uri=run.configuration["tracking"]["uri"], experiment="test"))
-    (found,) = opened.finished("vit", "here")
-    assert (found.joules, found.usd, found.seconds) == (None, None, 60.0)
-
-
-def test_record_comes_back_whole_from_the_tracker(tmp_path: Path) -> None:
-    run = measured(tmp_path, machine="here", configuration={"sweep": {"block": 1, "replicate": 2}})
-    path = journal.write(run, tmp_path / "run")
-    opened = connect(Tracking(uri=run.configuration["tracking"]["uri"], experiment="test"))
-    back = opened.record(send(run, path))
-    assert back == journal.read(path)
-    assert (back.block, back.replicate, back.machine) == (1, 2, "here")
-    assert back.result.predictions == run.result.predictions
-
-
-def test_record_whose_artifact_is_gone_is_none(tracker: Tracker, tmp_path: Path) -> None:
-    shutil.rmtree(tmp_path / "artifacts")
-    (latest, *_) = tracker.finished("vit", "here")
-    assert tracker.record(latest.run_id) is None
 
 
 def test_runs_are_named_by_their_place(tracker: Tracker) -> None:

@@ -1,0 +1,40 @@
+"""What of a plan has been measured already. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from greenexp.runs.run import Run
+from greenexp.sweep.forecast import Duration
+
+Key = tuple[str, int | None, int]  # cell, block, replicate
+ENERGY, COST = "run/energy_j", "run/cost_usd"
+
+
+def finished(runs: Iterable[Run], machine: str, version: str | None) -> dict[Key, Run]:
+    """Returns the latest run of each key that need not be measured again.
+
+    That is one that ended well, or found that its tactic can't run on its model or changes nothing
+    there. Such a finding holds for the version of greenexp that made it.
+
+    Args:
+        runs: all there are, oldest first.
+        machine: fingerprint of the one that would measure.
+        version: of greenexp that would measure.
+    """
+    return {
+        run.key: run
+        for run in runs
+        if run.machine == machine
+        and (run.outcome == "ok" or (run.is_finding and run.version == version))
+    }
+
+
+def durations(runs: Iterable[Run], machine: str) -> Mapping[str, Sequence[Duration]]:
+    """Returns what the runs of each cell took on a machine, for the forecast."""
+    history: dict[str, list[Duration]] = {}
+    for run in runs:
+        if run.machine == machine and run.outcome == "ok":
+            took = Duration(run.seconds, run.metrics.get(ENERGY), run.metrics.get(COST))
+            history.setdefault(run.cell, []).append(took)
+    return history

@@ -1,0 +1,62 @@
+"""What counts as measured already, and what the forecast goes by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from greenexp.runs.run import Run
+from greenexp.sweep.forecast import Duration
+from greenexp.sweep.resume import durations, finished
+from tests.support.builders import a_run
+
+
+def ran(name: str = "run", **fields: Any) -> Run:
+    given = {"cell": "vit", "machine": "here", "block": 1, "version": "1.0", **fields}
+    return a_run(id=name, **given)
+
+
+def test_runs_are_known_by_cell_block_and_replicate_and_the_latest_counts() -> None:
+    runs = [ran("first"), ran("second", replicate=2), ran("single", block=None), ran("again")]
+    known = finished(runs, "here", "1.0")
+    assert {key: run.id for key, run in known.items()} == {
+        ("vit", 1, 1): "again",
+        ("vit", 1, 2): "second",
+        ("vit", None, 1): "single",
+    }
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(ran(machine="there"), id="another machine"),
+        pytest.param(ran(machine=None), id="machine not known"),
+        pytest.param(ran(outcome="oom"), id="out of memory"),
+        pytest.param(ran(outcome="error"), id="error"),
+        pytest.param(ran(outcome="timeout"), id="timeout"),
+        pytest.param(ran(outcome="killed"), id="killed"),
+        pytest.param(ran(outcome="unsupported", version="0.9"), id="finding of another version"),
+        pytest.param(ran(outcome="unsupported", version=None), id="finding of an unknown version"),
+    ],
+)
+def test_what_is_to_be_measured_again(run: Run) -> None:
+    assert finished([run], "here", "1.0") == {}
+
+
+def test_a_finding_of_this_version_is_not_measured_again() -> None:
+    assert list(finished([ran(outcome="unsupported")], "here", "1.0")) == [("vit", 1, 1)]
+
+
+def test_the_forecast_goes_by_the_runs_of_a_cell_that_ended_well() -> None:
+    spent = {"run/energy_j": 5.0, "run/cost_usd": 0.25}
+    runs = [
+        ran(metrics=spent, started="2026-01-01T00:00:00+00:00", ended="2026-01-01T00:01:30+00:00"),
+        ran(metrics={"run/time_s": 7.0}, ended=""),
+        ran(metrics={}, ended=""),
+        ran(outcome="oom"),
+        ran(machine="there"),
+    ]
+    assert durations(runs, "here") == {
+        "vit": [Duration(90.0, 5.0, 0.25), Duration(7.0, None, None), Duration(None, None, None)]
+    }
