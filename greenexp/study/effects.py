@@ -15,14 +15,16 @@ from greenexp.runs.identity import BASELINE
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.settings.report import Report
 from greenexp.stats.paired import Location, cliffs_delta, locations
-from greenexp.study import accuracy, economics
+from greenexp.stats.two_levels import Spread
+from greenexp.study import accuracy, blocks, economics
 from greenexp.study.accuracy import Predictions
 from greenexp.study.claims import claims, effect
-from greenexp.study.economics import Pair, Spent, quantity
+from greenexp.study.economics import quantity
 from greenexp.study.estimates import Effect, Quantity
 from greenexp.study.pairs import Group, RunPair, comparable, groups, logs
 from greenexp.study.pareto import Objective, front
 from greenexp.study.select import PricedRun
+from greenexp.study.spending import by_seconds, spent
 from greenexp.study.study import Cell, Overall, Setting
 
 AA = ""  # stands for the tactic of A/A pairs
@@ -56,9 +58,14 @@ def compare(
     found = groups(used)
     located = _locations(found, metrics)
     judged = {run.id: predictions(run.id) for group in found for run in group.first_runs()}
+    between = blocks.spreads([group for group in found if group.together], metrics)
     cells: list[Cell] = []
     for number, group in enumerate(found):
-        effects = _effects(group, located[number], metrics)
+        effects = (
+            _effects_together(group, between, metrics, options.equal_within)
+            if group.together
+            else _effects(group, located[number], metrics)
+        )
         of_group = [
             replace(
                 _cell(group, tactic, options),
@@ -115,6 +122,25 @@ def _effects(
     return result
 
 
+def _effects_together(
+    group: Group,
+    between: Mapping[tuple[Setting, str], Spread],
+    metrics: Sequence[str],
+    margin: float,
+) -> Effects:
+    result: dict[str, dict[str, Effect]] = defaultdict(dict)
+    for metric in metrics:
+        each = {t: list(group.contrasts(t, metric).values()) for t in group.tactics}
+        known = {tactic: contrasts for tactic, contrasts in each.items() if contrasts}
+        if not known:
+            continue
+        of_metric = blocks.effects(known, between.get((group.setting, metric)), margin)
+        for tactic, one in of_metric.items():
+            delta = _delta(group.pairs(tactic), metric)
+            result[tactic][metric] = replace(one, cliffs_delta=delta)
+    return result
+
+
 def _delta(pairs: Sequence[RunPair], metric: str) -> float:
     both = comparable(pairs, metric)
     return cliffs_delta(
@@ -151,7 +177,7 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
     own = group.tactics[tactic]
     cell = _plain(group, tactic, [own[block] for block in sorted(own)])
     both = group.pairs(tactic)
-    pairs = _spent(comparable(both, ENERGY)) or [_by_seconds(pair) for pair in _spent(both)]
+    pairs = spent(comparable(both, ENERGY)) or [by_seconds(pair) for pair in spent(both)]
     if not pairs:
         return cell
     prices = both[0][0].prices
@@ -163,19 +189,6 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
         bill=economics.bill(pairs, prices, requests, options.months),
         sensitivities=economics.sensitivities(pairs, prices, requests),
     )
-
-
-def _spent(both: Sequence[RunPair]) -> list[Pair]:
-    return [
-        Pair(run.image, base.image, run.applying)
-        for run, base in both
-        if run.image is not None and base.image is not None and run.applying is not None
-    ]
-
-
-def _by_seconds(pair: Pair) -> Pair:
-    """Returns a pair without joules, where those of tactic and baseline can't be compared."""
-    return Pair(*(Spent(one.seconds) for one in (pair.image, pair.baseline, pair.applying)))
 
 
 def _rank(cell: Cell) -> tuple[bool, float, str]:

@@ -136,8 +136,8 @@ def test_a_servers_runs_are_told_by_its_pages_where_digits_do_not_matter(opened:
     assert [run.key for run in told] == [run.key for run in exact]
     for name in ("outcome", "machine", "version", "choices"):
         assert [getattr(run, name) for run in told] == [getattr(run, name) for run in exact]
-    for run, other in zip(told, exact, strict=True):
-        assert run.metrics == pytest.approx(other.metrics, rel=1e-5)
+    for one, other in zip(told, exact, strict=True):
+        assert one.metrics == pytest.approx(other.metrics, rel=1e-5)
     assert opened.runs(exact=False) == exact
 
 
