@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from greenexp.errors import NoEffect, Unsupported, first_line
 from greenexp.protocols import Sample, Scalar, Traits
 from greenexp.tactics.engine_options import check_options, engine_traits
+from greenexp.tactics.int8 import reduced_range
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,12 +73,14 @@ class OnnxRuntime:
                 ) from None
             model = onnx.load(path)
             stored_bytes = path.stat().st_size
+        bits = {"weight_bits": 7 if reduced_range() else 8} if self.precision == "int8" else {}
         operations = {node.op_type for node in model.graph.node}
         return Engine(
             lambda pixels: session.run(None, {INPUT: pixels})[0],
             held=list(_weights(model.graph)),
             stored_bytes=stored_bytes,
             facts={
+                **bits,
                 "engine": f"onnxruntime {onnxruntime.__version__}",
                 "precision": self.precision,
                 "nodes": len(model.graph.node),
@@ -157,5 +160,7 @@ def _quantize(path: Path, sample: Sample) -> Path:
     with silenced():
         # Every shape is fixed, and the symbolic inference stumbles over some models.
         quant_pre_process(path, prepared, skip_symbolic_shape=True)
-        quantize_static(prepared, quantized, Calibration(), per_channel=True)
+        quantize_static(
+            prepared, quantized, Calibration(), per_channel=True, reduce_range=reduced_range()
+        )
     return quantized

@@ -10,6 +10,7 @@ from greenexp.errors import NoEffect, Unsupported, first_line
 from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
 from greenexp.settings.checks import check_range
 from greenexp.tactics.compilation import check_compiler
+from greenexp.tactics.int8 import reduced_range
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,10 +55,7 @@ class StaticQuantization:
 
         check_compiler(sample.batch)
         quantizer = x86.X86InductorQuantizer()
-        # Without VNNI the int8 products of a pair are added up in 16 bits, which 8-bit activations
-        # saturate; torch's reduced range, of 7 bits, does not.
-        reduced = not torch.cpu._is_vnni_supported()
-        settings = x86.get_default_x86_inductor_quantization_config(reduce_range=reduced)
+        settings = x86.get_default_x86_inductor_quantization_config(reduce_range=reduced_range())
         if self.linear:
             quantizer.set_global(settings)
         else:

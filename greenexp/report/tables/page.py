@@ -121,7 +121,7 @@ def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
         lstrip_blocks=True,
     )
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
-    return environment.get_template("page.html.j2").render(
+    page: str = environment.get_template("page.html.j2").render(
         study=study,
         places=_places(study),
         figures=placed,
@@ -136,6 +136,7 @@ def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
         EnergyBasis=EnergyBasis,
         breakable=breakable,
     )
+    return page.lstrip()  # the macros' line ends
 
 
 def breakable(name: str) -> Markup:
