@@ -38,6 +38,7 @@ BYTES_PER_MIB = 2**20
 HEADROOM = 1.25  # the next run may take so many times what the largest so far did
 BUSY = 0.01  # of a CPU; a parked run that uses more in another's window voids it
 LOOK_S = 0.002  # s between two looks at a run that falls asleep
+QUIET_LOOKS = 3  # in a row; the system's count of a spinning thread lags behind by a tick
 ASLEEP_WITHIN_S = 0.1  # s; GNU's OpenMP spins for about 0.01
 OFTEN_VOID = 0.2  # of a run's windows; more are a doubt
 
@@ -205,12 +206,13 @@ class _Arm:
     def _fall_asleep(self) -> None:
         """Waits until its threads, which spin for a while after a pass, sleep as well."""
         deadline_s = time.monotonic() + ASLEEP_WITHIN_S
-        before_s = self.cpu_s()
-        while time.monotonic() < deadline_s:
+        before_s, quiet = self.cpu_s(), 0
+        while time.monotonic() < deadline_s and quiet < QUIET_LOOKS:
             time.sleep(LOOK_S)
             now_s = self.cpu_s()
-            if before_s is None or now_s is None or now_s - before_s < BUSY * LOOK_S:
+            if before_s is None or now_s is None:
                 return
+            quiet = quiet + 1 if now_s - before_s < BUSY * LOOK_S else 0
             before_s = now_s
 
     def cpu_s(self) -> float | None:
