@@ -13,12 +13,21 @@ CONFIDENCE = 0.95
 
 def mean_interval(samples: Sequence[float]) -> tuple[float, float] | None:
     """Returns Student's t interval of the mean, None for fewer than two samples."""
-    if len(samples) < 2:
+    count = len(samples)
+    if count < 2:
         return None
-    mean = float(np.mean(samples))
-    half_width = t_quantile(len(samples) - 1) * float(np.std(samples, ddof=1))
-    half_width /= math.sqrt(len(samples))
+    # What np.mean and np.std compute, without their checks: a report has 30,000 such means.
+    values = np.asarray(samples, dtype=np.float64)
+    mean = float(np.add.reduce(values)) / count
+    deviations = values - mean
+    spread = math.sqrt(float(np.add.reduce(deviations * deviations)) / (count - 1))
+    half_width = t_quantile(count - 1) * spread / math.sqrt(count)
     return mean - half_width, mean + half_width
+
+
+def mean(samples: Sequence[float]) -> float:
+    """Returns the mean, to the last digit numpy's."""
+    return float(np.add.reduce(np.asarray(samples, dtype=np.float64))) / len(samples)
 
 
 @lru_cache(maxsize=256)

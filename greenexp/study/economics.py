@@ -12,7 +12,7 @@ import numpy as np
 
 from greenexp.runs import cost as money
 from greenexp.settings.hardware import Hardware
-from greenexp.stats.intervals import mean_interval, t_quantile
+from greenexp.stats.intervals import mean, mean_interval, t_quantile
 from greenexp.study.estimates import Interval, Quantity
 from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
 from greenexp.study.verdicts import PaybackVerdict
@@ -77,7 +77,7 @@ def quantity(samples: Sequence[float | None]) -> Quantity | None:
     if not known or len(known) < len(samples):
         return None
     interval = mean_interval(known)
-    return Quantity(float(np.mean(known)), None if interval is None else Interval(*interval))
+    return Quantity(mean(known), None if interval is None else Interval(*interval))
 
 
 def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
@@ -107,7 +107,7 @@ def payback(currency: Currency, prices: Sequence[float], savings: Sequence[float
         prices: of applying it, a block each.
         savings: per image, of the same blocks.
     """
-    price, saving = float(np.mean(prices)), float(np.mean(savings))
+    price, saving = mean(prices), mean(savings)
     images = price / saving if saving > 0 else None
     per_image = quantity(savings)
     interval = per_image.interval if per_image is not None else None
@@ -134,7 +134,7 @@ def fieller(prices: Sequence[float], savings: Sequence[float]) -> Interval | Non
     count = len(prices)
     if count < 2:
         return None
-    price, saving = float(np.mean(prices)), float(np.mean(savings))
+    price, saving = mean(prices), mean(savings)
     covariance = np.cov(prices, savings) / count
     square = t_quantile(count - 1) ** 2
     # Products, not powers of 2: `**` isn't rounded exactly, and cents would differ from dollars.
@@ -240,9 +240,7 @@ def _around(present: float) -> list[float]:
 def _mean(spent: Sequence[Spent]) -> Spent:
     joules = [one.joules for one in spent if one.joules is not None]
     complete = len(joules) == len(spent)
-    return Spent(
-        float(np.mean([one.seconds for one in spent])), float(np.mean(joules)) if complete else None
-    )
+    return Spent(mean([one.seconds for one in spent]), mean(joules) if complete else None)
 
 
 def _saved(

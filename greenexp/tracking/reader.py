@@ -5,6 +5,7 @@ Nothing is created or changed. What is found is written by `findings`.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlparse
 
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from greenexp.errors import BadInput, first_line, nearest
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking import database
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
@@ -27,7 +28,6 @@ from greenexp.tracking.store import exists, quiet
 from greenexp.tracking.tables import (
     SERIES,
     Tables,
-    database_locations,
     read_database,
     read_server,
     server_locations,
@@ -55,6 +55,7 @@ class Reader:
     experiment_id: str
     engine: Engine | None
     _images: list[tuple[Any, tuple[str, ...]]] = field(default_factory=list, repr=False)
+    _known: dict[str, str] = field(default_factory=dict, repr=False)  # run id: artifact location
 
     @property
     def title(self) -> str:
@@ -64,6 +65,7 @@ class Reader:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's own access to the store."""
+        quiet()
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self.settings.uri)
@@ -89,6 +91,7 @@ class Reader:
             return list(runs_of(self.tables()))
         with _refused(self.settings):
             locations = self._locations()
+            self._known.update(locations)
             found = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
             if None in found.values():
                 for run in runs_of(self.tables()):
@@ -101,7 +104,7 @@ class Reader:
         """Returns where the artifacts of the ended runs are, by run id."""
         if self.engine is None:
             return server_locations(self.client, self.experiment_id)
-        return database_locations(self.engine, self.experiment_id)
+        return database.locations(self.engine, self.experiment_id)
 
     def _run(self, run_id: str, uri: str) -> Run | None:
         folder = local_path(uri)
@@ -136,25 +139,30 @@ class Reader:
         Components are called as in the names of metrics: `cpu`, `gpu_0`. GPUs that stood idle
         beside the run are among them. An estimate counts only where nothing else was sampled.
         """
-        found = {}
         with _refused(self.settings):
-            names = self.client.get_run(run_id).data.metrics
-            of_power = [name for name in names if name.startswith(SERIES) and name.endswith(POWER)]
-            for name in sorted(of_power, key=lambda name: (not name.startswith(ESTIMATE), name)):
-                component = name.removesuffix(POWER).rpartition("/")[2]
-                history = self.client.get_metric_history(run_id, name)
-                found[component] = sorted((point.step / MS_PER_S, point.value) for point in history)
+            histories = self._histories(run_id)
+        found = {}
+        for name in sorted(histories, key=lambda name: (not name.startswith(ESTIMATE), name)):
+            component = name.removesuffix(POWER).rpartition("/")[2]
+            found[component] = sorted((step / MS_PER_S, value) for step, value in histories[name])
         return found
 
+    def _histories(self, run_id: str) -> dict[str, list[tuple[int, float]]]:
+        if self.engine is not None:
+            return database.histories(self.engine, run_id, SERIES, POWER)
+        names = self.client.get_run(run_id).data.metrics
+        return {
+            name: [(one.step, one.value) for one in self.client.get_metric_history(run_id, name)]
+            for name in names
+            if name.startswith(SERIES) and name.endswith(POWER)
+        }
+
     def _artifact_uri(self, run_id: str) -> str:
+        if run_id in self._known:
+            return self._known[run_id]
         if self.engine is None:
             return str(self.client.get_run(run_id).info.artifact_uri)
-        from mlflow.store.tracking.dbmodels.models import SqlRun
-        from sqlalchemy import select
-
-        with self.engine.connect() as connection:
-            wanted: Any = select(SqlRun.artifact_uri).where(SqlRun.run_uuid == run_id)
-            return str(connection.execute(wanted).scalar_one())
+        return database.artifact_uri(self.engine, run_id)
 
     def _judged(self, path: Path) -> ImageOutcomes | None:
         import pyarrow
@@ -203,10 +211,12 @@ def reader(settings: Tracking) -> Reader:
 
 def _open(settings: Tracking) -> tuple[Engine | None, dict[str, str]]:
     """Returns the database, None for a server, and the ids of its experiments by name."""
-    quiet()
     with _refused(settings):
-        engine = _engine(settings.uri)
-        return engine, _server_experiments(settings.uri) if engine is None else _experiments(engine)
+        engine = database.engine_of(settings.uri)
+        if engine is not None:
+            return engine, database.experiments(engine)
+        quiet()
+        return None, _server_experiments(settings.uri)
 
 
 def runs_there(settings: Tracking) -> list[Run]:
@@ -256,38 +266,23 @@ def total_power(series: Mapping[str, Sequence[tuple[float, float]]]) -> list[tup
 @contextmanager
 def _refused(settings: Tracking) -> Iterator[None]:
     """Says in one line why a store can't be read."""
-    from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+    except Exception as error:
+        # A server's errors are MLflow's, which is imported for servers alone.
+        if not isinstance(error, (SQLAlchemyError, OSError, ImportError, *_errors_of_mlflow())):
+            raise
         raise BadInput(
             f"the runs at {settings.uri} can't be read: {first_line(error)}; "
             "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
         ) from None
 
 
-def _engine(uri: str) -> Engine | None:
-    """Returns MLflow's way into a database, None for a server. Nothing is opened yet."""
-    from mlflow.store.db.db_types import DATABASE_ENGINES
-    from mlflow.store.db.utils import create_sqlalchemy_engine
-
-    if urlparse(uri).scheme.partition("+")[0] not in DATABASE_ENGINES:
-        return None
-    engine: Engine = create_sqlalchemy_engine(uri)  # type: ignore[no-untyped-call] # MLflow's
-    return engine
-
-
-def _experiments(engine: Engine) -> dict[str, str]:
-    """Returns the ids of the experiments by name; those deleted are none."""
-    from mlflow.store.tracking.dbmodels.models import SqlExperiment
-    from sqlalchemy import select
-
-    wanted: Any = select(SqlExperiment.name, SqlExperiment.experiment_id)
-    with engine.connect() as connection:
-        found = connection.execute(wanted.where(SqlExperiment.lifecycle_stage == "active"))
-        return {str(name): str(experiment_id) for name, experiment_id in found}
+def _errors_of_mlflow() -> tuple[type[Exception], ...]:
+    module = sys.modules.get("mlflow.exceptions")
+    return () if module is None else (module.MlflowException,)
 
 
 def _server_experiments(uri: str) -> dict[str, str]:

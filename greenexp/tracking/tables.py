@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from greenexp.tracking.database import ROWS_PER_FETCH, UNENDED
 from greenexp.tracking.fields import CELL_TAG
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 SERIES = "series/"  # metrics over time, one point of which says nothing
-UNENDED = "RUNNING"  # a run that is being sent, or was only half sent
-ROWS_PER_FETCH = 10_000
 IDS_PER_QUERY = 500  # databases limit the values of one query
 RUNS_PER_PAGE = 1000
 
@@ -50,19 +49,8 @@ class Tables:
     params: Mapping[str, Mapping[str, str]]
 
 
-def database_locations(engine: Engine, experiment_id: str) -> dict[str, str]:
-    """Returns where the artifacts of the ended runs in MLflow's database are, by run id."""
-    from mlflow.store.tracking.dbmodels.models import SqlRun
-    from sqlalchemy import select
-
-    wanted: Any = select(SqlRun.run_uuid, SqlRun.artifact_uri)
-    wanted = wanted.where(SqlRun.run_uuid.in_(_ours(experiment_id)))
-    with engine.connect().execution_options(yield_per=ROWS_PER_FETCH) as connection:
-        return {str(run_id): str(uri) for run_id, uri in connection.execute(wanted)}
-
-
 def server_locations(client: MlflowClient, experiment_id: str) -> dict[str, str]:
-    """Returns the same as `database_locations`, of any store that MLflow opens."""
+    """Returns where the artifacts of the ended runs are, by run id, as a server tells."""
     return {
         str(run.info.run_id): str(run.info.artifact_uri)
         for run in _found(client, experiment_id, RUNS_PER_PAGE)

@@ -111,7 +111,10 @@ def png(figure: Figure) -> bytes:
                 fontsize=FONT_SMALL,
             )
         foot.text(12 / WIDTH_PX, LINE_PX / 2 / foot_px, "\n".join(caption), fontsize=FONT_SMALL)
-        sheet.draw_without_rendering()  # now everything has its place
+        engine = sheet.get_layout_engine()
+        if engine is not None:
+            engine.execute(sheet)  # now everything has its place, which drawing need not find again
+        sheet.set_layout_engine("none")
         for place, panel in zip(axes, figure.panels, strict=True):
             _label(place, panel)
         buffer = io.BytesIO()
