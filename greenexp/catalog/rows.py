@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from greenexp.catalog.findings import Finding
+from greenexp.catalog.scores import Score
 from greenexp.models.card import Card
 from greenexp.models.checkpoint import SAFETENSORS
 from greenexp.models.embedded_model import FOLDER
@@ -42,7 +42,7 @@ class Model:
     card: Card
     parameters_m: float | None
     disk_mib: float | None
-    measured: Sequence[Finding]
+    measured: Sequence[Score]
 
     @property
     def float32_mib(self) -> float | None:
@@ -77,7 +77,7 @@ class DataSet:
     licence: str | None
 
 
-def models(conf: Path, measured: Sequence[Finding]) -> list[Model]:
+def models(conf: Path, measured: Sequence[Score]) -> list[Model]:
     """Returns the models by label space, family and size; templates such as `hub` are left out."""
     found = [
         _model(name, values, [one for one in measured if one.model == name])
@@ -111,7 +111,7 @@ def _options(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     return ((name, values) for name, values in _files(folder) if "???" not in values.values())
 
 
-def _model(name: str, values: Mapping[str, Any], measured: Sequence[Finding]) -> Model:
+def _model(name: str, values: Mapping[str, Any], measured: Sequence[Score]) -> Model:
     card = Card(**(values.get("card") or {}))
     files = weight_files(_folder(values))
     return Model(

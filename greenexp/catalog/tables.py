@@ -12,8 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from greenexp.catalog.findings import Finding
 from greenexp.catalog.rows import DataSet, Model
+from greenexp.catalog.scores import Score
 from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL
 
 ABSENT = "–"
@@ -173,7 +173,7 @@ def _figure(value: float | None, form: str) -> str | None:
     return None if value is None else format(value, form)
 
 
-def _place(run: Finding, templates: Sequence[str]) -> str:
+def _place(run: Score, templates: Sequence[str]) -> str:
     """Returns on what a run measured, its limit included: part of a data set is not the whole."""
     name = run.dataset
     if name in templates and run.place is not None:

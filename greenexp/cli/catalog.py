@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from greenexp.catalog import rows, tables
-from greenexp.catalog.findings import findings
+from greenexp.catalog.scores import scores
 from greenexp.cli import console
 from greenexp.errors import BadInput, nearest
 from greenexp.runs.identity import BASELINE
@@ -111,7 +111,7 @@ def _show(options: argparse.Namespace) -> None:
         # MLflow's own default asks a server that is away for minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         settings = Tracking(uri=options.tracking_uri, experiment=options.experiment)
-        models = rows.models(conf, findings(runs_there(settings), BASELINE))
+        models = rows.models(conf, scores(runs_there(settings), BASELINE))
         listings["model"] = tables.of_models(models, rows.templates(conf, "dataset"))
     if options.group in (None, "dataset"):
         listings["dataset"] = tables.of_data_sets(rows.data_sets(conf))

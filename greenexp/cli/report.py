@@ -24,6 +24,7 @@ from greenexp.settings.sweep import Tracking
 
 if TYPE_CHECKING:
     from greenexp.study.study import Study
+    from greenexp.tracking.reader import Reader
 
 HARDWARE = "hardware"
 
@@ -48,6 +49,7 @@ def _report(cfg: DictConfig) -> None:
     """Shows the report and writes it; one that nothing has changed for is only shown again."""
     from greenexp.cli import console
     from greenexp.report import kept
+    from greenexp.tracking.reader import reader
     from greenexp.tracking.state import state
 
     plain = settings(cfg)
@@ -69,9 +71,10 @@ def _report(cfg: DictConfig) -> None:
         return
     from greenexp.report import write  # its figures take a second to import
 
-    gc.disable()  # nothing is let go before the end, and looking for it takes a fifth of the time
+    opened = reader(where)
+    gc.disable()  # nothing is let go before the end, and looking for it takes a sixth of the time
     with write.artists() as pool:
-        made = _study(cfg, where)
+        made = _study(cfg, opened)
         path = write.write(made, folder, pool)
     text = console.shown(made)
     console.show_text(text)
@@ -80,16 +83,14 @@ def _report(cfg: DictConfig) -> None:
     console.note(f"Report: {path}")
 
 
-def _study(cfg: DictConfig, where: Tracking) -> Study:
+def _study(cfg: DictConfig, opened: Reader) -> Study:
     from greenexp.report import summary
-    from greenexp.tracking.reader import reader
 
     plain = settings(cfg)
     context = HydraConfig.get()
     chosen = context.runtime.choices.get(HARDWARE)
     given = [override.partition("=")[0].lstrip("+") for override in context.overrides.task]
     changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
-    opened = reader(where)
     options = typed(plain, "report", Report)
     return summary.study(opened.runs(), opened, options, *_pricing(cfg, chosen, changed))
 

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
 J_PER_MJ = 1e-3
 J_PER_UJ = 1e-6
-
 PLATFORM = "psys"  # RAPL's zone of the whole machine, which holds the packages
-
-
 RAPL_CURE = (
     "sudo chmod -R a+r /sys/class/powercap/intel-rapl (until the next boot), or run zeusd and set "
     "ZEUSD_SOCK_PATH; in a container add "

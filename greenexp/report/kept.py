@@ -53,5 +53,5 @@ def _files(folder: Path) -> dict[str, list[int]]:
 def _code() -> list[list[int]]:
     """Returns size and time of change of greenexp's own files, so that another version differs."""
     package = Path(__file__).parents[1]
-    own = (path.stat() for path in sorted(package.rglob("*")) if path.suffix in (".py", ".html"))
+    own = (path.stat() for path in sorted(package.rglob("*")) if path.suffix in (".py", ".j2"))
     return [[status.st_size, status.st_mtime_ns] for status in own]

@@ -10,7 +10,7 @@ SECONDS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True)
-class Duration:
+class Usage:
     """What one earlier run took; None where it didn't tell."""
 
     seconds: float | None
@@ -58,7 +58,7 @@ class Forecast:
 
 
 def forecast(
-    cells: Sequence[str], at_least_s: Sequence[float], history: Mapping[str, Sequence[Duration]]
+    cells: Sequence[str], at_least_s: Sequence[float], history: Mapping[str, Sequence[Usage]]
 ) -> Forecast:
     """Returns what some runs will take.
 

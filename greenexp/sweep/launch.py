@@ -179,7 +179,7 @@ def _plan(
         for cell in cells
     }
     left = [run.cell.id for run in runs if run.key not in finished]
-    history = resume.durations(earlier, machine)
+    history = resume.usages(earlier, machine)
     predicted = forecast(left, [shortest_s[cell] for cell in left], history)
     return Plan(runs, finished, exclusions, predicted)
 

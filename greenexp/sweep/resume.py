@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from greenexp.runs.run import Run
-from greenexp.sweep.forecast import Duration
+from greenexp.sweep.forecast import Usage
 
 Key = tuple[str, int | None, int]  # cell, block, replicate
-ENERGY, COST = "run/energy_j", "run/cost_usd"
+RUN_J, RUN_USD = "run/energy_j", "run/cost_usd"
 
 
 def finished(runs: Iterable[Run], machine: str, version: str | None) -> dict[Key, Run]:
@@ -30,11 +30,11 @@ def finished(runs: Iterable[Run], machine: str, version: str | None) -> dict[Key
     }
 
 
-def durations(runs: Iterable[Run], machine: str) -> Mapping[str, Sequence[Duration]]:
+def usages(runs: Iterable[Run], machine: str) -> Mapping[str, Sequence[Usage]]:
     """Returns what the runs of each cell took on a machine, for the forecast."""
-    history: dict[str, list[Duration]] = {}
+    history: dict[str, list[Usage]] = {}
     for run in runs:
         if run.machine == machine and run.outcome == "ok":
-            took = Duration(run.seconds, run.metrics.get(ENERGY), run.metrics.get(COST))
-            history.setdefault(run.cell, []).append(took)
+            usage = Usage(run.seconds, run.metrics.get(RUN_J), run.metrics.get(RUN_USD))
+            history.setdefault(run.cell, []).append(usage)
     return history

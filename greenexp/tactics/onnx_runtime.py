@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "int8"]
 OPSET = 18  # of the exporter of torch 2.13 by default
 INPUT = "pixels"
+REDUCED = 64  # the largest weight of the reduced range
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ class OnnxRuntime:
                 ) from None
             model = onnx.load(path)
             stored_bytes = path.stat().st_size
-        bits = {"weight_bits": 7 if reduced_range() else 8} if self.precision == "int8" else {}
+        held = list(_weights(model.graph))
+        int8 = [weight for weight in held if weight.dtype == "int8"]
+        widest = max((int(abs(weight.astype(int)).max()) for weight in int8), default=None)
+        bits = {} if widest is None else {"weight_bits": 7 if widest <= REDUCED else 8}
         operations = {node.op_type for node in model.graph.node}
         return Engine(
             lambda pixels: session.run(None, {INPUT: pixels})[0],
-            held=list(_weights(model.graph)),
+            held=held,
             stored_bytes=stored_bytes,
             facts={
                 **bits,

@@ -36,14 +36,20 @@ def experiments(engine: Engine) -> dict[str, str]:
         return {str(name): str(experiment_id) for name, experiment_id in found}
 
 
-def locations(engine: Engine, experiment_id: str) -> dict[str, str]:
-    """Returns where the artifacts of the ended runs that greenexp measured are, by run id."""
-    wanted = select(RUNS.c.run_uuid, RUNS.c.artifact_uri).where(
+def ours(experiment_id: str) -> Select[Any]:
+    """Returns the query of the ids of the ended runs that greenexp measured."""
+    return select(RUNS.c.run_uuid).where(
         RUNS.c.experiment_id == int(experiment_id),
         RUNS.c.lifecycle_stage == ACTIVE,
         RUNS.c.status != UNENDED,
         RUNS.c.run_uuid.in_(select(TAGS.c.run_uuid).where(TAGS.c.key == CELL_TAG)),
     )
+
+
+def locations(engine: Engine, experiment_id: str) -> dict[str, str]:
+    """Returns where the artifacts of `ours` are, by run id."""
+    wanted = select(RUNS.c.run_uuid, RUNS.c.artifact_uri)
+    wanted = wanted.where(RUNS.c.run_uuid.in_(ours(experiment_id)))
     return {str(run_id): str(uri) for run_id, uri in _rows(engine, wanted)}
 
 

@@ -266,23 +266,22 @@ def total_power(series: Mapping[str, Sequence[tuple[float, float]]]) -> list[tup
 @contextmanager
 def _refused(settings: Tracking) -> Iterator[None]:
     """Says in one line why a store can't be read."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         yield
-    except Exception as error:
-        # A server's errors are MLflow's, which is imported for servers alone.
-        if not isinstance(error, (SQLAlchemyError, OSError, ImportError, *_errors_of_mlflow())):
-            raise
+    except _refusals() as error:
         raise BadInput(
             f"the runs at {settings.uri} can't be read: {first_line(error)}; "
             "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
         ) from None
 
 
-def _errors_of_mlflow() -> tuple[type[Exception], ...]:
-    module = sys.modules.get("mlflow.exceptions")
-    return () if module is None else (module.MlflowException,)
+def _refusals() -> tuple[type[Exception], ...]:
+    """Returns what a store that can't be read raises; MLflow's own once it is imported."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    mlflow = sys.modules.get("mlflow.exceptions")
+    own = () if mlflow is None else (mlflow.MlflowException,)
+    return (SQLAlchemyError, OSError, ImportError, *own)
 
 
 def _server_experiments(uri: str) -> dict[str, str]:

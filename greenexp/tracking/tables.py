@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from greenexp.tracking import database
 from greenexp.tracking.database import ROWS_PER_FETCH, UNENDED
 from greenexp.tracking.fields import CELL_TAG
 
@@ -58,27 +59,12 @@ def server_locations(client: MlflowClient, experiment_id: str) -> dict[str, str]
     }
 
 
-def _ours(experiment_id: str) -> Any:
-    """Returns the query of the ids of the ended runs that greenexp measured."""
-    from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
-    from sqlalchemy import select
-
-    # MLflow's table classes carry no types that a query could have.
-    ids: Any = select(SqlRun.run_uuid).join(SqlTag, SqlTag.run_uuid == SqlRun.run_uuid)
-    return ids.where(
-        SqlRun.experiment_id == int(experiment_id),
-        SqlRun.lifecycle_stage == "active",
-        SqlRun.status != UNENDED,
-        SqlTag.key == CELL_TAG,
-    )
-
-
 def read_database(engine: Engine, experiment_id: str) -> Tables:
     """Returns the runs of an experiment in MLflow's database."""
     from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlRun, SqlTag
     from sqlalchemy import select
 
-    ours = _ours(experiment_id)
+    ours = database.ours(experiment_id)
     runs: Any = select(SqlRun.run_uuid, SqlRun.start_time, SqlRun.status)
     tags: Any = select(SqlTag.run_uuid, SqlTag.key, SqlTag.value)
     metrics: Any = select(SqlLatestMetric.run_uuid, SqlLatestMetric.key, SqlLatestMetric.value)

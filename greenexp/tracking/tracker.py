@@ -1,4 +1,4 @@
-"""MLflow as a view of the journal. The one module that imports mlflow."""
+"""MLflow as a view of the journal: records out, each once."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from greenexp.catalog import rows, tables
-from greenexp.catalog.findings import Finding
+from greenexp.catalog.scores import Score
 from greenexp.models.card import Card
 from tests.support.catalogued import CONF
 from tests.support.model_folders import Cached, Edited
@@ -42,7 +42,7 @@ def options(folder: Path, group: str, **texts: str) -> Path:
     return folder
 
 
-def model(measured: list[Finding] | None = None, **fields_: Any) -> rows.Model:
+def model(measured: list[Score] | None = None, **fields_: Any) -> rows.Model:
     given: dict[str, Any] = {
         "name": "net",
         "checkpoint": "org/net",
@@ -54,9 +54,9 @@ def model(measured: list[Finding] | None = None, **fields_: Any) -> rows.Model:
     return rows.Model(**(given | fields_), measured=measured or [])
 
 
-def ran(dataset: str = "digits", top1: float = 0.5, **fields_: Any) -> Finding:
+def ran(dataset: str = "digits", top1: float = 0.5, **fields_: Any) -> Score:
     given = {"model": "net", "place": None, "limit": None, "macs": None} | fields_
-    return Finding(dataset=dataset, top1=top1, **given)
+    return Score(dataset=dataset, top1=top1, **given)
 
 
 def test_embedded_models_are_counted_by_their_headers(elsewhere: Path) -> None:
@@ -191,7 +191,7 @@ def test_macs_of_a_run_stand_in_for_a_card_s() -> None:
         pytest.param(ran(top1=0.0), "0.0000 digits", id="nothing right"),
     ],
 )
-def test_measured_top1_names_its_data_set(run: Finding, text: str) -> None:
+def test_measured_top1_names_its_data_set(run: Score, text: str) -> None:
     (row,) = rows_of(tables.of_models([model([run])], ["hub", "folder"])).values()
     assert row["top-1 measured"] == text
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from greenexp.sweep.forecast import Duration, Forecast, forecast
+from greenexp.sweep.forecast import Forecast, Usage, forecast
 
 untimed = settings(deadline=None)  # no test asserts a time
 
 HISTORY = {
-    "a": [Duration(10.0, 100.0, 0.1), Duration(12.0, 300.0, 0.3), Duration(50.0, 200.0, 0.2)],
-    "b": [Duration(20.0, 400.0, 0.4)],
-    "c": [Duration(30.0, None, None)],
+    "a": [Usage(10.0, 100.0, 0.1), Usage(12.0, 300.0, 0.3), Usage(50.0, 200.0, 0.2)],
+    "b": [Usage(20.0, 400.0, 0.4)],
+    "c": [Usage(30.0, None, None)],
     "never finished": [],
 }
 
@@ -96,7 +96,7 @@ def test_line(told: Forecast, line: str) -> None:
 
 
 amounts = st.floats(1e-3, 1e6)
-took = st.builds(Duration, amounts, st.none() | amounts, st.none() | amounts)
+took = st.builds(Usage, amounts, st.none() | amounts, st.none() | amounts)
 histories = st.dictionaries(st.sampled_from("abcd"), st.lists(took, max_size=4))
 plans = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=8)
 
@@ -104,7 +104,7 @@ plans = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=8)
 @untimed
 @given(plans, histories, st.randoms(use_true_random=False))
 def test_order_does_not_matter(
-    cells: list[str], history: dict[str, list[Duration]], chance: random.Random
+    cells: list[str], history: dict[str, list[Usage]], chance: random.Random
 ) -> None:
     shuffled = chance.sample(cells, len(cells))
     one, other = (forecast(plan, [1.0] * len(cells), history) for plan in (cells, shuffled))
@@ -118,7 +118,7 @@ def test_order_does_not_matter(
 @untimed
 @given(plans, histories)
 def test_whole_plan_lies_between_its_shortest_and_longest_run(
-    cells: list[str], history: dict[str, list[Duration]]
+    cells: list[str], history: dict[str, list[Usage]]
 ) -> None:
     found = forecast(cells, [1.0] * len(cells), history)
     for name in ("seconds", "joules", "usd"):
@@ -138,7 +138,7 @@ def test_whole_plan_lies_between_its_shortest_and_longest_run(
 
 @untimed
 @given(plans, histories)
-def test_line_is_one_line(cells: list[str], history: dict[str, list[Duration]]) -> None:
+def test_line_is_one_line(cells: list[str], history: dict[str, list[Usage]]) -> None:
     line = forecast(cells, [1.0] * len(cells), history).line()
     assert line == " ".join(line.split())
     assert line.startswith(f"{len(cells)} runs, ")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from greenexp.runs.run import Run
-from greenexp.sweep.forecast import Duration
-from greenexp.sweep.resume import durations, finished
+from greenexp.sweep.forecast import Usage
+from greenexp.sweep.resume import finished, usages
 from tests.support.builders import a_run
 
 
@@ -57,6 +57,6 @@ def test_the_forecast_goes_by_the_runs_of_a_cell_that_ended_well() -> None:
         ran(outcome="oom"),
         ran(machine="there"),
     ]
-    assert durations(runs, "here") == {
-        "vit": [Duration(90.0, 5.0, 0.25), Duration(7.0, None, None), Duration(None, None, None)]
+    assert usages(runs, "here") == {
+        "vit": [Usage(90.0, 5.0, 0.25), Usage(7.0, None, None), Usage(None, None, None)]
     }

@@ -212,6 +212,8 @@ def test_int8_engine_keeps_the_accuracy(name: str, tactic: Tactic) -> None:
     effect = tactic.effect(engine)
     assert effect["precision"] == "int8"
     assert effect.get("int8_nodes", effect.get("quantizers")) >= 10
+    if isinstance(tactic, OnnxRuntime):
+        assert effect["weight_bits"] == (8 if torch.cpu._is_vnni_supported() else 7)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure as Sheet
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -86,11 +87,9 @@ def png(figure: Figure) -> bytes:
         body_px = sum(panel.height_px for panel in figure.panels) + 2 * LINE_PX
         rows = math.ceil(len(entries) / columns)
         foot_px = (rows + len(caption) + (2 if rows else 1)) * LINE_PX
-        sheet = Sheet(
-            figsize=(WIDTH_PX / PX_PER_INCH, (body_px + foot_px) / PX_PER_INCH),
-            dpi=DPI,
-            layout="constrained",
-        )
+        engine = ConstrainedLayoutEngine()
+        size_in = (WIDTH_PX / PX_PER_INCH, (body_px + foot_px) / PX_PER_INCH)
+        sheet = Sheet(figsize=size_in, dpi=DPI, layout=engine)
         body, foot = sheet.subfigures(2, 1, squeeze=False, height_ratios=[body_px, foot_px])[:, 0]
         body.suptitle(figure.title, fontsize=FONT + 3, fontweight="bold")
         axes = body.subplots(
@@ -111,9 +110,7 @@ def png(figure: Figure) -> bytes:
                 fontsize=FONT_SMALL,
             )
         foot.text(12 / WIDTH_PX, LINE_PX / 2 / foot_px, "\n".join(caption), fontsize=FONT_SMALL)
-        engine = sheet.get_layout_engine()
-        if engine is not None:
-            engine.execute(sheet)  # now everything has its place, which drawing need not find again
+        engine.execute(sheet)  # now everything has its place, which drawing need not find again
         sheet.set_layout_engine("none")
         for place, panel in zip(axes, figure.panels, strict=True):
             _label(place, panel)

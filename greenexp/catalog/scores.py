@@ -1,4 +1,4 @@
-"""What runs found out about models, for the catalogue. Pure."""
+"""What models scored in runs, for the catalogue. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MACS = "complexity/macs"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What the latest finished run of a model on a data set found.
+class Score:
+    """What a model scored in its latest finished run on a data set.
 
     Attributes:
         model: the choice, as is `dataset`.
@@ -32,8 +32,8 @@ class Finding:
     macs: float | None
 
 
-def findings(runs: Iterable[Run], tactic: str) -> list[Finding]:
-    """Returns what a tactic's latest finished run of each model on each data set found.
+def scores(runs: Iterable[Run], tactic: str) -> list[Score]:
+    """Returns what each model scored in its latest finished run of a tactic on each data set.
 
     The latest come first.
 
@@ -41,20 +41,20 @@ def findings(runs: Iterable[Run], tactic: str) -> list[Finding]:
         runs: oldest first.
         tactic: the choice.
     """
-    latest: dict[tuple[object, ...], Finding] = {}
+    latest: dict[tuple[object, ...], Score] = {}
     for run in runs:
         if run.outcome == "ok" and run.choices.get("tactic") == tactic and TOP1 in run.metrics:
-            finding = _finding(run)
-            key = finding.model, finding.dataset, finding.place, finding.limit
+            score = _score(run)
+            key = score.model, score.dataset, score.place, score.limit
             latest.pop(key, None)  # so that the latest come last
-            latest[key] = finding
+            latest[key] = score
     return list(reversed(latest.values()))
 
 
-def _finding(run: Run) -> Finding:
+def _score(run: Run) -> Score:
     dataset = run.configuration.get("dataset", {})
     limit = dataset.get("limit")
-    return Finding(
+    return Score(
         model=run.choices["model"],
         dataset=run.choices["dataset"],
         place=dataset.get("id") or dataset.get("path"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from greenexp.catalog.findings import Finding, findings
+from greenexp.catalog.scores import Score, scores
 from greenexp.runs.run import Run
 from tests.support.builders import a_run
 
@@ -18,21 +18,21 @@ def ran(top1: float | None, **fields: Any) -> Run:
 
 def test_the_latest_run_on_each_data_set_counts_latest_first() -> None:
     runs = [ran(0.1), ran(0.2, configuration=LIMITED), ran(0.3)]
-    assert findings(runs, "baseline") == [
-        Finding("digits_vit", "digits", None, None, 0.3, None),
-        Finding("digits_vit", "digits", "org/photos", 4, 0.2, None),
+    assert scores(runs, "baseline") == [
+        Score("digits_vit", "digits", None, None, 0.3, None),
+        Score("digits_vit", "digits", "org/photos", 4, 0.2, None),
     ]
 
 
 def test_a_limit_that_is_text_in_an_old_run_is_a_number() -> None:
     old = {"dataset": {"path": "photos", "limit": "4"}}
-    (finding,) = findings([ran(0.5, configuration=old)], "baseline")
-    assert (finding.place, finding.limit) == ("photos", 4)
+    (score,) = scores([ran(0.5, configuration=old)], "baseline")
+    assert (score.place, score.limit) == ("photos", 4)
 
 
 def test_macs_are_those_of_the_run() -> None:
     counted = a_run(metrics={"accuracy/top1": 0.5, "complexity/macs": 7.0})
-    assert findings([counted], "baseline")[0].macs == 7.0
+    assert scores([counted], "baseline")[0].macs == 7.0
 
 
 def test_failed_runs_others_tactics_and_runs_without_accuracy_are_none() -> None:
@@ -41,4 +41,4 @@ def test_failed_runs_others_tactics_and_runs_without_accuracy_are_none() -> None
         ran(None),
         ran(0.5, choices={"model": "digits_vit", "tactic": "pruning", "dataset": "digits"}),
     ]
-    assert findings(others, "baseline") == []
+    assert scores(others, "baseline") == []
