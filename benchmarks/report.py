@@ -12,6 +12,7 @@ Fills a temporary SQLite store with synthetic runs (see `synthetic_runs`): 42 mo
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from cells import last_line, say
 from synthetic_runs import fill
 
 BYTES_PER_MIB = 2**20
-LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.25  # each look at the processes takes a few ms
 LOADING = "import sys; from greenexp.report import load; print(load(uri=sys.argv[1]).shape)"
 
 
@@ -45,6 +46,7 @@ def main() -> None:
             if given.loading
             else ["-m", "greenexp.report", f"tracking.uri={store.uri}"]
         )
+        os.sync()  # the disk has what was filled in, and writes no more
         seconds, peak_mib = watched([sys.executable, *command], Path(folder))
         seconds_again, _ = watched([sys.executable, *command], Path(folder))
     figures = {"seconds": seconds, "seconds_again": seconds_again, "peak_mib": peak_mib}

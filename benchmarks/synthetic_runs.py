@@ -313,7 +313,9 @@ class _Writer:
         for key, value in {**cell.parameters, **place}.items():
             self._put(SqlParam, key=key, value=value, run_uuid=run_id)
         latest = {point.name: point for point in points}
-        for point in points if block == 1 else latest.values():
+        # The template is a real run, whose samples may fall on one millisecond.
+        sampled = {(point.name, point.step, point.epoch_ms): point for point in points}
+        for point in sampled.values() if block == 1 else latest.values():
             self._put(SqlMetric, **_metric(point, run_id))
         for point in latest.values():
             self._put(SqlLatestMetric, **_metric(point, run_id))

@@ -23,6 +23,7 @@ from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
 
 if TYPE_CHECKING:
+    from greenexp.report.workers import Workers
     from greenexp.study.study import Study
     from greenexp.tracking.reader import Reader
 
@@ -50,7 +51,6 @@ def _report(cfg: DictConfig) -> None:
     from greenexp.cli import console
     from greenexp.report import kept
     from greenexp.tracking.reader import reader
-    from greenexp.tracking.state import state
 
     plain = settings(cfg)
     context = HydraConfig.get()
@@ -62,28 +62,28 @@ def _report(cfg: DictConfig) -> None:
     }
     folder = Path(context.runtime.output_dir)
     where = typed(plain, "tracking", Tracking)
-    now = state(where)
-    key = None if now is None else kept.key(now, given)
-    text = None if key is None else kept.shown(folder, key)
+    key = kept.key(given)
+    text = kept.shown(folder, key)
     if text is not None:
         console.show_text(text)
         console.note(f"Report: {folder / kept.PAGE}, as it was: nothing has changed since")
         return
     from greenexp.report import write  # its figures take a second to import
+    from greenexp.report.workers import workers
 
     opened = reader(where)
     gc.disable()  # nothing is let go before the end, and looking for it takes a sixth of the time
-    with write.artists() as pool:
-        made = _study(cfg, opened)
-        path = write.write(made, folder, pool)
+    with workers() as pools:
+        made = _study(cfg, opened, pools)
+        path = write.write(made, folder, pools)
     text = console.shown(made)
     console.show_text(text)
-    if key is not None:
-        kept.keep(folder, key, text)
+    kept.keep(folder, key, opened.files, text)
     console.note(f"Report: {path}")
+    gc.freeze()  # Python looks for garbage once more when it ends
 
 
-def _study(cfg: DictConfig, opened: Reader) -> Study:
+def _study(cfg: DictConfig, opened: Reader, pools: Workers) -> Study:
     from greenexp.report import summary
 
     plain = settings(cfg)
@@ -92,7 +92,8 @@ def _study(cfg: DictConfig, opened: Reader) -> Study:
     given = [override.partition("=")[0].lstrip("+") for override in context.overrides.task]
     changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
     options = typed(plain, "report", Report)
-    return summary.study(opened.runs(), opened, options, *_pricing(cfg, chosen, changed))
+    pricing = _pricing(cfg, chosen, changed)
+    return summary.study(opened.runs(), opened, options, *pricing, pools=pools)
 
 
 def _pricing(

@@ -2,7 +2,7 @@
 
 import sys
 
-from greenexp.cli.report import main
+if __name__ == "__main__":  # the processes that draw import this module, not the command
+    from greenexp.cli.report import main
 
-if __name__ == "__main__":
     sys.exit(main())

@@ -11,7 +11,6 @@ from greenexp.settings.sweep import Tracking
 from greenexp.study.labels import Labels, of_runs
 from greenexp.study.pairs import versus_baseline
 from greenexp.study.select import priced
-from greenexp.tracking.reader import reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +48,8 @@ def load(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") 
     Raises:
         BadInput: where store or experiment is missing, or the store can't be read.
     """
+    from greenexp.tracking.reader import reader  # whoever draws needs no database
+
     return frame(reader(Tracking(uri=uri, experiment=experiment)).runs())
 
 

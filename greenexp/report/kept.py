@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from greenexp.runs.files import write_atomically
+from greenexp.tracking.state import FilesRead, unchanged
 
 PAGE = "report.html"
 KEPT = ".shown.json"
 
 
-def key(state: str, options: Mapping[str, Any]) -> str:
-    """Returns what a report depends on, as one digest.
+def key(options: Mapping[str, Any]) -> str:
+    """Returns what a report depends on besides the files it was made of, as one digest.
 
     Args:
-        state: of the store.
         options: of the command and of the terminal, as JSON takes them.
     """
-    parts = json.dumps([state, options, _code()], sort_keys=True, default=str)
+    parts = json.dumps([options, _code()], sort_keys=True, default=str)
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -33,14 +33,16 @@ def shown(folder: Path, wanted: str) -> str | None:
     try:
         kept = json.loads((folder / KEPT).read_text("utf-8"))
         same = kept["key"] == wanted and kept["files"] == _files(folder)
-        return str(kept["shown"]) if same else None
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(kept["shown"]) if same and unchanged(kept["made_of"]) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def keep(folder: Path, wanted: str, text: str) -> None:
-    """Keeps what the terminal showed, beside the report's files."""
-    kept = {"key": wanted, "files": _files(folder), "shown": text}
+def keep(folder: Path, wanted: str, made_of: FilesRead, text: str) -> None:
+    """Keeps what the terminal showed, beside the report's files; not if files don't tell all."""
+    if not made_of.complete:
+        return
+    kept = {"key": wanted, "files": _files(folder), "made_of": made_of.stamps, "shown": text}
     write_atomically(folder / KEPT, json.dumps(kept, ensure_ascii=False))
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from greenexp.quantities import ENERGY, with_own
 from greenexp.report.words import notes
+from greenexp.report.workers import Workers
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.study import decide
 from greenexp.study.effects import compare
 from greenexp.study.labels import of_runs
+from greenexp.study.pairs import groups
+from greenexp.study.power import total_power
 from greenexp.study.select import Reprice, own_prices, priced, stand_aside
 from greenexp.study.study import Cell, Study
+from greenexp.study.tasks import begun
 from greenexp.study.uncompared import aside, failures
-from greenexp.tracking.reader import total_power
 
 POWER_RUNS = 4  # shown over time
 
@@ -34,6 +39,10 @@ class Evidence(Protocol):
         """Returns which images a run had right; None where that is gone."""
         ...
 
+    def begin_predictions(self, run_ids: Sequence[str], pool: Executor) -> None:
+        """May begin to read in another process what `predictions` will be asked for."""
+        return
+
     def power_series(self, run_id: str) -> Mapping[str, Sequence[tuple[float, float]]]:
         """Returns power over time, (s into the run, W), of each component that was sampled."""
         ...
@@ -45,6 +54,8 @@ def study(
     options: Report,
     reprice: Reprice = own_prices,
     label: str | None = None,
+    *,
+    pools: Workers | None = None,
 ) -> Study:
     """Returns what the runs say.
 
@@ -54,6 +65,7 @@ def study(
         options: what is asked and assumed.
         reprice: a run's preset to the one to price with.
         label: what to call the preset where it is one for all.
+        pools: processes that do a part meanwhile; None: all is done here.
     """
     labels = of_runs(every)
     pricing: dict[str, Any] = {
@@ -65,7 +77,13 @@ def study(
     others = stand_aside(every, labels, **pricing)
     doubts = {run.tracked or run.id: run.doubts for run in every}
     quantities = with_own(own for run in every for own in run.quantities)
-    compared = compare(used, opened.predictions, options, quantities)
+    pool = None
+    if pools is not None:
+        pool = pools.statistics
+        spoken_for = [run.id for group in groups(used) for run in group.first_runs()]
+        opened.begin_predictions(spoken_for, pools.pictures)
+    compared = compare(used, opened.predictions, options, quantities, pool)
+    advice = begun(pool, partial(decide.advice, compared.cells, compared.overall, options))
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
     return Study(
         title=opened.title,
@@ -77,7 +95,7 @@ def study(
         failures=failures(every, labels),
         notes=notes.notes(used or others, compared.cells or aside(others, doubts), repriced),
         next_steps=notes.next_steps(used, compared.cells, left_out),
-        advice=decide.advice(compared.cells, compared.overall, options),
+        advice=advice(),
         prices=notes.prices(used),
         requests_per_month=options.requests_per_month,
         months=options.months,

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import importlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
 
-from greenexp.errors import NotDrawn
-from greenexp.measuring.isolation import lead_a_group
 from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
 from greenexp.report.kept import PAGE
-from greenexp.report.tables import frames, latex, page
+from greenexp.report.tables import page
 from greenexp.report.words.advice import sentence
+from greenexp.report.workers import Workers, draw, tabulate, workers
 from greenexp.runs.files import write_atomically
 from greenexp.runs.run import Run
 from greenexp.settings.report import Report
@@ -31,9 +24,6 @@ from greenexp.study.select import priced
 from greenexp.study.study import Study
 from greenexp.tracking.findings import log_summary, log_versus
 from greenexp.tracking.reader import reader
-
-PICTURES = "greenexp.report.figures.with_matplotlib"
-ARTISTS = 2  # processes that draw
 
 
 def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sweep: str) -> str:
@@ -68,69 +58,32 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
     return run_id
 
 
-@contextmanager
-def artists() -> Iterator[Executor]:
-    """Holds the processes that draw pictures; they import what they need while others read runs."""
-    context = get_context("spawn")
-    with ProcessPoolExecutor(ARTISTS, mp_context=context, initializer=_prepare) as pool:
-        for _ in range(ARTISTS):
-            pool.submit(_wait)
-        yield pool
-
-
-def write(made: Study, folder: Path, pool: Executor | None = None) -> Path:
+def write(made: Study, folder: Path, pools: Workers | None = None) -> Path:
     """Writes page, tables and pictures into a folder and returns the page's path.
 
     Args:
         made: what the runs say.
         folder: made where it is missing.
-        pool: of `artists`; None: new ones.
+        pools: of `workers`; None: new ones.
 
     Raises:
         NotDrawn: where a process that draws was killed.
     """
-    if pool is None:
-        with artists() as own:
+    if pools is None:
+        with workers() as own:
             return write(made, folder, own)
-    drawn = figures.figures(made)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PAGE
-    try:
-        # Drawing pictures takes as long as all the rest, and needs nothing of it.
-        drawing = [
-            pool.submit(_draw, figure, folder / f"{figure.name}.png")
-            for figure in sorted(drawn, key=lambda figure: -len(figure.panels))
-        ]
-        for name, frame in frames.frames(made).items():
-            frame.to_csv(folder / f"{name}.csv", index=False)
-            frame.to_parquet(folder / f"{name}.parquet", index=False)
-        write_atomically(folder / "report.tex", latex.latex(made))
-        write_atomically(path, page.html(made, [_shown(figure) for figure in drawn]))
-        for picture in drawing:
-            picture.result()
-    except BrokenProcessPool:
-        raise NotDrawn(
-            "the process that draws the report's pictures was killed; "
-            "python -m greenexp.report draws them again"
-        ) from None
+    writing = [pools.statistics.submit(tabulate, made, folder)]
+    drawn = figures.figures(made)
+    for rank, figure in enumerate(sorted(drawn, key=lambda one: -len(one.panels))):
+        pool = pools.pictures if rank else pools.statistics
+        writing.append(pool.submit(draw, figure, folder / f"{figure.name}.png"))
+    write_atomically(path, page.html(made, [_shown(figure) for figure in drawn]))
+    for one in writing:
+        one.result()
     return path
-
-
-def _prepare() -> None:
-    """Makes a process ready to draw."""
-    lead_a_group()
-    gc.disable()  # it draws a few pictures and ends
-    importlib.import_module(PICTURES)  # matplotlib takes seconds to import
-
-
-def _wait() -> None:
-    """Starts a process of the pool, which does nothing before it has work."""
 
 
 def _shown(figure: Figure) -> page.Drawn:
     return page.Drawn(figure.name, figure.title, figure.caption, interactive.div(figure))
-
-
-def _draw(figure: Figure, path: Path) -> None:
-    pictures = importlib.import_module(PICTURES)
-    path.write_bytes(pictures.png(figure))

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+FloatArray = NDArray[np.float64]
 
 
 def mean_interval(samples: Sequence[float]) -> tuple[float, float] | None:
@@ -23,6 +25,23 @@ def mean_interval(samples: Sequence[float]) -> tuple[float, float] | None:
     return centre - half_width, centre + half_width
 
 
+def mean_intervals(rows: FloatArray) -> list[tuple[float, float | None, float | None]]:
+    """Returns the mean of each row and the ends of `mean_interval`, the same to the last digit.
+
+    Args:
+        rows: (rows, samples), float64.
+    """
+    count = rows.shape[1]
+    centres = np.add.reduce(rows, axis=1) / count
+    if count < 2:
+        return [(centre, None, None) for centre in centres.tolist()]
+    deviations = rows - centres[:, None]
+    spreads = np.sqrt(np.add.reduce(deviations * deviations, axis=1) / (count - 1))
+    half_widths = t_quantile(count - 1) * spreads / math.sqrt(count)
+    ends = centres - half_widths, centres + half_widths
+    return list(zip(*(column.tolist() for column in (centres, *ends)), strict=True))
+
+
 def mean(samples: Sequence[float]) -> float:
     """Returns the mean, to the last digit numpy's, without its checks: a report has thousands."""
     return float(np.add.reduce(np.asarray(samples, dtype=np.float64))) / len(samples)
@@ -31,9 +50,9 @@ def mean(samples: Sequence[float]) -> float:
 @lru_cache(maxsize=256)
 def t_quantile(freedom: int) -> float:
     """Returns how many standard errors the two-sided 95 % interval of Student's t reaches."""
-    from scipy import stats  # 1.7 s to import, and tab completion starts Python each time
+    from scipy.special import stdtrit  # tab completion starts Python each time
 
-    return float(stats.t.ppf((1 + CONFIDENCE) / 2, df=freedom))
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
 def ratio_interval(

@@ -21,7 +21,7 @@ BOOTSTRAP_FROM = (
     25  # units; with fewer the bootstrap's intervals are too narrow, see docs/report.md
 )
 RESAMPLES = 9_999
-BATCH = 256  # resamples at a time, for memory
+VALUES = 2**18  # resampled at a time: few enough for the cache of a processor
 SIGN_FLIP = "sign-flip permutation"
 WILCOXON = "Wilcoxon signed-rank"
 
@@ -111,11 +111,16 @@ def _intervals(
             confidence_level=_widened(units),
             method="BCa",
             n_resamples=RESAMPLES,
-            batch=BATCH,
+            batch=_batch(rows),
             rng=np.random.default_rng(0),
         ).confidence_interval
         lows[spread], highs[spread] = interval.low, interval.high
     return lows, highs
+
+
+def _batch(rows: FloatArray) -> int:
+    """Returns how many resamples of all rows are made at a time; the results don't depend on it."""
+    return max(1, VALUES // rows.size)
 
 
 def _widened(units: int) -> float:
@@ -145,7 +150,7 @@ def _p_values(rows: FloatArray) -> FloatArray:
             permutation_type="samples",
             vectorized=True,
             n_resamples=np.inf,
-            batch=BATCH,
+            batch=_batch(rows),
             axis=-1,
         ).pvalue
     else:

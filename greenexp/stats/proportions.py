@@ -70,9 +70,9 @@ def _adjusted_change(lost: Any, gained: Any, trials: int) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=1)
 def _normal_quantile() -> float:
-    from scipy import stats
+    from scipy.special import ndtri
 
-    return float(stats.norm.ppf((1 + CONFIDENCE) / 2))
+    return float(ndtri((1 + CONFIDENCE) / 2))
 
 
 @dataclass(frozen=True)

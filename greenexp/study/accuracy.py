@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from greenexp.stats.proportions import combined, mcnemar, paired_proportion, pro
 from greenexp.study.estimates import Accuracy, Interval
 from greenexp.study.pairs import Group
 from greenexp.study.pareto import BoolMatrix
-from greenexp.study.study import Cell
+from greenexp.study.study import Cell, Setting
 
 ROUNDING = 1e-9  # of a mean of equal top-1s; one image of a billion is more
 Predictions = Callable[[str], ImageOutcomes | None]  # by the run's id
@@ -27,6 +28,14 @@ def against_baseline(
 
     The first block speaks for all: a module is right about the same images in each.
     """
+    counts = counted(group, tactic, judged)
+    return None if counts is None else tested(counts)
+
+
+def counted(
+    group: Group, tactic: str, judged: Mapping[str, ImageOutcomes | None]
+) -> Accuracy | None:
+    """Returns `against_baseline` without its interval and its test."""
     if not group.baseline:
         return None
     own_runs, base_runs = group.tactics[tactic], group.baseline
@@ -38,16 +47,62 @@ def against_baseline(
         return Accuracy(run.figures[TOP1] - base.figures[TOP1], top1=run.figures[TOP1])
     lost = int((others.correct & ~own.correct).sum())
     gained = int((own.correct & ~others.correct).sum())
-    change = paired_proportion(lost, gained, len(own.images))
-    return Accuracy(
-        delta=change.difference,
-        top1=run.figures[TOP1],
+    images = len(own.images)
+    delta = (gained - lost) / images
+    return Accuracy(delta, top1=run.figures[TOP1], images=images, lost=lost, gained=gained)
+
+
+def tested(counts: Accuracy) -> Accuracy:
+    """Returns a change with its interval and its test, which it lacks without predictions."""
+    if counts.lost is None or counts.gained is None or not counts.images:
+        return counts
+    change = paired_proportion(counts.lost, counts.gained, counts.images)
+    return replace(
+        counts,
         interval=Interval(change.low, change.high),
-        images=len(own.images),
-        lost=lost,
-        gained=gained,
-        p_value=mcnemar(lost, gained),
+        p_value=mcnemar(counts.lost, counts.gained),
     )
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The changes of top-1 of one model's tactics.
+
+    Attributes:
+        setting: what else is the same.
+        of_tactics: by tactic, where known.
+        compared: the tactics that stand among others over models.
+    """
+
+    setting: Setting
+    of_tactics: Mapping[str, Accuracy]
+    compared: Collection[str]
+
+
+@dataclass(frozen=True)
+class JudgedChanges:
+    """What the tests say of changes of top-1.
+
+    Attributes:
+        of_models: of each model, by tactic.
+        overall: by setting and tactic, over models.
+    """
+
+    of_models: Sequence[Mapping[str, Accuracy]]
+    overall: Mapping[tuple[Setting, str], Accuracy | None]
+
+
+def judge(changes: Sequence[Changes]) -> JudgedChanges:
+    """Returns what the tests say of each model's changes and of the changes over models."""
+    of_models = [
+        {tactic: tested(counts) for tactic, counts in one.of_tactics.items()} for one in changes
+    ]
+    models: dict[tuple[Setting, str], list[Accuracy]] = defaultdict(list)
+    for one, known in zip(changes, of_models, strict=True):
+        for tactic in one.compared:
+            if tactic in known:
+                models[one.setting, tactic].append(known[tactic])
+    return JudgedChanges(of_models, {key: over_models(found) for key, found in models.items()})
 
 
 def over_models(found: Sequence[Accuracy]) -> Accuracy | None:

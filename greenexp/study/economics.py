@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from greenexp.runs import cost as money
 from greenexp.settings.hardware import Hardware
-from greenexp.stats.intervals import mean, mean_interval, t_quantile
+from greenexp.stats.intervals import mean, mean_interval, mean_intervals, t_quantile
 from greenexp.study.estimates import Interval, Quantity
 from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
 from greenexp.study.verdicts import PaybackVerdict
@@ -78,6 +79,29 @@ def quantity(samples: Sequence[float | None]) -> Quantity | None:
         return None
     interval = mean_interval(known)
     return Quantity(mean(known), None if interval is None else Interval(*interval))
+
+
+def quantities(figures: Sequence[Mapping[str, float]]) -> dict[str, Quantity]:
+    """Returns the `quantity` of each figure over the blocks that have it.
+
+    Args:
+        figures: by name, of each block.
+    """
+    samples: dict[str, list[float]] = defaultdict(list)
+    for of_block in figures:
+        for name, value in of_block.items():
+            samples[name].append(value)
+    alike: dict[int, list[str]] = defaultdict(list)
+    for name, of_name in samples.items():
+        alike[len(of_name)].append(name)
+    found: dict[str, Quantity] = {}
+    for names in alike.values():
+        rows = mean_intervals(np.array([samples[name] for name in names], dtype=np.float64))
+        found |= {
+            name: Quantity(value, None if low is None or high is None else Interval(low, high))
+            for name, (value, low, high) in zip(names, rows, strict=True)
+        }
+    return {name: found[name] for name in samples}
 
 
 def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from greenexp.quantities import (
@@ -13,6 +13,7 @@ from greenexp.quantities import (
     OPTIMIZATION_J,
     OPTIMIZATION_S,
     OPTIMIZATION_USD,
+    QUANTITIES,
     THROUGHPUT,
     with_own,
 )
@@ -116,7 +117,7 @@ def priced(
         if older is not newer:
             left[LeftOutReason.REPEATED, ""].append(name)
         latest[key] = newer
-    presets = {run.cell: reprice(run.hardware) for run in latest.values()}
+    presets = _presets(latest.values(), reprice)
     used = [_priced(run, labels[run.cell], presets[run.cell], label) for run in latest.values()]
     left_out = [
         LeftOut(*reason, runs=len(names), examples=names[:MENTIONED])
@@ -134,11 +135,17 @@ def stand_aside(
     keep_flagged: bool = False,
 ) -> list[PricedRun]:
     """Returns the runs that ended well and count in no comparison; arguments as `priced`."""
-    return [
-        _priced(run, labels[run.cell], reprice(run.hardware), label)
-        for run in runs
-        if run.outcome == "ok" and _left_out(run, keep_flagged) is not None
+    aside = [
+        run for run in runs if run.outcome == "ok" and _left_out(run, keep_flagged) is not None
     ]
+    presets = _presets(aside, reprice)
+    return [_priced(run, labels[run.cell], presets[run.cell], label) for run in aside]
+
+
+def _presets(runs: Iterable[Run], reprice: Reprice) -> dict[str, Hardware]:
+    """Returns what each cell is priced with; the last of its runs speaks for it."""
+    speakers = {run.cell: run for run in runs}
+    return {cell: reprice(run.hardware) for cell, run in speakers.items()}
 
 
 def _left_out(run: Run, keep_flagged: bool) -> tuple[LeftOutReason, str] | None:
@@ -168,7 +175,7 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
     prices = Prices(preset, money.share(preset, device))
     figures = {
         one.name: run.metrics[one.name]
-        for one in with_own(run.quantities)
+        for one in (with_own(run.quantities) if run.quantities else QUANTITIES)
         if one.name in run.metrics and one.name not in PRICED
     }
     image = applying = None

@@ -11,5 +11,7 @@ PREDICTIONS = "predictions.csv"
 
 def local_path(uri: str) -> Path | None:
     """Returns the folder that an artifact location names, None where it is no local one."""
+    if uri.startswith("/"):
+        return Path(url2pathname(uri))
     parsed = urlparse(uri)
     return Path(url2pathname(parsed.path)) if parsed.scheme in ("", "file") else None

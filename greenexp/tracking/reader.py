@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -24,6 +25,8 @@ from greenexp.tracking import database
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
+from greenexp.tracking.predictions import PredictionFiles, read_all
+from greenexp.tracking.state import FilesRead, opened
 from greenexp.tracking.store import exists, quiet
 from greenexp.tracking.tables import (
     SERIES,
@@ -49,12 +52,15 @@ class Reader:
         settings: which store and experiment.
         experiment_id: MLflow's.
         engine: of the database; None: the store is a server.
+        files: that were read so far.
     """
 
     settings: Tracking
     experiment_id: str
     engine: Engine | None
-    _images: list[tuple[Any, tuple[str, ...]]] = field(default_factory=list, repr=False)
+    files: FilesRead = field(default_factory=FilesRead, repr=False)
+    _predictions: PredictionFiles = field(default_factory=PredictionFiles, repr=False)
+    _begun: list[Future[dict[str, ImageOutcomes | None]]] = field(default_factory=list, repr=False)
     _known: dict[str, str] = field(default_factory=dict, repr=False)  # run id: artifact location
 
     @property
@@ -109,14 +115,21 @@ class Reader:
     def _run(self, run_id: str, uri: str) -> Run | None:
         folder = local_path(uri)
         try:
-            text = (folder / RUN).read_bytes() if folder else self._downloaded(run_id)
+            text = self._text(f"{folder}/{RUN}") if folder else self._downloaded(run_id)
             return replace(from_json(text), tracked=run_id)
         except (OSError, ValidationError):
             return None
 
+    def _text(self, path: str) -> bytes:
+        """Returns a file's bytes; for a report of thousands, without a `Path` and a buffer."""
+        self.files.note(path)
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            return file.readall()
+
     def _downloaded(self, run_id: str) -> bytes:
         from mlflow.exceptions import MlflowException
 
+        self.files.complete = False
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
             try:
                 return Path(self.client.download_artifacts(run_id, RUN, folder)).read_bytes()
@@ -125,13 +138,30 @@ class Reader:
 
     def predictions(self, run_id: str) -> ImageOutcomes | None:
         """Returns which images a run had right; None where that is gone or can't be read."""
+        for begun in self._begun:
+            if run_id in begun.result():
+                return begun.result()[run_id]
         with _refused(self.settings):
             folder = local_path(self._artifact_uri(run_id))
             if folder is not None:
-                return self._judged(folder / PREDICTIONS)
+                return self._predicted(folder / PREDICTIONS)
+            self.files.complete = False
             with tempfile.TemporaryDirectory(prefix="greenexp-") as temporary:
                 path = download(self.client, run_id, temporary)
-                return None if path is None else self._judged(path)
+                return None if path is None else self._predictions.read(path)
+
+    def begin_predictions(self, run_ids: Sequence[str], pool: Executor) -> None:
+        """Begins to read in another process what `predictions` will be asked for."""
+        known = {run_id: self._known[run_id] for run_id in run_ids if run_id in self._known}
+        folders = {run_id: local_path(uri) for run_id, uri in known.items()}
+        paths = {run_id: folder / PREDICTIONS for run_id, folder in folders.items() if folder}
+        for path in paths.values():
+            self.files.note(str(path))
+        self._begun.append(pool.submit(read_all, paths))
+
+    def _predicted(self, path: Path) -> ImageOutcomes | None:
+        self.files.note(str(path))
+        return self._predictions.read(path)
 
     def power_series(self, run_id: str) -> dict[str, list[tuple[float, float]]]:
         """Returns power over time, (s into the run, W), of each component that was sampled.
@@ -164,30 +194,6 @@ class Reader:
             return str(self.client.get_run(run_id).info.artifact_uri)
         return database.artifact_uri(self.engine, run_id)
 
-    def _judged(self, path: Path) -> ImageOutcomes | None:
-        import pyarrow
-        from pyarrow import csv
-
-        kinds = {"image": pyarrow.string(), "correct": pyarrow.bool_()}
-        wanted = csv.ConvertOptions(include_columns=list(kinds), column_types=kinds)
-        try:
-            table = csv.read_csv(path, convert_options=wanted)
-        except (OSError, pyarrow.ArrowException):
-            return None
-        return ImageOutcomes(self._shared(table["image"]), table["correct"].to_numpy().astype(bool))
-
-    def _shared(self, column: Any) -> tuple[str, ...]:
-        """Returns the names in a column, the same object for the same names.
-
-        A tuple a run would take gigabytes: 50,000 names in each of hundreds of runs.
-        """
-        for known, images in self._images:
-            if column.equals(known):
-                return images
-        images = tuple(column.to_pylist())
-        self._images.append((column, images))
-        return images
-
 
 def reader(settings: Tracking) -> Reader:
     """Opens a store that is there, to read the runs of an experiment that is there.
@@ -200,13 +206,14 @@ def reader(settings: Tracking) -> Reader:
             f"there are no runs yet at {settings.uri}; "
             "measure some first: python -m greenexp -m model=all tactic=all"
         )
+    files = opened(settings)
     engine, ids = _open(settings)
     if settings.experiment not in ids:
         raise BadInput(
             f"tracking.experiment={settings.experiment} is not at {settings.uri}; "
             f"allowed: {', '.join(sorted(ids))}.{nearest(settings.experiment, ids)}"
         )
-    return Reader(settings, ids[settings.experiment], engine)
+    return Reader(settings, ids[settings.experiment], engine, files)
 
 
 def _open(settings: Tracking) -> tuple[Engine | None, dict[str, str]]:
@@ -241,26 +248,6 @@ def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:
         return Path(client.download_artifacts(run_id, PREDICTIONS, folder))
     except (MlflowException, OSError):
         return None
-
-
-def total_power(series: Mapping[str, Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
-    """Returns the power of all components together over time, (s, W).
-
-    At the times of the component sampled most often, the others linear between their samples, for
-    as long as all were sampled.
-    """
-    import numpy as np
-
-    sampled = [points for points in series.values() if points]
-    if not sampled:
-        return []
-    start = max(points[0][0] for points in sampled)
-    end = min(points[-1][0] for points in sampled)
-    times = [t for t, _ in max(sampled, key=len) if start <= t <= end]
-    total = np.zeros(len(times))
-    for points in sampled:
-        total += np.interp(times, [t for t, _ in points], [power_w for _, power_w in points])
-    return list(zip(times, total.tolist(), strict=True))
 
 
 @contextmanager

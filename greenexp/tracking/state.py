@@ -1,49 +1,55 @@
-"""What a store holds, told by its files alone: the same text as long as nothing has changed."""
+"""What a store held when it was read, told by its files alone: as long as they are the same."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from greenexp.runs.run import RUN
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking import database
-from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.store import database_file, exists, local_folder
 
+Stamp = list[int] | None  # size and time of change in ns; None: there is no such file
 
-def state(settings: Tracking) -> str | None:
-    """Returns a digest of the database and of the artifacts that a report reads.
 
-    It goes by sizes and times of change. None where files don't tell: a server, another database,
-    artifacts elsewhere, no store yet.
+@dataclass
+class FilesRead:
+    """The files that were read, each as it was just before.
+
+    Attributes:
+        stamps: by path.
+        complete: whether they are all that was read; not where some of it is on a server.
     """
+
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    complete: bool = True
+
+    def note(self, path: str) -> None:
+        """Notes a file that is read next."""
+        self.stamps[path] = stamp(path)
+
+
+def opened(settings: Tracking) -> FilesRead:
+    """Returns the files of a store's database, which every reading depends on."""
+    files = FilesRead()
     if local_folder(settings.uri) is None or not exists(settings):
-        return None
+        files.complete = False
+        return files
     file = database_file(settings.uri)
-    read = [file, file.with_name(f"{file.name}-wal")]
-    engine = database.engine_of(settings.uri)
-    if engine is None:
-        return None
-    try:
-        experiment_id = database.experiments(engine).get(settings.experiment)
-        uris = database.locations(engine, experiment_id).values() if experiment_id else ()
-    except SQLAlchemyError:
-        return None
-    for folder in map(local_path, uris):
-        if folder is None:
-            return None
-        read += [folder / RUN, folder / PREDICTIONS]
-    parts = [settings.experiment, *map(stamp, read)]
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
+    files.note(str(file))
+    files.note(f"{file}-wal")
+    return files
 
 
-def stamp(path: Path) -> str:
-    """Returns a file's name, size and time of change; its name alone where there is none."""
+def unchanged(stamps: Mapping[str, Stamp]) -> bool:
+    """Tells whether files are as they were."""
+    return all(stamp(path) == known for path, known in stamps.items())
+
+
+def stamp(path: str) -> Stamp:
+    """Returns a file's size and time of change."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - a `Path` takes longer, and there are thousands
     except OSError:
-        return f"{path}\n"
-    return f"{path} {status.st_size} {status.st_mtime_ns}\n"
+        return None
+    return [status.st_size, status.st_mtime_ns]

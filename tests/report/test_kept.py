@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from greenexp.report import kept
+from greenexp.tracking.state import FilesRead
 
 TEXT = "\x1b[1mdigits_vit\x1b[0m: use openvino · ×0.5\n"
 
@@ -16,7 +17,7 @@ TEXT = "\x1b[1mdigits_vit\x1b[0m: use openvino · ×0.5\n"
 def folder(tmp_path: Path) -> Path:
     for name in (kept.PAGE, "cells.csv"):
         (tmp_path / name).write_text(name)
-    kept.keep(tmp_path, "key", TEXT)
+    kept.keep(tmp_path, "key", FilesRead({str(tmp_path / "gone"): None}), TEXT)
     return tmp_path
 
 
@@ -45,11 +46,22 @@ def test_nothing_written_before_brings_nothing_back(tmp_path: Path) -> None:
     assert kept.shown(tmp_path / "none", "key") is None
 
 
-def test_key_tells_states_and_options_apart() -> None:
-    keys = {
-        kept.key("a", {"width": 80}),
-        kept.key("b", {"width": 80}),
-        kept.key("a", {"width": 120}),
-    }
-    assert len(keys) == 3
-    assert kept.key("a", {"width": 80}) in keys
+def test_a_file_that_it_was_made_of_has_changed(folder: Path) -> None:
+    (folder / "gone").write_text("here")
+    files = FilesRead()
+    files.note(str(folder / "gone"))
+    kept.keep(folder, "key", files, TEXT)
+    assert kept.shown(folder, "key") == TEXT
+    (folder / "gone").unlink()
+    kept.keep(folder, "key", files, TEXT)
+    assert kept.shown(folder, "key") is None
+
+
+def test_what_a_server_told_is_not_kept(tmp_path: Path) -> None:
+    kept.keep(tmp_path, "key", FilesRead(complete=False), TEXT)
+    assert not list(tmp_path.iterdir())
+
+
+def test_key_tells_options_apart() -> None:
+    assert kept.key({"width": 80}) == kept.key({"width": 80})
+    assert kept.key({"width": 80}) != kept.key({"width": 120})

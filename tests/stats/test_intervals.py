@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 from statsmodels.stats.weightstats import DescrStatsW
 
 from greenexp.stats.intervals import (
     CONFIDENCE,
+    mean,
     mean_interval,
+    mean_intervals,
     proportion_interval,
     ratio_interval,
     relative_half_width,
@@ -34,6 +38,17 @@ def test_mean_interval_agrees_with_statsmodels(values: list[float]) -> None:
     assume(spread == 0.0 or spread > 1e-6 * max(values))  # cancellation is not what is compared
     expected = DescrStatsW(values).tconfint_mean(alpha=1 - CONFIDENCE)
     assert mean_interval(values) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(
+    arrays(
+        np.float64, array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.floats(-1e6, 1e6)
+    )
+)
+def test_intervals_of_many_rows_are_those_of_each(rows: NDArray[np.float64]) -> None:
+    for row, (centre, *ends) in zip(rows, mean_intervals(rows), strict=True):
+        assert centre == mean(row.tolist())
+        assert tuple(ends) == (mean_interval(row.tolist()) or (None, None))
 
 
 def test_mean_interval_known_answer() -> None:

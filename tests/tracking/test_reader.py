@@ -17,7 +17,8 @@ from greenexp.settings.sweep import Tracking
 from greenexp.tracking import tables as run_tables
 from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.fields import artifacts
-from greenexp.tracking.reader import Reader, download, reader, total_power
+from greenexp.tracking.predictions import PredictionFiles
+from greenexp.tracking.reader import Reader, download, reader
 from greenexp.tracking.tables import Tables, read_database, read_server, wide
 from tests.support.tracked import BEGAN_MS, Store, finished, run, tracked
 
@@ -185,22 +186,22 @@ def test_predictions_are_none_where_there_are_none(store: Store, opened: Reader)
     ],
 )
 def test_predictions_that_cannot_be_read_are_none(
-    tmp_path: Path, opened: Reader, damage: Callable[[Path], object]
+    tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
     path = tmp_path / "predictions.csv"
     path.write_text("image,correct\na,1\n")
-    assert opened._judged(path) is not None
+    assert PredictionFiles().read(path) is not None
     damage(path)
-    assert opened._judged(path) is None
+    assert PredictionFiles().read(path) is None
 
 
-def test_names_of_images_stay_texts(tmp_path: Path, opened: Reader) -> None:
+def test_names_of_images_stay_texts(tmp_path: Path) -> None:
     names = ["007", "NA", "", 'a "b", c', "größer.png"]
     judged = Predictions(names, [0] * 5, [[0]] * 5)
     path = tmp_path / "predictions.csv"
     whole = run("one", 1, result=finished(predictions=judged))
     path.write_text(artifacts(whole, of(whole))[path.name])
-    found = opened._judged(path)
+    found = PredictionFiles().read(path)
     assert found is not None
     assert list(found.images) == names
 
@@ -231,33 +232,6 @@ def test_power_over_time_by_component(store: Store, opened: Reader) -> None:
     sampled = opened.power_series(store.run_ids["second"])
     assert sampled == {"cpu": [(0.0, 3.0), (0.25, 4.0)], "gpu_0": [(0.5, 70.0)]}
     assert opened.power_series(store.run_ids["failed"]) == {}
-
-
-@pytest.mark.parametrize(
-    ("series", "total"),
-    [
-        pytest.param({}, [], id="nothing"),
-        pytest.param({"cpu": []}, [], id="no sample"),
-        pytest.param({"cpu": [(0.0, 3.0), (1.0, 4.0)]}, [(0.0, 3.0), (1.0, 4.0)], id="one"),
-        pytest.param(
-            {"cpu": [(0.0, 0.0), (2.0, 4.0)], "gpu_0": [(0.0, 10.0), (1.0, 20.0), (1.5, 30.0)]},
-            [(0.0, 10.0), (1.0, 22.0), (1.5, 33.0)],
-            id="at the times of the denser",
-        ),
-        pytest.param(
-            {"cpu": [(1.0, 1.0), (3.0, 3.0)], "gpu_0": [(t, 10.0) for t in (0.0, 1.0, 2.0, 4.0)]},
-            [(1.0, 11.0), (2.0, 12.0)],
-            id="while both were sampled",
-        ),
-        pytest.param(
-            {"cpu": [(0.0, 1.0), (1.0, 1.0)], "gpu_0": [(2.0, 10.0)]}, [], id="never together"
-        ),
-    ],
-)
-def test_total_power(
-    series: dict[str, list[tuple[float, float]]], total: list[tuple[float, float]]
-) -> None:
-    assert total_power(series) == total
 
 
 def test_a_missing_store_is_told_and_not_made(

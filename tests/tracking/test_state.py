@@ -1,9 +1,9 @@
-"""What tells that a store has changed, without asking MLflow."""
+"""What tells that a store has changed since it was read."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from greenexp.runs.run import RUN
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.reader import reader
-from greenexp.tracking.state import state
+from greenexp.tracking.state import FilesRead, opened, unchanged
 from tests.support.tracked import Store, run, tracked
 
 
@@ -29,50 +29,67 @@ def artifacts(store: Store, name: str) -> Path:
     return folder
 
 
-def test_reading_leaves_the_state_as_it_was(store: Store) -> None:
-    before = state(store.settings)
-    assert before is not None
+def read(store: Store) -> FilesRead:
+    """Returns the files that a report reads."""
     opened = reader(store.settings)
-    opened.runs()
-    opened.power_series(store.run_ids["first"])
-    assert state(store.settings) == before
+    for one in opened.runs():
+        opened.predictions(one.tracked or "")
+        opened.power_series(one.tracked or "")
+    return opened.files
 
 
-def test_a_run_more_is_another_state(store: Store, tmp_path: Path) -> None:
-    before = state(store.settings)
+def test_reading_changes_nothing(store: Store) -> None:
+    files = read(store)
+    assert files.complete
+    assert unchanged(files.stamps)
+    read(store)
+    assert unchanged(files.stamps)
+
+
+def test_a_run_more_is_a_change(store: Store, tmp_path: Path) -> None:
+    files = read(store)
     tracked(tmp_path, run("third", 3))
-    assert state(store.settings) != before
+    assert not unchanged(files.stamps)
 
 
-def test_a_run_deleted_in_the_ui_is_another_state(store: Store) -> None:
-    before = state(store.settings)
+def test_a_run_deleted_in_the_ui_is_a_change(store: Store) -> None:
+    files = read(store)
     MlflowClient(store.settings.uri).delete_run(store.run_ids["first"])
-    assert state(store.settings) != before
+    assert not unchanged(files.stamps)
 
 
 @pytest.mark.parametrize("name", [RUN, PREDICTIONS])
-def test_an_artifact_written_anew_or_gone_is_another_state(store: Store, name: str) -> None:
+def test_an_artifact_written_anew_or_gone_is_a_change(store: Store, name: str) -> None:
     path = artifacts(store, "second") / name
-    states = [state(store.settings)]
+    files = read(store)
     os.utime(path, ns=(1, 1))
-    states.append(state(store.settings))
+    assert not unchanged(files.stamps)
+    files = read(store)
     path.unlink()
-    states.append(state(store.settings))
-    assert len(set(states)) == 3
+    assert not unchanged(files.stamps)
+    files = read(store)
+    path.write_text("back again")
+    assert not unchanged(files.stamps)
 
 
-def test_another_experiment_is_another_state(store: Store) -> None:
-    assert state(store.settings) != state(replace(store.settings, experiment="other"))
+def test_what_another_process_reads_is_noted_too(store: Store) -> None:
+    opened = reader(store.settings)
+    opened.runs()
+    with ThreadPoolExecutor() as pool:
+        opened.begin_predictions(list(store.run_ids.values()), pool)
+    assert str(artifacts(store, "second") / PREDICTIONS) in opened.files.stamps
+    direct = reader(store.settings)
+    for run_id in store.run_ids.values():
+        begun, own = opened.predictions(run_id), direct.predictions(run_id)
+        assert begun is not None
+        assert own is not None
+        assert begun.images == own.images
+        assert begun.correct.tolist() == own.correct.tolist()
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "postgresql://h/d", "sqlite:///none.db"])
-def test_where_files_do_not_tell_there_is_no_state(
+def test_where_files_do_not_tell_all_it_is_known(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert state(Tracking(uri=uri)) is None
-
-
-def test_a_file_that_is_no_database_has_no_state(tmp_path: Path) -> None:
-    (tmp_path / "mlflow.db").write_text("text, and long enough to be no header of SQLite" * 9)
-    assert state(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db")) is None
+    assert not opened(Tracking(uri=uri)).complete

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure as Sheet
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -115,7 +116,7 @@ def png(figure: Figure) -> bytes:
         for place, panel in zip(axes, figure.panels, strict=True):
             _label(place, panel)
         buffer = io.BytesIO()
-        sheet.savefig(buffer, format="png", dpi=DPI)
+        FigureCanvasAgg(sheet).print_png(buffer)  # type: ignore[no-untyped-call] # `savefig` draws twice
     return buffer.getvalue()
 
 

@@ -21,7 +21,7 @@ def killed(figure: object, path: Path) -> None:
 def test_drawing_that_is_killed_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summary, "_draw", killed)
+    monkeypatch.setattr(summary, "draw", killed)
     with pytest.raises(NotDrawn, match=r"killed; python -m greenexp\.report"):
         summary.write(study(), tmp_path)
 

@@ -1,0 +1,108 @@
+"""The processes that test, tabulate and draw a report while its caller reads and studies runs.
+
+They import little before they are told to: what a worker needs takes seconds to import.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from greenexp.errors import NotDrawn
+from greenexp.measuring.isolation import lead_a_group
+from greenexp.runs.files import write_atomically
+
+if TYPE_CHECKING:
+    from greenexp.report.figures.plot import Figure
+    from greenexp.study.study import Study
+
+DRAWING = "greenexp.report.figures.with_matplotlib"
+STATISTICS = (
+    "scipy.stats",
+    "statsmodels.stats.contingency_tables",
+    "statsmodels.stats.power",
+    "greenexp.study.effects",
+    "pandas",
+    "pyarrow.parquet",
+    "greenexp.report.tables.latex",
+    DRAWING,
+)
+PICTURES = ("pyarrow.csv", "greenexp.tracking.predictions", DRAWING)
+NICE = 10  # the caller goes first while all have work
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Two processes, each with what it has imported; the caller has work of its own.
+
+    Attributes:
+        statistics: tests, tables and the largest picture.
+        pictures: files of predictions, and the other pictures.
+    """
+
+    statistics: Executor
+    pictures: Executor
+
+
+@contextmanager
+def workers() -> Iterator[Workers]:
+    """Starts the processes, which prepare while the caller goes on.
+
+    Raises:
+        NotDrawn: where one of them was killed.
+    """
+    try:
+        with _worker(STATISTICS) as statistics, _worker(PICTURES) as pictures:
+            yield Workers(statistics, pictures)
+    except BrokenProcessPool:
+        raise NotDrawn(
+            "a process that draws the report was killed; python -m greenexp.report draws it again"
+        ) from None
+
+
+def tabulate(made: Study, folder: Path) -> None:
+    """Writes the tables of a study into a folder, as CSV, Parquet and LaTeX."""
+    from greenexp.report.tables import frames, latex
+
+    for name, frame in frames.frames(made).items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+        frame.to_parquet(folder / f"{name}.parquet", index=False)
+    write_atomically(folder / "report.tex", latex.latex(made))
+
+
+def draw(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG."""
+    from greenexp.report.figures.with_matplotlib import png
+
+    path.write_bytes(png(figure))
+
+
+def _worker(modules: Sequence[str]) -> ProcessPoolExecutor:
+    pool = ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=_prepare, initargs=(modules,)
+    )
+    pool.submit(_start)
+    return pool
+
+
+def _start() -> None:
+    """Makes the pool start its process, which otherwise waits for the first task."""
+
+
+def _prepare(modules: Sequence[str]) -> None:
+    lead_a_group()
+    os.nice(NICE)
+    gc.disable()  # it does its few tasks and ends
+    atexit.register(os._exit, 0)  # taking the libraries down would take half a second
+    for module in modules:
+        importlib.import_module(module)
