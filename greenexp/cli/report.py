@@ -73,7 +73,7 @@ def _report(cfg: DictConfig) -> None:
 
     opened = reader(where)
     gc.disable()  # nothing is let go before the end, and looking for it takes a sixth of the time
-    with workers() as pools:
+    with workers(opened.paths()) as pools:
         made = _study(cfg, opened, pools)
         path = write.write(made, folder, pools)
     text = console.shown(made)

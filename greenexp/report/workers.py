@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -55,14 +55,21 @@ class Workers:
 
 
 @contextmanager
-def workers() -> Iterator[Workers]:
+def workers(ahead: Sequence[str] = ()) -> Iterator[Workers]:
     """Starts the processes, which prepare while the caller goes on.
 
+    Args:
+        ahead: paths of files that the caller is about to read, in its order. One process reads the
+            second half of them from its end, so that the system has them at hand by then.
+
     Raises:
-        NotDrawn: where one of them was killed.
+        NotDrawn: where one of the processes was killed.
     """
     try:
-        with _worker(STATISTICS) as statistics, _worker(PICTURES) as pictures:
+        with _worker() as statistics, _worker() as pictures:
+            pictures.submit(_read, ahead[: len(ahead) // 2 : -1])
+            statistics.submit(_import, STATISTICS)
+            pictures.submit(_import, PICTURES)
             yield Workers(statistics, pictures)
     except BrokenProcessPool:
         raise NotDrawn(
@@ -87,22 +94,23 @@ def draw(figure: Figure, path: Path) -> None:
     path.write_bytes(png(figure))
 
 
-def _worker(modules: Sequence[str]) -> ProcessPoolExecutor:
-    pool = ProcessPoolExecutor(
-        1, mp_context=get_context("spawn"), initializer=_prepare, initargs=(modules,)
-    )
-    pool.submit(_start)
-    return pool
+def _worker() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_prepare)
 
 
-def _start() -> None:
-    """Makes the pool start its process, which otherwise waits for the first task."""
-
-
-def _prepare(modules: Sequence[str]) -> None:
+def _prepare() -> None:
     lead_a_group()
     os.nice(NICE)
     gc.disable()  # it does its few tasks and ends
     atexit.register(os._exit, 0)  # taking the libraries down would take half a second
+
+
+def _import(modules: Sequence[str]) -> None:
     for module in modules:
         importlib.import_module(module)
+
+
+def _read(paths: Sequence[str]) -> None:
+    for path in paths:
+        with suppress(OSError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands
+            file.readall()

@@ -106,6 +106,12 @@ class Reader:
         runs = [run for run in found.values() if run is not None]
         return sorted(runs, key=lambda run: (run.started, run.tracked or ""))
 
+    def paths(self) -> list[str]:
+        """Returns the files here that `runs` reads, in its order."""
+        with _refused(self.settings):
+            folders = map(local_path, self._locations().values())
+            return [f"{folder}/{RUN}" for folder in folders if folder is not None]
+
     def _locations(self) -> dict[str, str]:
         """Returns where the artifacts of the ended runs are, by run id."""
         if self.engine is None:

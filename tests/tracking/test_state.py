@@ -72,6 +72,14 @@ def test_an_artifact_written_anew_or_gone_is_a_change(store: Store, name: str) -
     assert not unchanged(files.stamps)
 
 
+def test_paths_are_the_files_that_runs_reads(store: Store) -> None:
+    opened = reader(store.settings)
+    paths = opened.paths()
+    opened.runs()
+    assert set(paths) == {path for path in opened.files.stamps if path.endswith(RUN)}
+    assert all(Path(path).is_file() for path in paths)
+
+
 def test_what_another_process_reads_is_noted_too(store: Store) -> None:
     opened = reader(store.settings)
     opened.runs()
