@@ -15,6 +15,7 @@ class Sweep:
     rerun: bool = False  # True: cells with a finished run in the tracker are measured again
     dry_run: bool = False  # True: the plan is shown and written, and nothing is measured
     block: int | None = None  # set by the sweep: the complete block this run belongs to, from 1
+    requests: str | None = None  # set by the sweep: file of the runs of the block to measure
     replicate: int = 1  # set by the sweep: 2 for the second baseline of the A/A pair
 
 

@@ -1,23 +1,31 @@
-"""From a composed configuration to a recorded run: child process, journal, tracker."""
+"""From composed configurations to recorded runs: child processes, journal, tracker."""
 
 from __future__ import annotations
 
+import json
+import os
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from greenexp.measuring.block import Member, Stage, together
 from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
 from greenexp.runs.files import write_atomically
-from greenexp.runs.identity import cell_hash
-from greenexp.runs.journal import Record
+from greenexp.runs.identity import BASELINE, cell_hash
+from greenexp.runs.journal import RECORD, Record
+from greenexp.runs.result import Result
 from greenexp.runs.run import RUN, Run, of, to_json
 from greenexp.tracking import tracker as tracking
+
+Tell = Callable[[Stage], None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,11 @@ class Request:
     title: str
     sweep: str | None = None
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether others are compared with it."""
+        return self.choices["tactic"] == BASELINE
+
 
 def measure(request: Request, folder: Path) -> tuple[Run, Path]:
     """Measures in a child process and journals; returns the run and the path of its record.
@@ -44,6 +57,42 @@ def measure(request: Request, folder: Path) -> tuple[Run, Path]:
     """
     started = _now()
     result = isolated(request.configuration)
+    run = _write(request, result, started, None, folder)
+    return run, folder / RECORD
+
+
+def measure_block(
+    requests: Sequence[Request], folder: Path, tell: Tell = lambda stage: None
+) -> list[tuple[Run, Path]]:
+    """Measures peers together and journals them; returns each run and the path of its record.
+
+    The journal has the block whole or not at all, each run in a folder of its own, by its number.
+    A run without peers is measured alone.
+
+    Args:
+        requests: they differ in their tactic alone.
+        folder: of the block; must not be there.
+        tell: is called as the block goes.
+    """
+    started = _now()
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    if len(requests) == 1:
+        tell(Stage("prepare", 0))
+        results, name = [isolated(requests[0].configuration)], None
+    else:
+        name = uuid.uuid4().hex
+        members = [Member(request.configuration, request.is_baseline) for request in requests]
+        results = together(members, name, tell)
+    runs = [
+        _write(request, result, started, name, partial / str(number))
+        for number, (request, result) in enumerate(zip(requests, results, strict=True))
+    ]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial.replace(folder)
+    return [(run, folder / str(number) / RECORD) for number, run in enumerate(runs)]
+
+
+def _write(request: Request, result: Result, started: str, name: str | None, folder: Path) -> Run:
     record = Record(
         id=uuid.uuid4().hex,
         title=request.title,
@@ -56,11 +105,23 @@ def measure(request: Request, folder: Path) -> tuple[Run, Path]:
         result=result,
         machine=fingerprint(),
         version=version("greenexp"),
+        together=name,
     )
     path = journal.write(record, folder)
     run = of(record)
     write_atomically(path.with_name(RUN), to_json(run))
-    return run, path
+    return run
+
+
+def write_requests(requests: Sequence[Request], path: Path) -> None:
+    """Writes the runs of a block for the job that will measure them."""
+    text = json.dumps([asdict(request) for request in requests], ensure_ascii=False)
+    write_atomically(path, text)
+
+
+def read_requests(path: Path) -> list[Request]:
+    """Returns what `write_requests` wrote."""
+    return TypeAdapter(list[Request]).validate_json(path.read_bytes())
 
 
 def send(path: Path) -> str:
