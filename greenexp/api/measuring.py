@@ -63,10 +63,11 @@ def measure(
             requests = [_request(by_cell[run.cell.id], run, folder) for run in block]
             tell = stage([run.name for run in block])
             measured = measure_block(requests, folder / str(number), tell)
-            for place, (run, path) in zip(block, measured, strict=True):
-                tracked = send(path) if track else None
-                runs.append(replace(run, tracked=tracked, folder=str(path.parent)))
-                shown.finish(place.name, run.outcome, run.seconds)
+            for one in measured:
+                tracked = send(one.path) if track else None
+                runs.append(replace(one.run, tracked=tracked, folder=str(one.path.parent)))
+                if not one.is_extra:
+                    shown.finish(block[one.request].name, one.run.outcome, one.run.seconds)
     return runs
 
 

@@ -70,15 +70,15 @@ def _measure(cfg: DictConfig) -> str:
 
 
 def _measure_block(requests: Path, folder: Path) -> str:
-    """Measures a block of greenexp's sweep; returns the paths of the journals, a JSON list."""
+    """Measures a block of a sweep; returns the path of each run's journal, as JSON."""
     from greenexp.cli import console
     from greenexp.sweep.record import measure_block, read_requests, send
 
     listed = read_requests(requests)
     measured = measure_block(listed, folder / "runs", console.stage([r.title for r in listed]))
-    for _, path in measured:
-        send(path)
-    return json.dumps([str(path) for _, path in measured])
+    for one in measured:
+        send(one.path)
+    return json.dumps({one.request: str(one.path) for one in reversed(measured)})
 
 
 def _measure_single(request: Request, folder: Path) -> str:

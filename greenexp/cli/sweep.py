@@ -150,7 +150,8 @@ def _summarize(completed: Completed, folder: Path) -> None:
 
 def _launched(job: JobReturn, runs: int) -> list[Launched]:
     if job.status is JobStatus.COMPLETED:
-        return [Launched(Path(path)) for path in json.loads(job.return_value)]
+        paths = json.loads(job.return_value)
+        return [Launched(Path(paths[str(number)])) for number in range(runs)]
     return [Launched(None, _failure(job))] * runs
 
 

@@ -19,13 +19,12 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
 from greenexp.measuring import isolation
 from greenexp.measuring.child import measure
 from greenexp.measuring.cpu_clock import cpu_time_s
 from greenexp.measuring.isolated import result_of
 from greenexp.measuring.isolation import Ended, Process
+from greenexp.measuring.memory import available_mib
 from greenexp.measuring.rounds import Rounds
 from greenexp.measuring.turns import Among, Drop, Finish, Parked, Take, Turn, Watch
 from greenexp.measuring.windows import Measured
@@ -34,7 +33,6 @@ from greenexp.settings.build import typed
 from greenexp.settings.sweep import Isolation
 from greenexp.settings.workload import Workload
 
-BYTES_PER_MIB = 2**20
 HEADROOM = 1.25  # the next run may take so many times what the largest so far did
 BUSY = 0.01  # of a CPU; a parked run that uses more in another's window voids it
 LOOK_S = 0.002  # s between two looks at a run that falls asleep
@@ -66,8 +64,13 @@ class Stage:
 Tell = Callable[[Stage], None]
 
 
-def together(members: Sequence[Member], seed: str, tell: Tell = lambda stage: None) -> list[Result]:
-    """Measures the runs of a block and returns their results, in the order of the members.
+def together(
+    members: Sequence[Member], seed: str, tell: Tell = lambda stage: None
+) -> list[dict[int, Result]]:
+    """Measures the runs of a block and returns their results by the members' numbers.
+
+    All are measured together where memory allows. Else in parts, one after the other, each with
+    the baselines; a run that does not fit beside one baseline is not measured.
 
     Args:
         members: they differ in their tactic alone.
@@ -75,43 +78,91 @@ def together(members: Sequence[Member], seed: str, tell: Tell = lambda stage: No
         tell: is called as the block goes.
     """
     dice = random.Random(seed)
+    baselines = [number for number, member in enumerate(members) if member.is_baseline]
+    left = [number for number in range(len(members)) if number not in baselines]
+    parts: list[dict[int, Result]] = []
+    while left or not parts:
+        part, left = _part(members, baselines, left, dice, tell)
+        parts.append(part)
+    return parts
+
+
+def _part(
+    members: Sequence[Member],
+    baselines: Sequence[int],
+    others: Sequence[int],
+    dice: random.Random,
+    tell: Tell,
+) -> tuple[dict[int, Result], list[int]]:
+    """Measures as many runs together as fit; returns their results, and who is left."""
     workload = typed(members[0].configuration, "workload", Workload)
+    arms: dict[int, _Arm] = {}
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder, ExitStack() as stack:
-        arms = [_Arm(member, Path(folder) / str(n)) for n, member in enumerate(members)]
         idle: Sequence[Phase] = ()
-        parked: list[_Arm] = []
-        for number, arm in enumerate(arms):
+        results: dict[int, Result] = {}
+        left = list(others)
+        for number in [*baselines, *others]:
+            if not _fits(list(arms.values())):
+                if any(other in arms for other in others):
+                    break
+                if number in others and len(arms) > 1:  # a baseline makes room
+                    last = arms.pop(max(arms))
+                    last.end()
+                    results[max(baselines)] = _too_large(last)
+            if number in others:
+                left.remove(number)
+            if not _fits(list(arms.values())):
+                results[number] = _too_large(*arms.values())
+                continue
             tell(Stage("prepare", number))
+            arm = arms[number] = _Arm(members[number], Path(folder) / str(number))
             stack.callback(arm.end)
             arm.start(watches_idle=not idle)
             if arm.parked is not None:
-                parked.append(arm)
                 idle = idle or arm.parked.idle
+        parked = [arm for arm in arms.values() if arm.parked is not None]
         standing_by = _standing_by(parked, workload, tell)
-        _measure_rounds(arms, parked, workload, dice, tell)
-        for number, arm in enumerate(arms):
+        _measure_rounds(list(arms.values()), parked, workload, dice, tell)
+        for number, arm in arms.items():
             tell(Stage("record", number))
             arm.finish()
-        return [_with_phases(arm, idle, standing_by) for arm in arms]
+            results[number] = _with_phases(arm, idle, standing_by)
+    return results, left
 
 
-def fits(members: Sequence[_Arm]) -> bool:
+def _fits(arms: Sequence[_Arm]) -> bool:
     """Tells whether another run fits into memory beside those that are parked."""
-    peaks = [arm.parked.peak_mib for arm in members if arm.parked is not None]
-    available_mib = psutil.virtual_memory().available / BYTES_PER_MIB
-    return not peaks or available_mib > HEADROOM * max(peaks)
+    known = [arm.parked.memory for arm in arms if arm.alive and arm.parked is not None]
+    if not known:
+        return True
+    if available_mib() < HEADROOM * max(memory.peak_mib for memory in known):
+        return False
+    on_gpu = [memory for memory in known if memory.gpu_peak_mib and memory.gpu_free_mib is not None]
+    if not on_gpu:
+        return True
+    peak_mib = max(memory.gpu_peak_mib or 0.0 for memory in on_gpu)
+    return (on_gpu[-1].gpu_free_mib or 0.0) > HEADROOM * peak_mib
 
 
-def _standing_by(parked: Sequence[_Arm], workload: Workload, tell: Tell) -> Phase | None:
+def _too_large(*arms: _Arm) -> Result:
+    peaks = [arm.parked.memory.peak_mib for arm in arms if arm.parked is not None]
+    return Result(
+        "oom",
+        reason=f"not measured: a run takes up to {HEADROOM * max(peaks, default=0):.0f} MiB, and "
+        f"beside the baseline that it would be compared with {available_mib():.0f} MiB are free",
+    )
+
+
+def _standing_by(parked: Sequence[_Arm], workload: Workload, tell: Tell) -> list[Phase]:
     """Returns the machine while all runs sleep: what their contexts on a GPU cost, say."""
     if len(parked) < 2 or workload.idle_seconds == 0:
-        return None
+        return []
     tell(Stage("watch"))
     for arm in parked:
-        phase = arm.ask(Watch(workload.idle_seconds), Phase)
-        if phase is not None:
-            return phase
-    return None
+        phases: list[Phase] | None = arm.ask(Watch(workload.idle_seconds), list)
+        if phases is not None:
+            return phases
+    return []
 
 
 def _measure_rounds(
@@ -258,13 +309,10 @@ class _Arm:
         return None
 
 
-def _with_phases(arm: _Arm, idle: Sequence[Phase], standing_by: Phase | None) -> Result:
+def _with_phases(arm: _Arm, idle: Sequence[Phase], standing_by: Sequence[Phase]) -> Result:
     """Returns the run's result with what was seen once for the whole block."""
     result = arm.result()
     if not result.phases:
         return result
     own = arm.parked is not None and arm.parked.idle
-    seen = [] if own else list(idle)
-    if standing_by is not None:
-        seen.append(standing_by)
-    return replace(result, phases=[*seen, *result.phases])
+    return replace(result, phases=[*([] if own else idle), *standing_by, *result.phases])

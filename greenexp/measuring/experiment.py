@@ -16,7 +16,7 @@ from greenexp.measuring.environment import environment
 from greenexp.measuring.loop import Forward, warm_up
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
-from greenexp.measuring.turns import Alone, Place, Steady
+from greenexp.measuring.turns import Alone, Place, Steady, watch
 from greenexp.protocols import (
     Batch,
     Classifier,
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 RANKED = 5  # outputs kept per image, for top-1 and top-5
-IDLE_SLICES = 5
-SHORTEST_IDLE_S = 1.0  # s; a GPU's counter moves ten times a second
 ALONE = Alone()
 
 
@@ -85,7 +83,7 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
         guard = Guard(recorder, experiment.interference, workload.on_interference, components)
         cool = guard.cool_down()
         if place.watches_idle:
-            _watch_idle(recorder, guard, workload.idle_seconds)
+            watch(recorder, guard, "idle", workload.idle_seconds)
 
         with recorder.phase("load"):
             classifier = experiment.model.load(device)
@@ -120,7 +118,9 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
 
             answer = _top1(module, pool[0])
             shortest = _shortest(meters, device)
-            measured = place.measure(Steady(recorder, forward, inputs, workload, guard, shortest))
+            measured = place.measure(
+                Steady(recorder, forward, inputs, workload, guard, shortest, device)
+            )
             changed = _top1(module, pool[0]) != answer
 
         late = _effects(steps, module)
@@ -189,19 +189,6 @@ def _calibration(experiment: Experiment, classifier: Classifier, size: int) -> l
         return []
     samples = experiment.dataset.calibration(wanted)
     return [batch.images.to(experiment.device) for batch in _batches(classifier, samples, size)]
-
-
-def _watch_idle(recorder: Recorder, guard: Guard, seconds: float) -> None:
-    """Records the machine at rest, in slices, so that idle power has a spread."""
-    slices = min(IDLE_SLICES, max(1, int(seconds / SHORTEST_IDLE_S)))
-    while True:
-        before = len(recorder.phases)
-        for _ in range(slices):
-            with recorder.phase("idle"):
-                recorder.sleep(seconds / slices)
-        if guard.accepts(recorder.phases[before:]):
-            return
-        del recorder.phases[before:]
 
 
 def _shortest(meters: Sequence[Meter], device: str) -> Shortest:

@@ -5,9 +5,7 @@ What a block and its runs say to each other over a connection is defined here.
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol
 
 from greenexp.measuring.loop import Forward, measure_window, settle
+from greenexp.measuring.memory import Memory, of_process
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
 from greenexp.measuring.windows import Measured, measure_windows
@@ -26,8 +25,9 @@ from greenexp.settings.workload import Workload
 if TYPE_CHECKING:
     from torch import Tensor
 
-KIB_PER_MIB = 1024
-PARKED = "parked"  # the phase in which every run of the block sleeps
+PARKED = "parked"  # the phases in which every run of the block sleeps
+SLICES = 5  # of a rest that is watched
+SHORTEST_REST_S = 1.0  # s; a GPU's counter moves ten times a second
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,17 @@ class Parked:
     Attributes:
         idle: what it saw of the machine at rest; empty where it was not to look.
         shortest: window that its meters need.
-        peak_mib: most memory that its process has held.
+        memory: of its process, and what is free.
     """
 
     idle: Sequence[Phase]
     shortest: Shortest
-    peak_mib: float
+    memory: Memory
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Asks for the phase `parked`: the machine while all sleep, for some seconds."""
+    """Asks for the phases `parked`: the machine while all sleep, for some seconds."""
 
     seconds: float
 
@@ -101,6 +101,7 @@ class Steady:
     workload: Workload
     guard: Guard
     shortest: Shortest
+    device: str = "cpu"
 
     def take(self, asked: Take) -> Turn:
         """Measures a window; what parking has left cold is warmed first."""
@@ -116,6 +117,19 @@ class Steady:
         if not kept:
             self.recorder.windows.pop()
         return _turn(window, self.guard.components, kept)
+
+
+def watch(recorder: Recorder, guard: Guard, name: str, seconds: float) -> list[Phase]:
+    """Records the machine at rest, in slices, so that its power has a spread; returns them."""
+    slices = min(SLICES, max(1, int(seconds / SHORTEST_REST_S)))
+    while True:
+        before = len(recorder.phases)
+        for _ in range(slices):
+            with recorder.phase(name):
+                recorder.sleep(seconds / slices)
+        if guard.accepts(recorder.phases[before:]):
+            return recorder.phases[before:]
+        del recorder.phases[before:]
 
 
 class Place(Protocol):
@@ -166,7 +180,7 @@ class Among:
         """Parks, and serves the block until it says that the rounds are over."""
         recorder = steady.recorder
         idle = [phase for phase in recorder.phases if phase.name == "idle"]
-        reply: object = Parked(idle, steady.shortest, _peak_mib())
+        reply: object = Parked(idle, steady.shortest, of_process(steady.device))
         while True:
             asked = self._asked(recorder, reply)
             match asked:
@@ -176,9 +190,8 @@ class Among:
                     recorder.windows.pop()
                     reply = None
                 case Watch(seconds):
-                    with recorder.phase(PARKED):
-                        recorder.sleep(seconds)
-                    reply = recorder.phases.pop()
+                    reply = watch(recorder, steady.guard, PARKED, seconds)
+                    del recorder.phases[-len(reply) :]
                 case Finish(measured, doubts):
                     return Measured(measured.discarded, measured.settled, self._slept_s, doubts)
 
@@ -206,8 +219,3 @@ def _turn(window: Window, components: Sequence[str], kept: bool) -> Turn:
         latency_s=statistics.median(window.latencies_s),
         kept=kept,
     )
-
-
-def _peak_mib() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / KIB_PER_MIB / (KIB_PER_MIB if sys.platform == "darwin" else 1)

@@ -24,6 +24,7 @@ class Isolation:
     """The child process that each run has for itself."""
 
     timeout_s: float = 3600.0  # s after which a run is killed and recorded as a timeout
+    alone: bool = True  # False: measurements may run side by side on a machine
 
     def __post_init__(self) -> None:
         check_range("isolation.timeout_s", self.timeout_s, above=0)

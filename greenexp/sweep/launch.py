@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from greenexp.errors import BadInput, NotTracked, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.environment import version
+from greenexp.measuring.lock import machine_lock
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
 from greenexp.runs.cost import stale_quote
@@ -20,7 +21,7 @@ from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
-from greenexp.settings.sweep import Sweep, Tracking
+from greenexp.settings.sweep import Isolation, Sweep, Tracking
 from greenexp.settings.workload import Workload
 from greenexp.sweep import resume
 from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Plan, Planned, Started
@@ -98,6 +99,9 @@ def sweep(
     first = compose(products[0]).configuration
     where = typed(first, "tracking", Tracking)
     rules = typed(first, "sweep", Sweep)
+    alone = typed(first, "isolation", Isolation).alone and launcher.in_turn and not rules.dry_run
+    with machine_lock(alone=alone):
+        pass  # another's measurement is told of before this one costs anything
     cells, exclusions, notices = _cells(products, compose, Preflight(looks=not rules.dry_run))
     yield from map(Notice, notices)
     if not cells:
@@ -115,10 +119,11 @@ def sweep(
     if rules.dry_run or tracker is None:
         return
     failures: list[str] = []
-    for event in _launch(plan.left, launcher):
-        if isinstance(event, Ended) and event.failure is not None:
-            failures.append(event.failure)
-        yield event
+    with machine_lock(alone=alone):
+        for event in _launch(plan.left, launcher):
+            if isinstance(event, Ended) and event.failure is not None:
+                failures.append(event.failure)
+            yield event
     report = typed(first, "report", Report)
     yield Completed(failures, cells, where, tracker, report)
 

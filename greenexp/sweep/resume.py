@@ -16,7 +16,7 @@ def finished(runs: Iterable[Run], machine: str, version: str | None) -> dict[Key
 
     That is one that ended well, or found that its tactic can't run on its model or changes nothing
     there. Such a finding holds for the version of greenexp that made it. A run that was measured
-    together with others counts where a baseline of theirs did.
+    together with baselines counts where one of them ended well.
 
     Args:
         runs: all there are, oldest first.
@@ -24,11 +24,13 @@ def finished(runs: Iterable[Run], machine: str, version: str | None) -> dict[Key
         version: of greenexp that would measure.
     """
     runs = [run for run in runs if run.machine == machine]
-    based = {run.together for run in runs if run.is_baseline and run.outcome == "ok"}
+    baselines = [run for run in runs if run.is_baseline]
+    based = {run.together for run in baselines if run.outcome == "ok"}
+    lost = {run.together for run in baselines} - based - {None}
     return {
         run.key: run
         for run in runs
-        if (run.outcome == "ok" and (run.together is None or run.together in based))
+        if (run.outcome == "ok" and run.together not in lost)
         or (run.is_finding and run.version == version)
     }
 
