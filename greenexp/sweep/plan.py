@@ -86,13 +86,11 @@ def _block(members: Sequence[Cell], number: int) -> list[PlannedRun]:
 def left_of(block: Sequence[PlannedRun], finished: Collection[Key]) -> list[PlannedRun]:
     """Returns the runs of a block that are still to be measured.
 
-    Pairs never cross blocks that were measured apart: a tactic that is added later, or has to be
-    measured again, brings its own baselines.
+    Pairs never cross blocks that were measured apart: whatever is missing brings its own
+    baselines.
     """
     missing = [run for run in block if run.key not in finished]
-    if any(not run.cell.is_baseline for run in missing):
-        return [run for run in block if run.cell.is_baseline or run in missing]
-    return missing
+    return [run for run in block if missing and (run.cell.is_baseline or run in missing)]
 
 
 @dataclass(frozen=True)
