@@ -85,6 +85,20 @@ def effects(
     }
 
 
+def blocks_needed(effect: Effect) -> int | None:
+    """Returns how many blocks in all decide what an effect is; None where that can't be told.
+
+    Its interval narrows with the root of the blocks. It is decided where the interval no longer
+    holds 1, or lies within the margin.
+    """
+    if effect.interval is None or effect.margin is None or effect.interval.low <= 0:
+        return None
+    half = math.log(effect.interval.high / effect.interval.low) / 2
+    mean = abs(math.log(effect.ratio))
+    enough = max(mean, math.log1p(effect.margin) - mean)
+    return math.ceil(effect.units * max(1.0, (half / enough) ** 2))
+
+
 def _error(each: Sequence[Contrast], between: Spread) -> float:
     """Returns the standard error of the mean over blocks: never less than the rounds alone give."""
     within = math.sqrt(sum((one.error or 0.0) ** 2 for one in each)) / len(each)
