@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from greenexp.runs.identity import BASELINE
 from greenexp.stats.intervals import CONFIDENCE
@@ -58,31 +59,42 @@ def effects(
         return {tactic: Effect(math.exp(means[tactic]), len(found[tactic])) for tactic in found}
     from scipy import stats
 
-    law = stats.t(between.freedom)
-    errors = {tactic: _error(each, between) for tactic, each in found.items()}
-    p_values = {tactic: float(2 * law.sf(abs(means[tactic]) / errors[tactic])) for tactic in found}
+    errors = {tactic: _Error.of(each, between) for tactic, each in found.items()}
+    laws = stats.t(between.freedom), stats.norm()
+    p_values = {
+        tactic: max(
+            float(2 * law.sf(abs(means[tactic]) / part)) if part > 0 else float(means[tactic] == 0)
+            for law, part in zip(laws, errors[tactic], strict=True)
+        )
+        for tactic in found
+    }
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    reach = float(law.ppf((1 + CONFIDENCE) / 2))
-    one_sided = float(law.ppf(CONFIDENCE))
-    needed = float(law.ppf(1 - LEVEL / (2 * len(found)))) + float(law.ppf(POWER))
-    return {
-        tactic: Effect(
+    level = 1 - LEVEL / (2 * len(found))  # Holm's first step
+    reaches = {
+        share: tuple(float(law.ppf(share)) for law in laws)
+        for share in ((1 + CONFIDENCE) / 2, CONFIDENCE, level, POWER)
+    }
+
+    def reach(tactic: str, *shares: float) -> float:
+        """Returns how far the errors of a tactic reach, by the laws' quantiles added up."""
+        quantiles = [sum(each) for each in zip(*(reaches[one] for one in shares), strict=True)]
+        return float(max(q * part for q, part in zip(quantiles, errors[tactic], strict=True)))
+
+    def effect(tactic: str) -> Effect:
+        mean, half = means[tactic], reach(tactic, (1 + CONFIDENCE) / 2)
+        return Effect(
             ratio=math.exp(mean),
             units=len(found[tactic]),
-            interval=Interval(
-                math.exp(mean - reach * errors[tactic]), math.exp(mean + reach * errors[tactic])
-            ),
+            interval=Interval(math.exp(mean - half), math.exp(mean + half)),
             p_value=p_values[tactic],
             adjusted_p=adjusted[tactic],
             test=TWO_LEVELS,
-            detectable=-math.expm1(-needed * errors[tactic]),
+            detectable=-math.expm1(-reach(tactic, level, POWER)),
             margin=margin,
-            verdict=_verdict(
-                mean, adjusted[tactic], abs(mean) + one_sided * errors[tactic], margin
-            ),
+            verdict=_verdict(mean, adjusted[tactic], abs(mean) + reach(tactic, CONFIDENCE), margin),
         )
-        for tactic, mean in means.items()
-    }
+
+    return {tactic: effect(tactic) for tactic in found}
 
 
 def blocks_needed(effect: Effect) -> int | None:
@@ -99,10 +111,22 @@ def blocks_needed(effect: Effect) -> int | None:
     return math.ceil(effect.units * max(1.0, (half / enough) ** 2))
 
 
-def _error(each: Sequence[Contrast], between: Spread) -> float:
-    """Returns the standard error of the mean over blocks: never less than the rounds alone give."""
-    within = math.sqrt(sum((one.error or 0.0) ** 2 for one in each)) / len(each)
-    return max(contrast_error(between, [one.baselines for one in each]), within)
+class _Error(NamedTuple):
+    """The standard errors of a mean over blocks; the interval is the wider of the two that follow.
+
+    Attributes:
+        between: of processes, which the rounds are part of; Student's law.
+        within: of the rounds alone, of which there are many; the normal law.
+    """
+
+    between: float
+    within: float
+
+    @classmethod
+    def of(cls, each: Sequence[Contrast], between: Spread) -> _Error:
+        """Returns the errors of contrasts, a block each."""
+        within = math.sqrt(sum((one.error or 0.0) ** 2 for one in each)) / len(each)
+        return cls(contrast_error(between, [one.baselines for one in each]), within)
 
 
 def _verdict(mean: float, adjusted: float, reach: float, margin: float) -> Verdict:

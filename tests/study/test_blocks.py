@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from greenexp.stats.two_levels import Spread, spread
-from greenexp.study.blocks import effects
-from greenexp.study.estimates import Effect
+from greenexp.study.blocks import blocks_needed, effects
+from greenexp.study.estimates import Effect, Interval
 from greenexp.study.pairs import Contrast
 from greenexp.study.verdicts import Verdict
 
@@ -106,3 +106,29 @@ def test_rounds_that_tell_little_widen_the_interval() -> None:
     assert sharp.interval is not None
     assert blunt.interval is not None
     assert blunt.interval.high - 1 > 10 * (sharp.interval.high - 1)
+
+
+def test_where_nothing_varies_and_nothing_differs_nothing_is_claimed() -> None:
+    alike = [Contrast(0.0, 0.0, 2)]
+    found = effects({"a": alike}, Spread(0.0, 3), MARGIN)["a"]
+    assert found.verdict == Verdict.EQUAL
+    assert found.p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("ratio", "half", "blocks"),
+    [
+        pytest.param(0.9, 0.2, 4, id="a gain of a tenth in an interval twice as wide"),
+        pytest.param(1.0, 0.06, 5, id="none, within twice the margin"),
+        pytest.param(1.0, 0.02, 1, id="decided already"),
+    ],
+)
+def test_blocks_that_decide_narrow_the_interval_by_their_root(
+    ratio: float, half: float, blocks: int
+) -> None:
+    interval = Interval(ratio * math.exp(-half), ratio * math.exp(half))
+    assert blocks_needed(Effect(ratio, 1, interval, margin=MARGIN)) == blocks
+
+
+def test_blocks_that_decide_are_unknown_without_an_interval() -> None:
+    assert blocks_needed(Effect(0.9, 1, margin=MARGIN)) is None
