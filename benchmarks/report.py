@@ -24,7 +24,7 @@ from cells import last_line, say
 from synthetic_runs import fill
 
 BYTES_PER_MIB = 2**20
-LOOK_EVERY_S = 0.25  # each look at the processes takes a few ms
+LOOK_EVERY_S = 0.25  # rarely, for looking takes time of the machine that is measured
 LOADING = "import sys; from greenexp.report import load; print(load(uri=sys.argv[1]).shape)"
 
 

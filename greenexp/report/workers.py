@@ -112,5 +112,5 @@ def _import(modules: Sequence[str]) -> None:
 
 def _read(paths: Sequence[str]) -> None:
     for path in paths:
-        with suppress(OSError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands
+        with suppress(OSError), open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as `Reader` does
             file.readall()

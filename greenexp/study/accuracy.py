@@ -21,21 +21,13 @@ ROUNDING = 1e-9  # of a mean of equal top-1s; one image of a billion is more
 Predictions = Callable[[str], ImageOutcomes | None]  # by the run's id
 
 
-def against_baseline(
-    group: Group, tactic: str, judged: Mapping[str, ImageOutcomes | None]
-) -> Accuracy | None:
-    """Returns the change of top-1 of one model; None where it is unknown.
-
-    The first block speaks for all: a module is right about the same images in each.
-    """
-    counts = counted(group, tactic, judged)
-    return None if counts is None else tested(counts)
-
-
 def counted(
     group: Group, tactic: str, judged: Mapping[str, ImageOutcomes | None]
 ) -> Accuracy | None:
-    """Returns `against_baseline` without its interval and its test."""
+    """Returns the change of top-1 of one model, not `tested` yet; None where it is unknown.
+
+    The first block speaks for all: a module is right about the same images in each.
+    """
     if not group.baseline:
         return None
     own_runs, base_runs = group.tactics[tactic], group.baseline

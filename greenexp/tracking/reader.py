@@ -107,7 +107,9 @@ class Reader:
         return sorted(runs, key=lambda run: (run.started, run.tracked or ""))
 
     def paths(self) -> list[str]:
-        """Returns the files here that `runs` reads, in its order."""
+        """Returns the files here that `runs` reads, in its order; none of a server's runs."""
+        if self.engine is None:
+            return []  # its runs are elsewhere, and to list them takes a call a page
         with _refused(self.settings):
             folders = map(local_path, self._locations().values())
             return [f"{folder}/{RUN}" for folder in folders if folder is not None]

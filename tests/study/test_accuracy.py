@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 
 from greenexp.runs.outcomes import ImageOutcomes
-from greenexp.study.accuracy import against_baseline, over_models, relations
+from greenexp.study import accuracy
+from greenexp.study.accuracy import counted, over_models, relations
 from greenexp.study.estimates import Accuracy, Interval, Quantity
 from greenexp.study.pairs import groups
 from greenexp.study.study import Cell, Setting
@@ -46,7 +47,8 @@ def change(
     if judged is None:
         read = predictions(made, tactics)
         judged = {run.id: read(run.id) for run in group.first_runs()}
-    return against_baseline(group, "tactic", judged)
+    counts = counted(group, "tactic", judged)
+    return None if counts is None else accuracy.tested(counts)
 
 
 @settings(max_examples=40)
