@@ -15,6 +15,7 @@ with any difference.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -100,7 +101,7 @@ def measure(
     cells = [Cell((), name, name, peers=model, is_baseline=False) for name in names]
     by_block: dict[int, dict[str, float]] = defaultdict(dict)
     dropped = 0
-    for run in blocks(cells, repetitions, seed=family):
+    for run in itertools.chain.from_iterable(blocks(cells, repetitions, seed=family)):
         result = isolated(cell)
         causes = disturbed_by(result, cell)
         figure = metrics.evaluate(result, Hardware(any_device=True))[FIGURE]

@@ -127,7 +127,7 @@ def fill(folder: Path, repetitions: int, models: int, images: int) -> tuple[Trac
         )
         for key, one in cells.items()
     ]
-    runs = blocks(planned, repetitions, seed=0)
+    runs = list(itertools.chain.from_iterable(blocks(planned, repetitions, seed=0)))
     points = points_of(measured, of(measured))
     location = folder.resolve() / "artifacts"
     from mlflow.store.db.utils import create_sqlalchemy_engine

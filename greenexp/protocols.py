@@ -288,6 +288,12 @@ class Meter(Protocol):
     ) -> None:
         """Holds nothing open."""
 
+    def rest(self) -> None:
+        """Uses no processor until `wake`: the run is parked while others are measured."""
+
+    def wake(self) -> None:
+        """Goes on after `rest`."""
+
     @abstractmethod
     def window(self) -> AbstractContextManager[Sequence[Reading]]:
         """Returns a context whose value holds the readings once the context has ended."""

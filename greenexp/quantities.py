@@ -145,6 +145,7 @@ QUANTITIES: Sequence[Quantity] = (
     Quantity("energy/cpu_per_image_j", "CPU energy", "J/image", better="lower"),
     Quantity("power/mean_w", "mean power", "W", better="lower"),
     Quantity("power/idle_w", "idle power", "W"),
+    Quantity("power/parked_w", "power with all runs of the block asleep", "W"),
     Quantity("memory/peak_mib", "peak memory", "MiB", better="lower"),
     Quantity(
         "utilization/gpu_pct",

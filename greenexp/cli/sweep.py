@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, RunsFailed
 from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Planned, Started
 from greenexp.sweep.launch import Launched
-from greenexp.sweep.plan import PlannedRun, choices_of
+from greenexp.sweep.plan import PlannedRun, choices_of, quoted
+from greenexp.sweep.record import Request, write_requests
 from greenexp.tracking import tracker as tracking
 
 
@@ -29,16 +31,46 @@ def composed(cell: DictConfig) -> Composed:
 
 
 class HydraLauncher:
-    """Runs by one of Hydra's launchers; with its basic one, in turn."""
+    """Measures blocks by one of Hydra's launchers, a job each; with its basic one, in turn.
 
-    def __init__(self, launcher: Launcher) -> None:
+    Args:
+        launcher: of Hydra.
+        compose: overrides to a configuration.
+        folder: of the sweep.
+    """
+
+    def __init__(
+        self, launcher: Launcher, compose: Callable[[tuple[str, ...]], Composed], folder: Path
+    ) -> None:
         self._launcher = launcher
+        self._compose = compose
+        self._folder = folder
         self.in_turn = isinstance(launcher, BasicLauncher)
 
-    def launch(self, runs: Sequence[PlannedRun], first: int) -> Sequence[Launched]:
-        """Returns how each run came back."""
-        overrides = [list(run.overrides) for run in runs]
-        return [_launched(job) for job in self._launcher.launch(overrides, initial_job_idx=first)]
+    def launch(
+        self, blocks: Sequence[Sequence[PlannedRun]], first: int
+    ) -> Sequence[Sequence[Launched]]:
+        """Returns how each run of each block came back."""
+        overrides = [self._job(block, number) for number, block in enumerate(blocks, first)]
+        jobs = self._launcher.launch(overrides, initial_job_idx=first)
+        return [_launched(job, len(block)) for job, block in zip(jobs, blocks, strict=True)]
+
+    def _job(self, block: Sequence[PlannedRun], number: int) -> list[str]:
+        """Returns the overrides of a block's job; what it measures stands in a file."""
+        path = (self._folder / "blocks" / f"{number}.json").resolve()
+        write_requests([self._request(run) for run in block], path)
+        return [*block[0].cell.overrides, f"sweep.requests={quoted(str(path))}"]
+
+    def _request(self, run: PlannedRun) -> Request:
+        cell = self._compose(run.cell.overrides)
+        place = {"block": run.block, "replicate": run.replicate}
+        configuration = {
+            **cell.configuration,
+            "title": run.cell.title,
+            "sweep": {**cell.configuration["sweep"], **place},
+        }
+        sweep = "/".join(self._folder.parts[-2:])
+        return Request(configuration, cell.choices, run.cell.title, sweep)
 
 
 def show(events: Iterable[Event], folder: Path) -> None:
@@ -54,16 +86,18 @@ def show(events: Iterable[Event], folder: Path) -> None:
                 console.note(line)
             case Planned():
                 _show_plan(event)
-                completed = _progress(events, len(event.plan.left))
+                runs = sum(map(len, event.plan.left))
+                completed = _progress(events, runs)
                 if completed is not None:
-                    _show_end(completed, len(event.plan.left), folder)
+                    _show_end(completed, runs, folder)
 
 
 def _show_plan(planned: Planned) -> None:
     plan = planned.plan
-    if plan.finished:
+    skipped = len(plan.runs) - sum(map(len, plan.left))
+    if skipped:
         console.note(
-            f"skipped {len(plan.finished)} of {len(plan.runs)} runs, which {planned.tracking.uri} "
+            f"skipped {skipped} of {len(plan.runs)} runs, which {planned.tracking.uri} "
             "has from earlier; sweep.rerun=true measures them again"
         )
     console.note(f"plan: {plan.forecast.line()} (in {planned.path})")
@@ -75,8 +109,8 @@ def _progress(events: Iterator[Event], runs: int) -> Completed | None:
     with shown.shown() as progress:
         for event in events:
             match event:
-                case Started(run):
-                    progress.start(run.name)
+                case Started(block):
+                    progress.start(f"{len(block)} together" if len(block) > 1 else block[0].name)
                 case Ended(run, outcome, seconds):
                     progress.finish(run.name, outcome, seconds)
                 case Completed():
@@ -114,10 +148,11 @@ def _summarize(completed: Completed, folder: Path) -> None:
         console.note(f"greenexp: {error}")
 
 
-def _launched(job: JobReturn) -> Launched:
+def _launched(job: JobReturn, runs: int) -> list[Launched]:
     if job.status is JobStatus.COMPLETED:
-        return Launched(Path(job.return_value))
-    return Launched(None, _failure(job))
+        paths = json.loads(job.return_value)
+        return [Launched(Path(paths[str(number)])) for number in range(runs)]
+    return [Launched(None, _failure(job))] * runs
 
 
 def _failure(job: JobReturn) -> str:

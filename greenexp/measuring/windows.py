@@ -26,10 +26,14 @@ class Measured:
     Attributes:
         discarded: disturbed windows that were measured anew.
         settled: whether the interval became as narrow as asked; True where nothing was asked.
+        slept_s: that the run was parked.
+        doubts: that its block has of it.
     """
 
     discarded: int
     settled: bool
+    slept_s: float = 0.0
+    doubts: Sequence[str] = ()
 
 
 def measure_windows(

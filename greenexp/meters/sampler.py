@@ -32,15 +32,26 @@ class Sampler:
         self._samples: list[Sample] = []
         self._failure: Exception | None = None
         self._stopped = threading.Event()
+        self._awake = threading.Event()
+        self._awake.set()
         self._thread = threading.Thread(target=self._run, daemon=True, name="greenexp-sampler")
 
     def start(self) -> None:
         """Starts sampling."""
         self._thread.start()
 
+    def rest(self) -> None:
+        """Takes no samples until `wake` but those of `now`; the thread sleeps in the kernel."""
+        self._awake.clear()
+
+    def wake(self) -> None:
+        """Goes on sampling."""
+        self._awake.set()
+
     def stop(self) -> None:
         """Ends sampling, waits for the thread, and raises what ended it early, if anything did."""
         self._stopped.set()
+        self._awake.set()
         self._thread.join()
         if self._failure is not None:
             raise self._failure
@@ -72,6 +83,9 @@ class Sampler:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
+            if not self._awake.is_set():
+                self._awake.wait()
+                continue
             try:
                 self.now()
             except Exception as failure:  # raised again by `stop`: a thread has no caller
@@ -105,6 +119,16 @@ class Sampling(Meter):
     ) -> None:
         if self._sampler is not None:
             self._sampler.stop()
+
+    def rest(self) -> None:
+        """Samples nothing until `wake`."""
+        if self._sampler is not None:
+            self._sampler.rest()
+
+    def wake(self) -> None:
+        """Goes on sampling."""
+        if self._sampler is not None:
+            self._sampler.wake()
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns what was sampled so far."""

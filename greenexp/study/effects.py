@@ -16,12 +16,12 @@ from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.settings.report import Report
 from greenexp.study import accuracy, economics
 from greenexp.study.accuracy import Changes, Predictions
-from greenexp.study.economics import Pair, Spent
 from greenexp.study.estimates import Accuracy, Effect
 from greenexp.study.families import Effects, Family, family, judge
-from greenexp.study.pairs import Group, RunPair, comparable, groups
+from greenexp.study.pairs import Group, comparable, groups
 from greenexp.study.pareto import Objective, front
 from greenexp.study.select import PricedRun
+from greenexp.study.spending import by_seconds, spent
 from greenexp.study.study import Cell, Overall, Setting
 from greenexp.study.tasks import begun
 
@@ -54,7 +54,7 @@ def compare(
     metrics = [quantity.name for quantity in quantity_list.compared(quantities)]
     found = groups(used)
     families = [family(group, metrics) for group in found]
-    effects = begun(pool, partial(judge, families, metrics))
+    effects = begun(pool, partial(judge, families, metrics, options.equal_within))
     plain = [_cells(group, options) for group in found]
     correct = {run.id: predictions(run.id) for group in found for run in group.first_runs()}
     changes = [_changes(*both, correct) for both in zip(found, families, strict=True)]
@@ -123,7 +123,7 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
     own = group.tactics[tactic]
     cell = _plain(group, tactic, [own[block] for block in sorted(own)])
     both = group.pairs(tactic)
-    pairs = _spent(comparable(both, ENERGY)) or [_by_seconds(pair) for pair in _spent(both)]
+    pairs = spent(comparable(both, ENERGY)) or [by_seconds(pair) for pair in spent(both)]
     if not pairs:
         return cell
     prices = both[0][0].prices
@@ -135,19 +135,6 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
         bill=economics.bill(pairs, prices, requests, options.months),
         sensitivities=economics.sensitivities(pairs, prices, requests),
     )
-
-
-def _spent(both: Sequence[RunPair]) -> list[Pair]:
-    return [
-        Pair(run.image, base.image, run.applying)
-        for run, base in both
-        if run.image is not None and base.image is not None and run.applying is not None
-    ]
-
-
-def _by_seconds(pair: Pair) -> Pair:
-    """Returns a pair without joules, where those of tactic and baseline can't be compared."""
-    return Pair(*(Spent(one.seconds) for one in (pair.image, pair.baseline, pair.applying)))
 
 
 def _rank(cell: Cell) -> tuple[bool, float, str]:

@@ -13,14 +13,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from greenexp.stats.paired import Location, cliffs_delta, locations
+from greenexp.stats.two_levels import Spread, spread
+from greenexp.study import blocks
+from greenexp.study.blocks import Layout, layout
 from greenexp.study.claims import claims, effect
 from greenexp.study.estimates import Effect
-from greenexp.study.pairs import Group, comparable
+from greenexp.study.pairs import Contrast, Group, comparable, logs
 from greenexp.study.study import Setting
 
 AA = ""  # stands for the tactic of A/A pairs
 Effects = Mapping[str, Mapping[str, Effect]]  # by tactic, then metric
-Located = Mapping[tuple[str, str], Location]  # by metric and tactic
+Key = tuple[str, str]  # metric and tactic
+Located = Mapping[Key, Location]
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,17 @@ class Family:
         setting: what else is the same.
         model: label.
         pairs: the figures of runs and of their baselines, by metric and tactic.
+        logs: the logarithms of their ratios, likewise.
+        contrasts: of tactics that were measured together with their baselines, likewise.
+        layouts: by metric, of processes that were measured together.
     """
 
     setting: Setting
     model: str
-    pairs: Mapping[tuple[str, str], Sequence[tuple[float, float]]]
+    pairs: Mapping[Key, Sequence[tuple[float, float]]]
+    logs: Mapping[Key, Sequence[float]]
+    contrasts: Mapping[Key, Sequence[Contrast]]
+    layouts: Mapping[str, Layout]
 
     def tactics(self, metric: str) -> list[str]:
         """Returns the tactics that have the metric; A/A is none."""
@@ -59,22 +69,49 @@ class Judgement:
 
 def family(group: Group, metrics: Iterable[str]) -> Family:
     """Returns the family of a group's tactics."""
-    pairs = {AA: group.aa_pairs()} | {tactic: group.pairs(tactic) for tactic in group.tactics}
-    figures = {
-        (metric, tactic): [
-            (run.figures[metric], base.figures[metric]) for run, base in comparable(both, metric)
-        ]
+    both = {AA: group.aa_pairs()} | {tactic: group.pairs(tactic) for tactic in group.tactics}
+    alike = {
+        (metric, tactic): comparable(pairs, metric)
         for metric in metrics
-        for tactic, both in pairs.items()
+        for tactic, pairs in both.items()
     }
-    known = {key: both for key, both in figures.items() if both}
-    return Family(group.setting, group.model, known)
+    alike = {key: pairs for key, pairs in alike.items() if pairs}
+    figures = {
+        (metric, tactic): [(run.figures[metric], base.figures[metric]) for run, base in pairs]
+        for (metric, tactic), pairs in alike.items()
+    }
+    tested = [key for key in alike if not group.together or key[1] == AA]
+    contrasts = {
+        (metric, tactic): list(group.contrasts(tactic, metric).values())
+        for metric, tactic in alike
+        if group.together and tactic != AA
+    }
+    return Family(
+        setting=group.setting,
+        model=group.model,
+        pairs=figures,
+        logs={key: logs(alike[key], key[0]) for key in tested},
+        contrasts=contrasts,
+        layouts={metric: layout(group, metric) for metric in metrics} if group.together else {},
+    )
 
 
-def judge(families: Sequence[Family], metrics: Sequence[str]) -> Judgement:
-    """Returns what the tests say of families, in the order of the metrics."""
+def judge(families: Sequence[Family], metrics: Sequence[str], margin: float) -> Judgement:
+    """Returns what the tests say of families, in the order of the metrics.
+
+    Args:
+        families: of all models and settings.
+        metrics: that are compared.
+        margin: fraction within which a tactic may be called equal to the baseline.
+    """
     located = _located(families)
-    effects = [_effects(*both, metrics) for both in zip(families, located, strict=True)]
+    between = _spreads(families)
+    effects = [
+        _effects_together(one, between, metrics, margin)
+        if one.contrasts
+        else _effects(one, of_family, metrics)
+        for one, of_family in zip(families, located, strict=True)
+    ]
     noise: dict[Setting, Mapping[str, Effect]] = {}
     overall: dict[Setting, Effects] = {}
     for setting in dict.fromkeys(one.setting for one in families):
@@ -88,15 +125,21 @@ def judge(families: Sequence[Family], metrics: Sequence[str]) -> Judgement:
     return Judgement(effects, noise, overall)
 
 
-def _located(families: Sequence[Family]) -> list[dict[tuple[str, str], Location]]:
+def _spreads(families: Iterable[Family]) -> dict[tuple[Setting, str], Spread]:
+    """Returns the spread between processes by setting and metric, where something tells it."""
+    layouts: dict[tuple[Setting, str], list[Layout]] = defaultdict(list)
+    for one in families:
+        for metric, of_family in one.layouts.items():
+            layouts[one.setting, metric].append(of_family)
+    found = {key: spread(of_key) for key, of_key in layouts.items()}
+    return {key: one for key, one in found.items() if one is not None}
+
+
+def _located(families: Sequence[Family]) -> list[dict[Key, Location]]:
     """Returns for each family by metric and tactic where the logarithms of its ratios lie."""
-    keys = [(number, *key) for number, one in enumerate(families) for key in one.pairs]
-    samples = [
-        [math.log(value / base) for value, base in both]
-        for one in families
-        for both in one.pairs.values()
-    ]
-    found: list[dict[tuple[str, str], Location]] = [{} for _ in families]
+    keys = [(number, *key) for number, one in enumerate(families) for key in one.logs]
+    samples = [of_key for one in families for of_key in one.logs.values()]
+    found: list[dict[Key, Location]] = [{} for _ in families]
     for (number, metric, tactic), one in zip(keys, locations(samples), strict=True):
         found[number][metric, tactic] = one
     return found
@@ -107,9 +150,31 @@ def _effects(one: Family, located: Located, metrics: Sequence[str]) -> Effects:
     for metric in metrics:
         of_tactics = {tactic: located[metric, tactic] for tactic in one.tactics(metric)}
         for tactic, known in claims(of_tactics, located.get((metric, AA))).items():
-            values, bases = zip(*one.pairs[metric, tactic], strict=True)
-            result[tactic][metric] = replace(known, cliffs_delta=cliffs_delta(values, bases))
+            result[tactic][metric] = replace(known, cliffs_delta=_delta(one, metric, tactic))
     return dict(result)
+
+
+def _effects_together(
+    one: Family,
+    between: Mapping[tuple[Setting, str], Spread],
+    metrics: Sequence[str],
+    margin: float,
+) -> Effects:
+    result: dict[str, dict[str, Effect]] = defaultdict(dict)
+    for metric in metrics:
+        each = {tactic: one.contrasts.get((metric, tactic)) for tactic in one.tactics(metric)}
+        known = {tactic: contrasts for tactic, contrasts in each.items() if contrasts}
+        if known:
+            of_metric = blocks.effects(known, between.get((one.setting, metric)), margin)
+            for tactic, of_tactic in of_metric.items():
+                delta = _delta(one, metric, tactic)
+                result[tactic][metric] = replace(of_tactic, cliffs_delta=delta)
+    return dict(result)
+
+
+def _delta(one: Family, metric: str, tactic: str) -> float:
+    values, bases = zip(*one.pairs[metric, tactic], strict=True)
+    return cliffs_delta(values, bases)
 
 
 def _noise(located: Sequence[Located], metrics: Sequence[str]) -> dict[str, Location]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from greenexp.quantities import (
     CARBON,
@@ -19,6 +19,7 @@ from greenexp.quantities import (
 )
 from greenexp.runs import cost as money
 from greenexp.runs.identity import BASELINE
+from greenexp.runs.rounds import SECONDS
 from greenexp.runs.run import SECOND_BASELINE, Run
 from greenexp.settings.hardware import Hardware
 from greenexp.study.economics import MILLION, Prices, Spent
@@ -51,6 +52,8 @@ class PricedRun:
         applying: what applying the tactic took; None likewise.
         prices: of the machine.
         energy_source: as tagged.
+        together: equal for runs that were measured together; None: measured alone.
+        rounds: what it took in each round, by metric, priced; see `Run.rounds`.
         mismatch: whether the prices are of another device than the one that ran.
     """
 
@@ -68,6 +71,13 @@ class PricedRun:
     prices: Prices
     energy_source: str | None
     mismatch: bool
+    together: str | None = None
+    rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Equal for runs that are compared with each other: measured together, or in one block."""
+        return self.together or str(self.block)
 
     @property
     def is_baseline(self) -> bool:
@@ -111,7 +121,9 @@ def priced(
         if reason is not None:
             left[reason].append(name)
             continue
-        key = run.peers, run.machine, called.tactic, run.block, run.replicate
+        # A tactic that was measured later has brought its own baselines; earlier ones stay.
+        place = run.together if run.is_baseline else None
+        key = run.peers, run.machine, called.tactic, run.block, run.replicate, place
         known = latest.get(key, run)
         older, newer = sorted([known, run], key=lambda one: one.started)
         if older is not newer:
@@ -200,7 +212,22 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
         prices=prices,
         energy_source=run.energy_source,
         mismatch=not money.matches(preset, device=device, cpu=cpu, gpus=run.gpus),
+        together=run.together,
+        rounds=_priced_rounds(run.rounds, prices),
     )
+
+
+def _priced_rounds(
+    rounds: Mapping[str, Sequence[float]], prices: Prices
+) -> Mapping[str, Sequence[float]]:
+    """Returns what a run took in each round, with its dollars."""
+    if SECONDS not in rounds:
+        return rounds
+    joules = rounds.get(ENERGY, [None] * len(rounds[SECONDS]))
+    spent = [Spent(s, j) for s, j in zip(rounds[SECONDS], joules, strict=True)]
+    usd = [prices.usd(one) for one in spent]
+    known = [value * MILLION for value in usd if value is not None]
+    return {**rounds, COST: known} if len(known) == len(usd) else rounds
 
 
 def _told_apart(used: Sequence[PricedRun]) -> list[PricedRun]:

@@ -13,8 +13,7 @@ from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
 from greenexp.sweep.forecast import Forecast
-from greenexp.sweep.plan import Cell, Exclusion, PlannedRun
-from greenexp.sweep.resume import Key
+from greenexp.sweep.plan import Cell, Exclusion, Key, PlannedRun, left_of
 from greenexp.tracking.tracker import Tracker
 
 
@@ -31,21 +30,27 @@ class Plan:
     """What a sweep is to do.
 
     Attributes:
-        runs: every run, in order.
+        blocks: every block, in order, with its runs.
         finished: those that need not be measured again, by their key; they are skipped.
         exclusions: cells that can't be run, and why.
         forecast: of the runs left to measure.
     """
 
-    runs: Sequence[PlannedRun]
+    blocks: Sequence[Sequence[PlannedRun]]
     finished: Mapping[Key, Run]
     exclusions: Sequence[Exclusion]
     forecast: Forecast
 
     @property
-    def left(self) -> list[PlannedRun]:
-        """The runs to measure."""
-        return [run for run in self.runs if run.key not in self.finished]
+    def runs(self) -> list[PlannedRun]:
+        """Every run, in order."""
+        return [run for block in self.blocks for run in block]
+
+    @property
+    def left(self) -> list[list[PlannedRun]]:
+        """The blocks to measure, with the runs that are left of each."""
+        every = [left_of(block, self.finished) for block in self.blocks]
+        return [block for block in every if block]
 
     def as_json(self) -> str:
         """Returns the plan as it is written before anything runs."""
@@ -86,18 +91,21 @@ class Planned:
 
 @dataclass(frozen=True)
 class Started:
-    """A run begins."""
+    """A block begins."""
 
-    run: PlannedRun
+    block: Sequence[PlannedRun]
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A run has ended; `failure` is one line where it did not end well."""
+    """A run has ended; `failure` is one line where it did not end well.
+
+    `seconds` are those that it took itself; None where that is not known.
+    """
 
     run: PlannedRun
     outcome: str
-    seconds: float
+    seconds: float | None
     failure: str | None = None
 
 

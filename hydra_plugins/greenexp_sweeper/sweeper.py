@@ -70,7 +70,7 @@ class GreenexpSweeper(Sweeper):
         if "model" in swept and "model.labels" not in swept:
             labels = self._labels(config, swept)
             swept["model"], exclusions = fitting(repository, swept["model"], labels)
-        launcher = HydraLauncher(self._launcher)
+        launcher = HydraLauncher(self._launcher, compose, folder)
         show(launch.sweep(list(swept.values()), compose, launcher, folder, exclusions), folder)
 
     def _labels(self, config: DictConfig, swept: Mapping[str, Sequence[str]]) -> str | None:

@@ -207,7 +207,7 @@ def test_paper_plans_2520_runs_of_its_models_and_leaves_none_out(plan: Plan) -> 
     assert set(planned.titles) == expected
     assert set(planned.twice) == {title for title in expected if title.endswith(" · baseline")}
     assert planned.excluded == {}
-    assert planned.forecast["at_least_s"] > 2520 * 60  # windows until ±1 %, not three of a second
+    assert planned.forecast["at_least_s"] >= 2520 * 20  # idle, warm-up and 100 rounds
 
 
 @pytest.mark.slow

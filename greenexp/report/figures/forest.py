@@ -35,6 +35,7 @@ AGAIN = "baseline again (A/A)"
 STYLES: dict[Verdict, tuple[str, Marker]] = {
     Verdict.LOWER: (BLUE, "down"),
     Verdict.HIGHER: (VERMILLION, "up"),
+    Verdict.EQUAL: (GREY, "square"),
     Verdict.NOT_SHOWN: (GREY, "circle"),
     Verdict.TOO_FEW: (BLACK, "diamond"),
 }

@@ -107,7 +107,7 @@ def _of_line(line: Overall, study: Study) -> list[str]:
             wording.points_span(None if change is None else change.interval),
         ),
         escape(wording.p_value(None if energy is None else energy.adjusted_p)),
-        escape(wording.ABSENT if energy is None else energy.verdict),
+        escape(wording.ABSENT if energy is None else wording.verdict(energy)),
     ]
 
 
@@ -126,7 +126,7 @@ def _of_cell(cell: Cell, tabled: Sequence[Quantity]) -> list[str]:
         compared = [
             escape(wording.points(None if cell.accuracy is None else cell.accuracy.delta)),
             escape(wording.p_value(None if energy is None else energy.adjusted_p)),
-            escape(wording.ABSENT if energy is None else energy.verdict),
+            escape(wording.ABSENT if energy is None else wording.verdict(energy)),
         ]
     return [
         rf"\quad {escape(cell.tactic)}",

@@ -202,7 +202,7 @@ def _verdict(effect: Effect | None, width: int) -> Text:
         return Text(wording.ABSENT)
     known = effect.adjusted_p is not None
     p_value = f"p {wording.p_value(effect.adjusted_p)}" if known else ""
-    text = _beside(effect.verdict, p_value, width)
+    text = _beside(wording.verdict(effect), p_value, width)
     text.stylize(STYLES.get(effect.verdict, ""))
     return text
 

@@ -10,7 +10,7 @@ from greenexp.stats.power import units_needed
 from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Currency, Payback
 from greenexp.study.study import Advice, Study
-from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict
+from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
 SAVED = {"kwh": "kWh", "usd": "USD", "kg_co2e": "kg CO2e", "hours": "hours of the machine"}
 CURRENCIES: dict[Currency, str] = {"j": "energy", "usd": "dollars", "s": "time"}
@@ -59,6 +59,10 @@ def _keep(one: Advice, study: Study) -> str:
     blocks = wording.plural(one.effect.units, "block")
     if one.kind is AdviceKind.KEEP_TOO_FEW:
         return f"{none}: {seen}, but {blocks} can't tell that from chance"
+    if one.effect.margin is not None:
+        if one.effect.verdict == Verdict.EQUAL:
+            return f"{none}: {seen}, {wording.verdict(one.effect)}"
+        return f"{none}: {seen}, which {blocks} can't tell from none yet"
     floor = ""
     if one.effect.floor is not None:
         floor = f", and two baselines differ by up to {wording.percentage(one.effect.floor)}"

@@ -11,7 +11,7 @@ from greenexp.study.basis import energy_basis
 from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Currency, Monthly, Payback
 from greenexp.study.study import Cell
-from greenexp.study.verdicts import EnergyBasis, PaybackVerdict
+from greenexp.study.verdicts import EnergyBasis, PaybackVerdict, Verdict
 
 ABSENT = "–"
 DIGITS = 3
@@ -53,6 +53,13 @@ def factor(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return ABSENT
     return number(value) if value >= 10 else f"{value:.3f}"
+
+
+def verdict(effect: Effect) -> str:
+    """Returns what may be claimed of a ratio: `lower`, `equal within 3%`."""
+    if effect.verdict == Verdict.EQUAL and effect.margin is not None:
+        return f"{effect.verdict} within {effect.margin:.0%}"
+    return str(effect.verdict)
 
 
 def count(value: float | None) -> str:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.words.format import listing, percentage, plural
 from greenexp.runs.cost import hourly_usd
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.power import units_needed
 from greenexp.study.basis import energy_basis
+from greenexp.study.blocks import blocks_needed
+from greenexp.study.estimates import Effect
 from greenexp.study.pairs import groups
 from greenexp.study.select import PricedRun
 from greenexp.study.study import Cell, LeftOut
-from greenexp.study.verdicts import LeftOutReason
+from greenexp.study.verdicts import LeftOutReason, Verdict
 
+MOST_BLOCKS = 20  # that are proposed
 SWEEP = "python -m greenexp -m model=all tactic=all"
 QUIET = (
     "measure on a quiet machine, with workload.on_interference=wait, or let flagged runs count "
@@ -122,6 +127,9 @@ def next_steps(
 
 def _blocks(used: Sequence[PricedRun], cells: Sequence[Cell]) -> list[str]:
     """Returns how many blocks are missing, for claims about single models."""
+    together = [one for cell in cells for one in _deciding(cell) if one.margin is not None]
+    if together:
+        return _undecided(together)
     tactics = Counter((c.setting, c.model) for c in cells if not c.is_baseline)
     most = max(tactics.values(), default=1)
     needed = units_needed(most)
@@ -155,6 +163,27 @@ def _units(cell: Cell) -> int:
 
 def _flagged(left_out: Sequence[LeftOut]) -> int:
     return sum(one.runs for one in left_out if one.kind is LeftOutReason.FLAGGED)
+
+
+def _deciding(cell: Cell) -> list[Effect]:
+    """Returns the effect that a cell is judged by, if it has one."""
+    found = cell.effects.get(ENERGY) or cell.effects.get(LATENCY)
+    return [] if found is None else [found]
+
+
+def _undecided(effects: Sequence[Effect]) -> list[str]:
+    """Returns how many comparisons with the baseline are open, and what decides them."""
+    left = [one for one in effects if one.verdict in (Verdict.NOT_SHOWN, Verdict.TOO_FEW)]
+    if not left:
+        return []
+    needed = [known for one in left if (known := blocks_needed(one)) is not None]
+    fewest = max(one.units for one in left) + 1
+    blocks = min(max(statistics.median_low(needed), fewest) if needed else fewest, MOST_BLOCKS)
+    of = f"{len(left)} of {plural(len(effects), 'comparison')} with the baseline"
+    return [
+        f"{of} {'is' if len(left) == 1 else 'are'} not yet decided; the same sweep with "
+        f"repetitions={blocks} adds blocks, which narrow the intervals."
+    ]
 
 
 def _nothing_used(left_out: Sequence[LeftOut]) -> str:
