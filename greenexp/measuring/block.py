@@ -10,45 +10,20 @@ from __future__ import annotations
 
 import random
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
-from greenexp.measuring import isolation
-from greenexp.measuring.child import measure
-from greenexp.measuring.cpu_clock import cpu_time_s
-from greenexp.measuring.isolated import result_of
-from greenexp.measuring.isolation import Ended, Process
+from greenexp.measuring.arm import Arm, Member
 from greenexp.measuring.memory import available_mib
 from greenexp.measuring.rounds import Rounds
-from greenexp.measuring.turns import Among, Drop, Finish, Parked, Take, Turn, Watch
-from greenexp.measuring.windows import Measured
+from greenexp.measuring.turns import Take, Turn, Watch
 from greenexp.runs.result import Phase, Result
 from greenexp.settings.build import typed
-from greenexp.settings.sweep import Isolation
 from greenexp.settings.workload import Workload
 
 HEADROOM = 1.25  # the next run may take so many times what the largest so far did
-BUSY = 0.01  # of a CPU; a parked run that uses more in another's window voids it
-LOOK_S = 0.002  # s between two looks at a run that falls asleep
-QUIET_LOOKS = 3  # in a row; the system's count of a spinning thread lags behind by a tick
-ASLEEP_WITHIN_S = 0.1  # s; GNU's OpenMP spins for about 0.01
-OFTEN_VOID = 0.2  # of a run's windows; more are a doubt
-
-Reply = TypeVar("Reply")
-
-
-@dataclass(frozen=True)
-class Member:
-    """A run of a block: its configuration, and whether the others are compared with it."""
-
-    configuration: Mapping[str, Any]
-    is_baseline: bool
 
 
 @dataclass(frozen=True)
@@ -96,7 +71,7 @@ def _part(
 ) -> tuple[dict[int, Result], list[int]]:
     """Measures as many runs together as fit; returns their results, and who is left."""
     workload = typed(members[0].configuration, "workload", Workload)
-    arms: dict[int, _Arm] = {}
+    arms: dict[int, Arm] = {}
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder, ExitStack() as stack:
         idle: Sequence[Phase] = ()
         results: dict[int, Result] = {}
@@ -115,7 +90,7 @@ def _part(
                 results[number] = _too_large(*arms.values())
                 continue
             tell(Stage("prepare", number))
-            arm = arms[number] = _Arm(members[number], Path(folder) / str(number))
+            arm = arms[number] = Arm(members[number], Path(folder) / str(number))
             stack.callback(arm.end)
             arm.start(watches_idle=not idle)
             if arm.parked is not None:
@@ -130,7 +105,7 @@ def _part(
     return results, left
 
 
-def _fits(arms: Sequence[_Arm]) -> bool:
+def _fits(arms: Sequence[Arm]) -> bool:
     """Tells whether another run fits into memory beside those that are parked."""
     known = [arm.parked.memory for arm in arms if arm.alive and arm.parked is not None]
     if not known:
@@ -144,7 +119,7 @@ def _fits(arms: Sequence[_Arm]) -> bool:
     return (on_gpu[-1].gpu_free_mib or 0.0) > HEADROOM * peak_mib
 
 
-def _too_large(*arms: _Arm) -> Result:
+def _too_large(*arms: Arm) -> Result:
     peaks = [arm.parked.memory.peak_mib for arm in arms if arm.parked is not None]
     return Result(
         "oom",
@@ -153,7 +128,7 @@ def _too_large(*arms: _Arm) -> Result:
     )
 
 
-def _standing_by(parked: Sequence[_Arm], workload: Workload, tell: Tell) -> list[Phase]:
+def _standing_by(parked: Sequence[Arm], workload: Workload, tell: Tell) -> list[Phase]:
     """Returns the machine while all runs sleep: what their contexts on a GPU cost, say."""
     if len(parked) < 2 or workload.idle_seconds == 0:
         return []
@@ -166,8 +141,8 @@ def _standing_by(parked: Sequence[_Arm], workload: Workload, tell: Tell) -> list
 
 
 def _measure_rounds(
-    arms: Sequence[_Arm],
-    parked: Sequence[_Arm],
+    arms: Sequence[Arm],
+    parked: Sequence[Arm],
     workload: Workload,
     dice: random.Random,
     tell: Tell,
@@ -193,123 +168,7 @@ def _measure_rounds(
         arms[number].settled = settled
 
 
-@dataclass
-class _Arm:
-    """One run of a block, in its process."""
-
-    member: Member
-    path: Path
-    parked: Parked | None = None
-    settled: bool = False
-    discarded: int = 0
-    taken: int = 0
-    _process: Process | None = None
-    _connection: Connection | None = None
-    _ended: Ended | None = None
-    _timeout_s: float = field(default=0.0)
-
-    @property
-    def alive(self) -> bool:
-        """Whether its process runs, as far as is known."""
-        return self._process is not None and self._ended is None
-
-    def start(self, *, watches_idle: bool) -> None:
-        """Starts the process and waits until it is parked, or has ended."""
-        isolation_ = typed(self.member.configuration, "isolation", Isolation)
-        self._timeout_s = isolation_.timeout_s
-        self._connection, theirs = Pipe()
-        place = Among(theirs, watches_idle)
-        configuration = dict(self.member.configuration)
-        self._process = isolation.start(measure, configuration, str(self.path), place)
-        theirs.close()
-        self.parked = self._answer(Parked)
-
-    def ask(self, message: object, reply: type[Reply]) -> Reply | None:
-        """Returns the answer to a message; None where the process has ended or must be."""
-        if not self.alive or self._connection is None:
-            return None
-        with suppress(OSError):  # where it has ended, which is found out below
-            self._connection.send(message)
-        return self._answer(reply)
-
-    def turn(self, asked: Take, others: Sequence[_Arm]) -> Turn | None:
-        """Returns what a window took; None where it does not count or the run has ended."""
-        before = [arm.cpu_s() for arm in others]
-        turn = self.ask(asked, Turn)
-        self._fall_asleep()
-        after = [arm.cpu_s() for arm in others]
-        if turn is None:
-            return None
-        self.taken += 1
-        limit_s = BUSY * max(asked.seconds, turn.latency_s * asked.batches)
-        busy = any(
-            end_s - start_s > limit_s
-            for start_s, end_s in zip(before, after, strict=True)
-            if start_s is not None and end_s is not None
-        )
-        if turn.kept and busy:
-            self.ask(Drop(), type(None))
-        if busy or not turn.kept:
-            self.discarded += 1
-            return None
-        return turn
-
-    def _fall_asleep(self) -> None:
-        """Waits until its threads, which spin for a while after a pass, sleep as well."""
-        deadline_s = time.monotonic() + ASLEEP_WITHIN_S
-        before_s, quiet = self.cpu_s(), 0
-        while time.monotonic() < deadline_s and quiet < QUIET_LOOKS:
-            time.sleep(LOOK_S)
-            now_s = self.cpu_s()
-            if before_s is None or now_s is None:
-                return
-            quiet = quiet + 1 if now_s - before_s < BUSY * LOOK_S else 0
-            before_s = now_s
-
-    def cpu_s(self) -> float | None:
-        """Returns the CPU time that its process has used; None once that has ended."""
-        return cpu_time_s(self._process.pid) if self.alive and self._process else None
-
-    def finish(self) -> None:
-        """Lets the run write its result, and waits for it."""
-        if not self.alive or self._process is None or self._connection is None:
-            return
-        often = self.taken > 0 and self.discarded > OFTEN_VOID * self.taken
-        doubts = ["parked_runs_busy"] if often else []
-        with suppress(OSError):  # likewise
-            self._connection.send(Finish(Measured(self.discarded, self.settled), doubts))
-        in_time = self._process.wait(self._timeout_s)
-        self._process.end()
-        self._ended = self._process.ended() if in_time else isolation.too_long(self._timeout_s)
-
-    def end(self) -> None:
-        """Ends the process, if it is still there."""
-        if self._process is not None:
-            self._process.end()
-        if self._connection is not None:
-            self._connection.close()
-
-    def result(self) -> Result:
-        """Returns what the run wrote, or how its process died."""
-        return result_of(self._ended or Ended("killed", "its block has ended"), self.path)
-
-    def _answer(self, reply: type[Reply]) -> Reply | None:
-        process, connection = self._process, self._connection
-        if process is None or connection is None:
-            return None
-        ready = wait([connection, process.ends], self._timeout_s)
-        if connection in ready:
-            with suppress(EOFError, OSError):
-                answer = connection.recv()
-                return answer if isinstance(answer, reply) else None
-        if ready:
-            process.wait(self._timeout_s)
-        process.end()
-        self._ended = process.ended() if ready else isolation.too_long(self._timeout_s)
-        return None
-
-
-def _with_phases(arm: _Arm, idle: Sequence[Phase], standing_by: Sequence[Phase]) -> Result:
+def _with_phases(arm: Arm, idle: Sequence[Phase], standing_by: Sequence[Phase]) -> Result:
     """Returns the run's result with what was seen once for the whole block."""
     result = arm.result()
     if not result.phases:

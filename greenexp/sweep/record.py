@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from greenexp.measuring.block import Member, Stage, together
+from greenexp.measuring.arm import Member
+from greenexp.measuring.block import Stage, together
 from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.lock import machine_lock

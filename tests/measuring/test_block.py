@@ -12,7 +12,8 @@ import pytest
 
 import greenexp
 from greenexp.measuring import block
-from greenexp.measuring.block import Member, Stage, together
+from greenexp.measuring.arm import Member
+from greenexp.measuring.block import Stage, together
 from greenexp.runs.result import Result
 
 pytestmark = pytest.mark.slow
