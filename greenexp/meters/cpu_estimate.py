@@ -15,7 +15,7 @@ from greenexp.protocols import Availability, Reading
 from greenexp.settings.checks import check_range
 from greenexp.settings.device_names import names
 
-TICKS_TELL_S = 2.0  # s, in which a tick is half a percent
+TICKS_TELL_S = 1.0  # s, in which a tick is a percent of one CPU
 
 
 class CpuEstimate(Sampling):

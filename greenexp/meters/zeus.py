@@ -103,7 +103,7 @@ class Zeus(Meter):
     def wake(self) -> None:
         """Goes on sampling."""
         if self._sampler is not None:
-            self._sampler.wake()
+            self._sampler.start()
 
     def __exit__(
         self,

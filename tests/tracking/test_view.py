@@ -29,15 +29,16 @@ if TYPE_CHECKING:
 
 CREATED_MS = 1_760_000_000_000
 MAX_EXPERIMENT_TAG_CHARACTERS = 20_000  # of MLflow 3.17
+VERDICT = "greenexp.verdict"
 METRICS = [
+    "vs_baseline/energy_ratio",
+    "vs_baseline/latency_ratio",
+    "vs_baseline/cost_ratio",
+    "vs_baseline/top1_delta",
     "accuracy/top1",
     "energy/per_image_j",
     "latency/p50_ms",
     "cost/usd_per_million_images",
-    "vs_baseline/top1_delta",
-    "vs_baseline/energy_ratio",
-    "vs_baseline/latency_ratio",
-    "vs_baseline/cost_ratio",
     "carbon/g_per_million_images",
     "throughput/images_per_s",
     "optimization/time_s",
@@ -53,8 +54,10 @@ TACTICS = {
     "local_pruning": 1.01,
     "global_pruning": 0.99,
 }
-MODELS_J = {"digits_vit": 0.02, "digits_mobilenet_v2": 0.026, "digits_convnext": 0.035}
-UNSUPPORTED = ("digits_convnext", "dynamic_quantization")
+MODELS_J = {f"model_{number:02d}": 0.02 + 0.003 * number for number in range(1, 17)}
+UNSUPPORTED = ("model_03", "dynamic_quantization")
+FLAGGED = ("model_05", "torch_compile")
+SAME = "A/A"  # the second baseline of each block
 
 
 def decoded_state() -> dict[str, Any]:
@@ -77,22 +80,28 @@ def test_tag_is_an_envelope_that_fits_into_a_tag() -> None:
 def test_state_selects_the_columns_and_no_others() -> None:
     state = decoded_state()
     assert state["selectedColumns"] == [
+        f"tags.`{VERDICT}`",
         *(f"metrics.`{name}`" for name in METRICS),
         *(f"tags.`{name}`" for name in TAGS),
         *(f"params.`{name}`" for name in PARAMETERS),
     ]
     assert state["columnOrder"] == list(state["columnWidths"]) == list(COLUMN_WIDTHS_PX)
-    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`energy/per_image_j`", True)
+    assert (state["orderByKey"], state["orderByAsc"]) == (
+        "metrics.`vs_baseline/energy_ratio`",
+        True,
+    )
+    assert state["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "model"}]
 
 
 def test_state_draws_the_charts_in_its_own_section() -> None:
     state = decoded_state()
     charts = state["compareRunCharts"]
-    assert [chart["type"] for chart in charts] == ["SCATTER", "BAR", "BAR", "BAR", "PARALLEL"]
+    assert [chart["type"] for chart in charts] == ["SCATTER", "SCATTER", "SCATTER", "PARALLEL"]
     assert (charts[0]["xaxis"]["key"], charts[0]["yaxis"]["key"]) == (
-        "energy/per_image_j",
-        "accuracy/top1",
+        "vs_baseline/energy_ratio",
+        "vs_baseline/top1_delta",
     )
+    assert state["useGroupedValuesInCharts"] is False  # a point a run
     (section,) = state["compareRunSections"]
     assert {chart["metricSectionId"] for chart in charts} == {section["uuid"]}
     assert len({chart["uuid"] for chart in charts}) == len(charts)
@@ -118,7 +127,7 @@ def test_each_tactic_of_the_study_has_its_own_color() -> None:
 
 @dataclass(frozen=True)
 class Ui:
-    """A served store of fifteen runs, and how to drive a browser on it."""
+    """A served store of a hundred runs, and how to drive a browser on it."""
 
     drive: ModuleType
     page: Page
@@ -156,7 +165,7 @@ def load_screenshots() -> ModuleType:
 
 
 def write_runs(base_url: str, root: Path) -> tuple[str, dict[str, str]]:
-    """Fifteen flat runs of a machine without a GPU, one of them unsupported; ids by run name."""
+    """Writes 96 flat runs of a machine without a GPU and returns experiment id, run ids by name."""
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
 
@@ -164,15 +173,19 @@ def write_runs(base_url: str, root: Path) -> tuple[str, dict[str, str]]:
     experiment_id = client.create_experiment("greenexp", artifact_location=(root / "a").as_uri())
     client.set_experiment_tag(experiment_id, *view_tag(CREATED_MS))
     run_ids = {}
-    for model, baseline_j in MODELS_J.items():
-        for tactic, factor in TACTICS.items():
+    for number, (model, baseline_j) in enumerate(MODELS_J.items()):
+        for tactic, same_factor in [*TACTICS.items(), (SAME, 1.004)]:
+            factor = same_factor + (0.01 * (number % 5) if tactic != SAME else 0)
             name = f"{model} · {tactic}"
             supported = (model, tactic) != UNSUPPORTED
             metrics = synthetic_metrics(baseline_j, factor) if supported else {}
+            if tactic == "baseline":
+                metrics = {key: metrics[key] for key in metrics if not key.startswith("vs_")}
             tags = {
                 "greenexp.outcome": "ok" if supported else "unsupported",
-                "greenexp.validity": "valid",
+                "greenexp.validity": "throttled" if (model, tactic) == FLAGGED else "valid",
                 "greenexp.energy_source": "model",
+                VERDICT: mark(model, tactic, factor),
             }
             run_id = client.create_run(experiment_id, run_name=name).info.run_id
             client.log_batch(
@@ -184,6 +197,17 @@ def write_runs(base_url: str, root: Path) -> tuple[str, dict[str, str]]:
             client.set_terminated(run_id, "FINISHED" if supported else "FAILED")
             run_ids[name] = run_id
     return experiment_id, run_ids
+
+
+def mark(model: str, tactic: str, factor: float) -> str:
+    if (model, tactic) == UNSUPPORTED:
+        return "unsupported"
+    if (model, tactic) == FLAGGED:
+        return "flagged: throttled"
+    if tactic in ("baseline", SAME):
+        return tactic
+    low, high = factor - 0.012, factor + 0.012
+    return f"{'lower' if high < 1 else 'equal within 3%'} ×{factor:.3f} ({low:.3f} to {high:.3f})"
 
 
 def synthetic_metrics(baseline_j: float, factor: float) -> dict[str, float]:
@@ -198,7 +222,7 @@ def synthetic_metrics(baseline_j: float, factor: float) -> dict[str, float]:
         "vs_baseline/energy_ratio": factor,
         "vs_baseline/latency_ratio": factor,
         "vs_baseline/cost_ratio": factor,
-        "vs_baseline/top1_delta": 0.01 * (factor - 1),
+        "vs_baseline/top1_delta": 0.01 * (factor - 1) - 0.1 * baseline_j,
         "carbon/g_per_million_images": 4000.0 * per_image_j,
         "optimization/time_s": 0.1 / per_image_j,
         "utilization/cpu_pct": 93.1,
@@ -245,36 +269,61 @@ def test_table_shows_the_columns_in_order_and_uncut(ui: Ui, tmp_path: Path) -> N
         seen += headers(ui.page)
 
     measured = [name for name in METRICS if name != "utilization/gpu_pct"]
-    expected = ["Run Name", "Created", *measured, *TAGS, *PARAMETERS, "Duration"]
+    expected = ["Run Name", "Created", VERDICT, *measured, *TAGS, *PARAMETERS, "Duration"]
     shown = list(dict.fromkeys(text for text, _ in seen))
     assert shown == expected
-    assert [text for text, _ in on_opening][:8] == expected[:8]
+    assert [text for text, _ in on_opening][:7] == expected[:7]
     assert [text for text, cut in seen if cut] == []
 
 
 @pytest.mark.slow
-def test_table_lists_the_runs_with_the_least_energy_first(ui: Ui, tmp_path: Path) -> None:
+def test_table_ranks_the_tactics_of_each_model(ui: Ui, tmp_path: Path) -> None:
     ui.drive.open_table(ui.page, ui.base_url, ui.experiment_id)
     ui.page.screenshot(path=tmp_path / "table.png")
-    cells = rows(ui.page)
-    assert sorted(name for _, name in cells) == sorted(ui.run_ids)
-    assert cells[0][1] == "digits_vit · dynamic_quantization"
-    assert cells[-1][1] == " · ".join(UNSUPPORTED)
-    assert all(color == run_color_tag(name.split(" · ")[1])[1] for color, name in cells)
+    groups: dict[str, list[str]] = {}
+    for color, name in rows(ui.page)[:14]:  # a page shows three groups, and starts a fourth
+        if color.startswith("Group: "):
+            groups[color.removeprefix("Group: ")] = []
+            continue
+        groups[list(groups)[-1]].append(name)
+        model, tactic = name.split(" · ")
+        assert model == list(groups)[-1]
+        assert color == run_color_tag(tactic)[1]
+    assert len(groups) == 2
+    ranked = ["dynamic_quantization", "torch_compile", "global_pruning", SAME, "local_pruning"]
+    for model, names in groups.items():
+        ratios = {tactic: float(ui.ratios.get(f"{model} · {tactic}", "inf")) for tactic in ranked}
+        expected = [*sorted(ranked, key=lambda tactic: ratios[tactic]), "baseline"]
+        assert names == [f"{model} · {tactic}" for tactic in expected]
 
 
 @pytest.mark.slow
-def test_charts_draw_energy_against_accuracy_first(ui: Ui, tmp_path: Path) -> None:
+def test_table_marks_verdicts_same_and_flagged_runs(ui: Ui, tmp_path: Path) -> None:
+    ui.drive.open_table(ui.page, ui.base_url, ui.experiment_id)
+    seen: set[str] = set()
+    for top_px in range(0, 3200, 400):
+        ui.page.evaluate(
+            "(top) => document.querySelector('.ag-body-viewport').scrollTop = top", top_px
+        )
+        ui.page.wait_for_timeout(400)
+        seen |= set(ui.page.locator(f'.ag-cell[col-id="tags.`{VERDICT}`"]').all_inner_texts())
+    ui.page.screenshot(path=tmp_path / "marks.png")
+    assert {"baseline", SAME, "flagged: throttled", "unsupported"} <= seen
+    assert "lower ×0.550 (0.538 to 0.562)" in seen
+    assert "equal within 3% ×0.990 (0.978 to 1.002)" in seen
+
+
+@pytest.mark.slow
+def test_charts_draw_ratios_against_the_change_of_top1(ui: Ui, tmp_path: Path) -> None:
     ui.drive.open_charts(ui.page, ui.base_url, ui.experiment_id)
     ui.page.screenshot(path=tmp_path / "charts.png")
     section = ui.page.get_by_test_id("experiment-view-compare-runs-section-header").first
-    assert section.inner_text().split()[:2] == ["greenexp", "(5)"]
+    assert section.inner_text().split()[:2] == ["greenexp", "(4)"]
     cards = ui.page.get_by_test_id("experiment-view-compare-runs-card")
-    scatter, energy = cards.nth(0), cards.nth(1)
-    assert "energy/per_image_j vs. accuracy/top1" in scatter.inner_text()
-    assert scatter.locator(".main-svg .point").count() == len(ui.run_ids) - 1
-    assert energy.inner_text().startswith("energy/per_image_j")
-    assert energy.locator(".main-svg .bars .point").count() == len(ui.run_ids) - 1
+    compared = len(ui.run_ids) - len(MODELS_J) - 1  # all but baselines and the unsupported one
+    for card, ratio in ((cards.nth(0), "energy_ratio"), (cards.nth(1), "cost_ratio")):
+        assert f"vs_baseline/{ratio} vs. vs_baseline/top1_delta" in card.inner_text()
+        assert card.locator(".main-svg .point").count() == compared
     ui.page.get_by_text("Parallel Coordinates").scroll_into_view_if_needed()
     ui.page.get_by_text("Showing only visible runs").wait_for()
     ui.page.wait_for_timeout(1_500)
@@ -283,7 +332,7 @@ def test_charts_draw_energy_against_accuracy_first(ui: Ui, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_run_page_shows_its_metrics_and_tags(ui: Ui, tmp_path: Path) -> None:
-    name = "digits_vit · torch_compile"
+    name = "model_01 · torch_compile"
     ui.drive.open_run(ui.page, ui.base_url, ui.experiment_id, ui.run_ids[name])
     ui.page.screenshot(path=tmp_path / "run.png")
     text = ui.page.locator("body").inner_text()
