@@ -10,7 +10,7 @@ import pytest
 from greenexp.meters.sampler import Sampler
 
 if TYPE_CHECKING:
-    from tests.conftest import Clock
+    from tests.support.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("no_sampler_left")
 
