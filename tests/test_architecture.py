@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import ast
-import functools
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import yaml
 
-import greenexp
-from greenexp.settings.conf import config_dir
+from tests.support.imports import PACKAGE, modules, violations, within
 
-PACKAGE = Path(greenexp.__file__).parent
 INPUT_OUTPUT = ("os", "io", "pathlib", "shutil", "tempfile", "subprocess", "socket", "urllib")
 
 # The house from the bottom: a room imports from the floors below its own, never from beside or
@@ -80,106 +74,6 @@ PURE = (
     "sweep/forecast.py",
     "doctor/verdict.py",
 )
-HEAVY = ("torch", "transformers", "mlflow", "datasets")
-WITHOUT_TORCH = (
-    "greenexp.settings.build",
-    "greenexp.settings.hardware",
-    "greenexp.measuring.machine",
-    "greenexp.measuring.recorder",
-    "greenexp.measuring.isolation",
-    "greenexp.runs.metrics",
-    "greenexp.runs.energy",
-    "greenexp.runs.doubts",
-    "greenexp.runs.journal",
-    "greenexp.study.labels",
-    "greenexp.report.summary",
-    "greenexp.report.tables.terminal",
-    "greenexp.cli.arguments",
-    "greenexp.cli.catalog",
-    "greenexp.cli.sweep",
-    "greenexp.sweep.plan",
-    "greenexp.sweep.forecast",
-    "greenexp.sweep.resume",
-    "greenexp.sweep.preflight",
-    "greenexp.sweep.launch",
-    "greenexp.tracking.findings",
-    "greenexp.tracking.reader",
-)
-
-
-def is_type_checking(test: ast.expr) -> bool:
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
-    return name == "TYPE_CHECKING"
-
-
-def nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Yields every node that exists at run time, so nothing under `if TYPE_CHECKING`."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and is_type_checking(child.test):
-            for other in child.orelse:
-                yield other
-                yield from nodes(other)
-        else:
-            yield child
-            yield from nodes(child)
-
-
-def imported(tree: ast.AST, package: str) -> list[str]:
-    """Returns the modules that a module of `package` imports, at any depth of nesting.
-
-    `from a import b` counts as `a` and `a.b`, since b may be a module.
-    """
-    found = []
-    for node in nodes(tree):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")[: len(package.split(".")) - node.level + 1]
-            base = ".".join([*(parts if node.level else []), *filter(None, [node.module])])
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            called = getattr(node.func, "attr", getattr(node.func, "id", None))
-            if called in ("import_module", "__import__"):
-                found.append(str(node.args[0].value))
-    return found
-
-
-@functools.cache
-def modules(root: Path) -> dict[str, list[str]]:
-    """Returns the imports of each module, by its path below the package."""
-    found = {}
-    for path in sorted(root.rglob("*.py")):
-        module = path.relative_to(root).as_posix()
-        found[module] = imported(ast.parse(path.read_text("utf-8")), package_of(module))
-    return found
-
-
-def package_of(module: str) -> str:
-    return ".".join([PACKAGE.name, *Path(module).parent.parts])
-
-
-def within(name: str, forbidden: str) -> bool:
-    return name == forbidden or name.startswith(f"{forbidden}.")
-
-
-def violations(root: Path, room: str, forbidden: tuple[str, ...]) -> list[str]:
-    """Returns `module imports name` for each import that the room must not have."""
-    return [
-        f"{module} imports {name}"
-        for module, names in modules(root).items()
-        if module == room or (room.endswith("/") and module.startswith(room))
-        for name in names
-        if any(within(name, banned) for banned in forbidden)
-    ]
-
-
-def loaded_after(statement: str) -> set[str]:
-    """Returns the top-level modules that a fresh interpreter holds after the statement."""
-    command = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    ended = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, check=True
-    )
-    return set(ended.stdout.split())
 
 
 def room_of(module: str) -> str:
@@ -272,83 +166,3 @@ def test_pure_arithmetic_opens_no_file(module: str) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert called.isdisjoint({"open", "print", "input", "exec", "eval"})
-
-
-def test_command_starts_without_heavy_libraries() -> None:
-    loaded = loaded_after("import greenexp.__main__, greenexp.cli.run")
-    assert "hydra" in loaded
-    assert loaded.isdisjoint(HEAVY)
-
-
-def test_pure_rooms_load_no_torch() -> None:
-    loaded = loaded_after(f"import {', '.join(WITHOUT_TORCH)}")
-    assert "greenexp" in loaded
-    assert loaded.isdisjoint({"torch", "mlflow", "transformers"})
-
-
-def test_choices_are_made_without_torch() -> None:
-    """What `conf/` names is built for every combination of a plan, before any child measures."""
-    rooms = [config_dir() / group for group in ("model", "dataset", "tactic")]
-    targets = {
-        yaml.safe_load(path.read_text("utf-8"))["_target_"].rpartition(".")[0]
-        for room in rooms
-        for path in room.glob("*.yaml")
-    }
-    assert {"greenexp.tactics.chain", "greenexp.tactics.openvino"} <= targets
-    loaded = loaded_after(f"import {', '.join(sorted(targets))}")
-    assert loaded.isdisjoint({*HEAVY, "onnxruntime", "openvino", "torchao"})
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param("import torch", id="plain"),
-        pytest.param("import torch.nn as nn", id="submodule"),
-        pytest.param("from torch import nn", id="from"),
-        pytest.param("def f():\n    import torch", id="inside a function"),
-        pytest.param(
-            "try:\n    import torch\nexcept ImportError:\n    torch = None", id="in a try"
-        ),
-        pytest.param("import importlib\nimportlib.import_module('torch.nn')", id="by its name"),
-        pytest.param(
-            "import typing\nif typing.TYPE_CHECKING:\n    pass\nelse:\n    import torch",
-            id="in the else of TYPE_CHECKING",
-        ),
-    ],
-)
-def test_checker_catches_an_import(tmp_path: Path, source: str) -> None:
-    (tmp_path / "planted.py").write_text(source, encoding="utf-8")
-    assert violations(tmp_path, "planted.py", ("torch",))
-
-
-@pytest.mark.parametrize(
-    ("source", "forbidden"),
-    [
-        pytest.param("from greenexp import hub", "greenexp.hub", id="from the package"),
-        pytest.param("from greenexp.hub import share", "greenexp.hub", id="from the module"),
-        pytest.param("from .. import hub", "greenexp.hub", id="relative, two levels"),
-        pytest.param("from ..hub import share", "greenexp.hub", id="relative module"),
-        pytest.param("from . import nvml", "greenexp.room.nvml", id="relative, one level"),
-    ],
-)
-def test_checker_sees_every_spelling(tmp_path: Path, source: str, forbidden: str) -> None:
-    (tmp_path / "room").mkdir()
-    (tmp_path / "room" / "planted.py").write_text(source, encoding="utf-8")
-    assert violations(tmp_path, "room/", (forbidden,))
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        pytest.param("import torchvision", id="another library that begins alike"),
-        pytest.param(
-            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch",
-            id="for types only",
-        ),
-        pytest.param("import typing\nif typing.TYPE_CHECKING:\n    import torch", id="dotted"),
-        pytest.param("'import torch'", id="in a string"),
-    ],
-)
-def test_checker_lets_pass(tmp_path: Path, source: str) -> None:
-    (tmp_path / "planted.py").write_text(source, encoding="utf-8")
-    assert violations(tmp_path, "planted.py", ("torch",)) == []

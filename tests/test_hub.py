@@ -12,7 +12,7 @@ from huggingface_hub.errors import HTTPError
 from greenexp.hub import Repository, describe, explain
 
 if TYPE_CHECKING:
-    from tests.conftest import HubServer
+    from tests.support.hub_server import HubServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_architecture import FLOORS, PACKAGE
+from tests.support.imports import PACKAGE
+from tests.test_architecture import FLOORS
 
 CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 HEADER = ("| room | does |", "|---|---|")

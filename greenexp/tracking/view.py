@@ -40,7 +40,8 @@ COLUMN_WIDTHS_PX = {
     "runDateAndNestInfo": 86,
     f"tags.`{VERDICT_TAG}`": 250,
     **{
-        f"metrics.`{name}`": HEADER_PX + CHARACTER_PX * len(name)
+        f"metrics.`{name}`": HEADER_PX
+        + CHARACTER_PX * len(name)
         + (SORTED_PX if name == RATIOS[ENERGY] else 0)
         for name in (*RATIOS.values(), TOP1_DELTA)
     },

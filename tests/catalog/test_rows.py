@@ -17,7 +17,7 @@ from tests.support.catalogued import CONF
 from tests.support.model_folders import Cached, Edited
 
 if TYPE_CHECKING:
-    from tests.conftest import HubServer
+    from tests.support.hub_server import HubServer
 
 DOCS = Path(__file__).parents[1].parent / "docs" / "catalog.md"
 WIDTH = 160

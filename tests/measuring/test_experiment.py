@@ -1,22 +1,19 @@
-"""One run: its phases in order, every image once, meters closed whatever happens."""
+"""One run: its phases in order, every image once, and what its record holds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
-from greenexp.errors import BadInput, NoEffect, Unfit, Unsupported
 from greenexp.measuring.experiment import run
 from greenexp.protocols import Sample, Traits
 from greenexp.runs.result import from_json, to_json
-from greenexp.tactics.baseline import Baseline
-from greenexp.tactics.chain import Chain
 from tests.support.runs import (
     COLORS,
     IMAGES,
@@ -47,31 +44,6 @@ class Logged:
     def effect(self, module: nn.Module) -> Mapping[str, str]:
         self.log.append("effect")
         return {"proof": "seen"}
-
-
-@dataclass(frozen=True)
-class Raising:
-    """Raises where it is told to."""
-
-    traits: ClassVar[Traits] = Traits()
-
-    error: BaseException
-    when: str  # call, forward or effect
-
-    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-        if self.when == "call":
-            raise self.error
-        if self.when == "forward":
-            module.register_forward_hook(self._raise)
-        return module
-
-    def effect(self, module: nn.Module) -> Mapping[str, str]:
-        if self.when == "effect":
-            raise self.error
-        return {}
-
-    def _raise(self, *_: object) -> None:
-        raise self.error
 
 
 def collapsed(log: Sequence[str]) -> list[str]:
@@ -150,20 +122,6 @@ def test_every_image_is_predicted_once_at_one_shape(batch_size: int) -> None:
     assert set(module.shapes) == {(batch_size, 3, 2, 2)}
 
 
-def test_tactic_is_shown_a_batch_of_the_workload() -> None:
-    seen: list[tuple[int, ...]] = []
-
-    @dataclass(frozen=True)
-    class Looking(Baseline):
-        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-            batch = sample.batch
-            seen.append((*batch.shape, batch.dtype, batch.device.type, *sample.calibration))
-            return module
-
-    run(experiment(tactic=Looking()))
-    assert seen == [(3, 3, 2, 2, torch.float32, "cpu")]
-
-
 def test_at_most_five_outputs_are_kept_best_first() -> None:
     class Counting(nn.Module):
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -209,19 +167,6 @@ def test_pool_holds_whole_batches_of_real_images(pool_images: int, batches: int)
     decoded = [entry for entry in log if entry.startswith("image")]
     whole_split = 9  # 7 images and 2 repeats
     assert len(decoded) - whole_split == batches * QUICK.batch_size
-
-
-def test_complexity_is_taken_before_and_after_the_tactic() -> None:
-    @dataclass(frozen=True)
-    class Doubling(Baseline):
-        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-            return nn.Sequential(module, nn.Linear(3, 3))
-
-    result = run(experiment(tactic=Doubling()))
-    assert result.before is not None
-    assert result.after is not None
-    assert (result.before.parameters, result.after.parameters) == (1, 1 + 12)
-    assert result.before.weights_mib < result.after.weights_mib
 
 
 def test_images_of_a_repository_say_which_commit_they_are_of() -> None:
@@ -271,164 +216,3 @@ def test_warm_up_that_did_not_settle_is_a_doubt(
     result = run(experiment(workload=replace(QUICK, **changes)))
     assert list(result.doubts) == doubts
     assert len(result.windows) == QUICK.min_windows
-
-
-@pytest.mark.parametrize(
-    ("model", "dataset", "error", "said"),
-    [
-        pytest.param(
-            FakeModel(names=["cat", "dog"]), FakeImages(), Unfit, "no counterpart", id="other_names"
-        ),
-        pytest.param(
-            FakeModel(labels="colors"),
-            FakeImages(labels="digits"),
-            Unfit,
-            "colors.*digits",
-            id="other_spaces",
-        ),
-        pytest.param(
-            FakeModel(names=["red", "RED", "green", "blue"]),
-            FakeImages(),
-            BadInput,
-            "ambiguous",
-            id="names_twice",
-        ),
-    ],
-)
-def test_labels_that_do_not_match_end_the_run(
-    model: FakeModel, dataset: FakeImages, error: type[BadInput], said: str
-) -> None:
-    log: list[str] = []
-    with pytest.raises(error, match=said) as caught:
-        run(experiment(model=model, dataset=dataset, meters=[FakeMeter(log=log)]))
-    assert caught.type is error
-    assert log[-1] == "meter off"
-
-
-@pytest.mark.parametrize("when", ["call", "forward", "effect"])
-@pytest.mark.parametrize(
-    "error",
-    [Unsupported("no kernel"), NoEffect("nothing"), RuntimeError("boom"), KeyboardInterrupt()],
-    ids=lambda error: type(error).__name__,
-)
-def test_meters_are_closed_where_the_tactic_raises(error: BaseException, when: str) -> None:
-    log: list[str] = []
-    meters = [FakeMeter("one", log), FakeMeter("two", log)]
-    with pytest.raises(type(error)) as caught:
-        run(experiment(tactic=Raising(error, when), meters=meters))
-    assert caught.value is error
-    assert log[-2:] == ["two off", "one off"]
-    for name in ("one", "two"):
-        assert log.count(f"{name} open") == log.count(f"{name} close") == 4
-
-
-def test_meters_that_are_on_are_closed_where_another_can_t_be_opened() -> None:
-    class Broken(FakeMeter):
-        def __enter__(self) -> Self:
-            raise RuntimeError("no sensor")
-
-    log: list[str] = []
-    with pytest.raises(RuntimeError, match="no sensor"):
-        run(experiment(meters=[FakeMeter("one", log), Broken("two", log)]))
-    assert log == ["one on", "one off"]
-
-
-def test_cuda_that_is_absent_is_refused_before_anything_is_done(
-    monkeypatch: pytest.MonkeyPatch, refusal: Callable[[Callable[[], object]], str]
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    log: list[str] = []
-    absent = experiment(model=FakeModel(log), meters=[FakeMeter(log=log)], device="cuda")
-    text = refusal(lambda: run(absent))
-    assert "device=cuda" in text
-    assert "device=cpu" in text
-    assert log == []
-
-
-def test_no_gradients_are_kept_and_what_is_timed_runs_in_inference_mode() -> None:
-    gradients: list[bool] = []
-    inference: list[bool] = []
-
-    @dataclass(frozen=True)
-    class Asking(Baseline):
-        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-            assert not torch.is_grad_enabled()
-            assert not torch.is_inference_mode_enabled()  # what is made there can't be exported
-            module.register_forward_hook(self._ask)
-            return module
-
-        def _ask(self, *_: object) -> None:
-            gradients.append(torch.is_grad_enabled())
-            inference.append(torch.is_inference_mode_enabled())
-
-    run(experiment(tactic=Asking()))
-    assert set(gradients) == {False}
-    assert inference.count(False) == 1  # operations are counted outside of it, once
-    assert inference.index(False) == 1  # after the pass that is part of the tactic's cost
-    assert torch.is_grad_enabled()
-    assert not torch.is_inference_mode_enabled()
-
-
-def test_every_pass_is_given_tensors_of_one_kind() -> None:
-    """A compiled module is compiled anew for tensors that were made in inference mode."""
-    kinds: list[bool] = []
-
-    @dataclass(frozen=True)
-    class Asking(Baseline):
-        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-            module.register_forward_pre_hook(lambda _, given: kinds.append(given[0].is_inference()))
-            return module
-
-    run(experiment(tactic=Asking()))
-    assert len(kinds) > len(IMAGES)
-    assert set(kinds) == {False}
-
-
-def test_effect_that_changed_while_measured_is_a_doubt() -> None:
-    seen: list[int] = []
-
-    @dataclass(frozen=True)
-    class Drifting(Baseline):
-        def effect(self, module: nn.Module) -> Mapping[str, int]:
-            seen.append(1)
-            return {"graphs": len(seen)}  # compiled anew, say
-
-    result = run(experiment(tactic=Drifting()))
-    assert list(result.doubts) == ["effect_changed"]
-    assert result.effect == {"graphs": 1}
-
-
-@pytest.mark.parametrize("drifts", ["first", "last"])
-def test_effect_of_any_step_that_changed_while_measured_is_a_doubt(drifts: str) -> None:
-    seen: list[int] = []
-
-    @dataclass(frozen=True)
-    class Drifting(Baseline):
-        def effect(self, module: nn.Module) -> Mapping[str, int]:
-            seen.append(1)
-            return {"graphs": 1 if len(seen) < 3 else 2}  # applied, before the windows, after them
-
-    steps = {"first": Baseline(), "last": Baseline()} | {drifts: Drifting()}
-    chain = Chain([{name: tactic} for name, tactic in steps.items()])
-    result = run(experiment(tactic=chain))
-    assert list(result.doubts) == ["effect_changed"]
-    assert result.effect == {f"{drifts}/graphs": 1}
-
-
-def test_effect_that_a_later_step_covers_is_no_doubt() -> None:
-    @dataclass(frozen=True)
-    class Covered(Baseline):
-        def effect(self, module: nn.Module) -> Mapping[str, int]:
-            if not isinstance(module, MeanColor):
-                raise NoEffect("covered")
-            return {"seen": 1}
-
-    @dataclass(frozen=True)
-    class Covering(Baseline):
-        def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-            return nn.Sequential(module)
-
-    chain = Chain([{"under": Covered()}, {"over": Covering()}])
-    result = run(experiment(tactic=chain))
-    assert list(result.doubts) == []
-    assert result.effect == {"under/seen": 1}

@@ -9,17 +9,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from benchmarks.power import (
-    SAVINGS,
-    Plan,
-    Tally,
-    by_report,
-    coverage,
-    made_up,
-    over_models,
-    tallies,
-    tally_over_models,
-)
+from benchmarks.claim_tally import Tally, tallies, tally_over_models
+from benchmarks.planted_studies import SAVINGS, Plan, by_report, made_up, over_models
+from benchmarks.power import coverage
 from greenexp.stats.paired import BOOTSTRAP_FROM
 
 STUDIES = 500

@@ -13,7 +13,7 @@ from greenexp.meters.processor import CpuTime
 from greenexp.protocols import Reading
 
 if TYPE_CHECKING:
-    from tests.conftest import Clock
+    from tests.support.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("no_sampler_left")
 

@@ -2,102 +2,17 @@
 
 from __future__ import annotations
 
-import math
-import resource
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from greenexp.meters.neighbours import Neighbours
-from greenexp.meters.processor import CpuTime
-from greenexp.protocols import Reading, Shortest
-
-untimed = settings(deadline=None)  # no test asserts a time
+from greenexp.protocols import Shortest
+from tests.support.shared_machine import QUANTITIES, System, values
 
 pytestmark = pytest.mark.usefixtures("no_sampler_left")
-
-THREADS = 4
-QUANTITIES = {
-    ("steal_pct", "cpu"),
-    ("other_processes_pct", "cpu"),
-    ("involuntary_switches_per_s", "process"),
-    ("cpu_throttle_events", "cpu"),
-    ("clock_mhz", "cpu"),
-}
-
-
-@dataclass
-class System:
-    """A machine of 4 logical CPUs. `go_on` moves its clocks; None: the system does not tell."""
-
-    now_s: float = 1000.0
-    busy_s: float = 500.0
-    own_s: float = 20.0
-    children_s: float = 3.0
-    steal_s: float | None = 7.0
-    switches: int = 100
-    mhz: float | None = 2400.0
-
-    def go_on(
-        self,
-        seconds: float,
-        *,
-        others: float = 0.0,
-        own: float = 0.0,
-        children: float = 0.0,
-        steal: float = 0.0,
-        switches: int = 0,
-    ) -> None:
-        """Lets time pass; shares are of one logical CPU."""
-        self.now_s += seconds
-        self.busy_s += seconds * (others + own + children)
-        self.own_s += seconds * own
-        self.children_s += seconds * children
-        if self.steal_s is not None:
-            self.steal_s += seconds * steal
-        self.switches += switches
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        room = "greenexp.meters.neighbours"
-        monkeypatch.setattr(f"{room}.time", SimpleNamespace(perf_counter=lambda: self.now_s))
-        monkeypatch.setattr(f"{room}.cpu_time", self.cpu_time)
-        monkeypatch.setattr(
-            f"{room}.psutil",
-            SimpleNamespace(
-                cpu_times=self.cpu_times,
-                cpu_freq=self.cpu_freq,
-                cpu_count=lambda logical: THREADS,
-            ),
-        )
-        monkeypatch.setattr(
-            f"{room}.resource",
-            SimpleNamespace(
-                getrusage=self.getrusage,
-                RUSAGE_SELF=resource.RUSAGE_SELF,
-                RUSAGE_CHILDREN=resource.RUSAGE_CHILDREN,
-            ),
-        )
-
-    def cpu_time(self) -> CpuTime:
-        return CpuTime(busy_s=self.busy_s, total_s=THREADS * self.now_s)
-
-    def cpu_times(self) -> SimpleNamespace:
-        told = {} if self.steal_s is None else {"steal": self.steal_s}
-        return SimpleNamespace(user=self.busy_s, **told)
-
-    def cpu_freq(self) -> SimpleNamespace | None:
-        return None if self.mhz is None else SimpleNamespace(current=self.mhz, min=0.0, max=0.0)
-
-    def getrusage(self, who: int) -> SimpleNamespace:
-        if who == resource.RUSAGE_SELF:
-            half_s = self.own_s / 2
-            return SimpleNamespace(ru_utime=half_s, ru_stime=half_s, ru_nivcsw=self.switches)
-        return SimpleNamespace(ru_utime=self.children_s, ru_stime=0.0, ru_nivcsw=77 * self.switches)
 
 
 @pytest.fixture
@@ -120,13 +35,6 @@ def cpus(tmp_path: Path) -> Callable[..., Neighbours]:
         return Neighbours(str(tmp_path))
 
     return counting
-
-
-def values(readings: list[Reading]) -> dict[str, float]:
-    assert {(reading.source, reading.meter) for reading in readings} <= {("sampled", "neighbours")}
-    assert {(reading.quantity, reading.component) for reading in readings} <= QUANTITIES
-    assert len({reading.quantity for reading in readings}) == len(readings)
-    return {reading.quantity: reading.value for reading in readings}
 
 
 def test_window_tells_what_went_on_meanwhile(
@@ -263,40 +171,6 @@ def test_meter_asks_for_no_window_and_has_no_series(cpus: Callable[..., Neighbou
     meter = cpus()
     assert [meter.shortest_window(device) for device in ("cpu", "cuda")] == [Shortest()] * 2
     assert list(meter.series(0.0)) == []
-
-
-def test_this_machine_is_read() -> None:
-    with Neighbours() as meter, meter.window() as readings:
-        assert sum(range(100_000))  # takes some time on any clock
-    found = values(list(readings))
-    assert {"other_processes_pct", "involuntary_switches_per_s"} <= set(found)
-    assert all(math.isfinite(value) and value >= 0 for value in found.values())
-
-
-rates = st.floats(0.0, 1.0)
-
-
-@untimed
-@given(st.floats(0.01, 1e4), rates, rates, rates, rates, st.integers(0, 10_000))
-def test_shares_are_those_of_the_time_that_passed(
-    seconds: float, others: float, own: float, children: float, steal: float, switches: int
-) -> None:
-    system = System()
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        system.install(monkeypatch)
-        with Neighbours("/nowhere").window() as readings:
-            system.go_on(
-                seconds,
-                others=others,
-                own=own,
-                children=children,
-                steal=steal,
-                switches=switches,
-            )
-    found = values(list(readings))
-    assert found["other_processes_pct"] == pytest.approx(100 * others, abs=1e-6)
-    assert found["steal_pct"] == pytest.approx(100 * steal / THREADS, abs=1e-6)
-    assert found["involuntary_switches_per_s"] == pytest.approx(switches / seconds, rel=1e-6)
 
 
 def test_shares_of_a_short_window_are_coarse(

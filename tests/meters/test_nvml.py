@@ -1,156 +1,25 @@
 """What the meter makes of a GPU's quantities over time, on a clock of the test's own.
 
-A fake of NVML's Python binding replays them; tests/test_nvml_library.py shows the real binding.
+A fake of NVML's Python binding replays them; test_nvml_library.py shows the real binding.
 """
-
-# ruff: noqa: N802, N815 - the fake has NVML's names
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pynvml as real_pynvml
 import pytest
 
 from greenexp.meters.nvml import Nvml
-from greenexp.protocols import Reading, Shortest
+from greenexp.protocols import Reading
+from tests.support.nvml_binding import A, B, C, FakeNvml, Gpu, Install, measured
 
 if TYPE_CHECKING:
-    from tests.conftest import Clock
+    from tests.support.clock import Clock
 
 pytestmark = pytest.mark.usefixtures("no_sampler_left")
-
-MIB = 2**20
-A, B, C = (f"GPU-{letter * 8}-0000-0000-0000-000000000000" for letter in "abc")
-
-
-class NVMLError(Exception):
-    """NVML's answer to what it does not know."""
-
-
-Trace = Sequence[tuple[float, float]]  # (s, value), straight lines between
-
-
-@dataclass
-class Gpu:
-    """A GPU whose quantities follow traces; None: it does not tell."""
-
-    uuid: str
-    power_w: Trace | None = ((0, 100),)
-    utilization_pct: Trace | None = ((0, 50),)
-    temperature_c: Trace | None = ((0, 40),)
-    memory_mib: Trace | None = ((0, 1024),)
-    clock_mhz: Trace | None = ((0, 1500),)
-    slowdowns: Trace | None = ((0, 0),)  # a bit mask of nvmlClocksThrottleReason…
-    processes: Trace | None = ((0, 1),)
-
-
-class FakeNvml(ModuleType):
-    """`pynvml` over a list of GPUs. `sessions` counts those open."""
-
-    NVMLError = NVMLError
-    NVML_TEMPERATURE_GPU = real_pynvml.NVML_TEMPERATURE_GPU
-    NVML_CLOCK_SM = real_pynvml.NVML_CLOCK_SM
-    nvmlClocksThrottleReasonHwSlowdown = real_pynvml.nvmlClocksThrottleReasonHwSlowdown
-    nvmlClocksThrottleReasonSwThermalSlowdown = (
-        real_pynvml.nvmlClocksThrottleReasonSwThermalSlowdown
-    )
-    nvmlClocksThrottleReasonHwThermalSlowdown = (
-        real_pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
-    )
-    nvmlClocksThrottleReasonHwPowerBrakeSlowdown = (
-        real_pynvml.nvmlClocksThrottleReasonHwPowerBrakeSlowdown
-    )
-
-    def __init__(self, clock: Clock, gpus: list[Gpu]) -> None:
-        super().__init__("pynvml")
-        self.clock = clock
-        self.gpus = gpus
-        self.sessions = 0
-
-    def nvmlInit(self) -> None:
-        self.sessions += 1
-
-    def nvmlShutdown(self) -> None:
-        if self.sessions == 0:
-            raise NVMLError("uninitialized")
-        self.sessions -= 1
-
-    def nvmlDeviceGetCount(self) -> int:
-        return len(self.gpus)
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> Gpu:
-        if not 0 <= index < len(self.gpus):
-            raise NVMLError("invalid argument")
-        return self.gpus[index]
-
-    def nvmlDeviceGetPowerUsage(self, gpu: Gpu) -> int:
-        return round(1000 * self._now(gpu.power_w))
-
-    def nvmlDeviceGetUtilizationRates(self, gpu: Gpu) -> SimpleNamespace:
-        return SimpleNamespace(gpu=round(self._now(gpu.utilization_pct)), memory=0)
-
-    def nvmlDeviceGetTemperature(self, gpu: Gpu, sensor: int) -> int:
-        if sensor != self.NVML_TEMPERATURE_GPU:
-            raise NVMLError("invalid argument")
-        return round(self._now(gpu.temperature_c))
-
-    def nvmlDeviceGetMemoryInfo(self, gpu: Gpu) -> SimpleNamespace:
-        return SimpleNamespace(used=round(self._now(gpu.memory_mib) * MIB))
-
-    def nvmlDeviceGetClockInfo(self, gpu: Gpu, domain: int) -> int:
-        if domain != self.NVML_CLOCK_SM:
-            raise NVMLError("invalid argument")
-        return round(self._now(gpu.clock_mhz))
-
-    def nvmlDeviceGetCurrentClocksThrottleReasons(self, gpu: Gpu) -> int:
-        return round(self._now(gpu.slowdowns))
-
-    def nvmlDeviceGetComputeRunningProcesses(self, gpu: Gpu) -> list[SimpleNamespace]:
-        return [SimpleNamespace(pid=pid) for pid in range(round(self._now(gpu.processes)))]
-
-    def _now(self, trace: Trace | None) -> float:
-        if self.sessions == 0:
-            raise NVMLError("uninitialized")
-        if trace is None:
-            raise NVMLError("not supported")
-        times_s, values = zip(*trace, strict=True)
-        return float(np.interp(self.clock.now_s, times_s, values))
-
-
-Install = Callable[..., FakeNvml]
-
-
-@pytest.fixture
-def nvml(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Puts the fake, holding the GPUs given, in the place of `pynvml`."""
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    def install(*gpus: Gpu) -> FakeNvml:
-        fake = FakeNvml(clock, list(gpus))
-        monkeypatch.setitem(sys.modules, "pynvml", fake)
-        return fake
-
-    return install
-
-
-def measured(
-    clock: Clock, *, interval_s: float = 0.07, from_s: float, to_s: float
-) -> list[Reading]:
-    """The readings of one window; the meter is on before and after it."""
-    with Nvml(interval_s) as meter:
-        clock.run_to(from_s)
-        with meter.window() as readings:
-            clock.run_to(to_s)
-            assert list(readings) == []
-        clock.run_to(to_s + 3.0)
-    return list(readings)
-
 
 QUANTITIES = {
     "energy_j",
@@ -333,43 +202,6 @@ def test_joules_alone_state_the_error_of_the_power_sensor(
     assert stated == dict.fromkeys(QUANTITIES, None) | {"energy_j": relative_error}
 
 
-def test_library_is_shut_down_where_the_body_raises(nvml: Install, clock: Clock) -> None:
-    fake = nvml(Gpu(A))
-    with pytest.raises(KeyError), Nvml(interval_s=0.1):
-        raise KeyError
-    assert fake.sessions == 0
-
-
-def test_library_is_shut_down_where_sampling_failed(nvml: Install, clock: Clock) -> None:
-    fake = nvml(Gpu(A, power_w=[(0, float("nan"))]))
-    with pytest.raises(ValueError, match="NaN"), Nvml(interval_s=0.1):
-        clock.run_to(1.0)
-    assert fake.sessions == 0
-
-
-def test_library_of_others_stays_open(nvml: Install, clock: Clock) -> None:
-    fake = nvml(Gpu(A))
-    fake.nvmlInit()  # as Zeus does; NVML counts
-    measured(clock, from_s=0.0, to_s=1.0)
-    assert fake.sessions == 1
-
-
-@pytest.mark.parametrize(
-    ("gpus", "device", "shortest"),
-    [
-        pytest.param([Gpu(A)], "cuda", Shortest(seconds=5.0, batches=32), id="run_on_a_gpu"),
-        pytest.param([Gpu(A)], "cpu", Shortest(), id="run_beside_a_gpu"),
-        pytest.param([], "cuda", Shortest(), id="gpu_that_nvml_does_not_see"),
-    ],
-)
-def test_shortest_window_is_what_the_sensors_need(
-    nvml: Install, clock: Clock, gpus: list[Gpu], device: str, shortest: Shortest
-) -> None:
-    nvml(*gpus)
-    with Nvml(interval_s=0.1) as meter:
-        assert meter.shortest_window(device) == shortest
-
-
 def test_zero_power_is_a_reading(nvml: Install, clock: Clock) -> None:
     nvml(Gpu(A, power_w=[(0, 0)]))
     assert value(measured(clock, from_s=0.0, to_s=1.0), "energy_j") == 0
@@ -386,24 +218,3 @@ def test_series_holds_each_quantity_of_each_gpu(nvml: Install, clock: Clock) -> 
     assert (power.source, power.meter) == ("sampled", "nvml")
     assert power.t_s == pytest.approx([0.5, 1.0])
     assert power.values == pytest.approx([45.0, 50.0])
-
-
-def test_sampling_ends_where_the_body_raises(nvml: Install, clock: Clock) -> None:
-    nvml(Gpu(A))
-    with pytest.raises(KeyError), Nvml(interval_s=0.1) as meter, meter.window():
-        raise KeyError
-    # no_sampler_left checks that the thread has ended
-
-
-@pytest.mark.parametrize("interval_s", [0.0, -0.1, float("nan")])
-def test_interval_is_checked(
-    interval_s: float, refusal: Callable[[Callable[[], object]], str]
-) -> None:
-    assert "meters.nvml.interval_s" in refusal(lambda: Nvml(interval_s))
-
-
-@pytest.mark.parametrize("relative_error", [-0.1, float("nan")])
-def test_error_is_checked(
-    relative_error: float, refusal: Callable[[Callable[[], object]], str]
-) -> None:
-    assert "meters.nvml.relative_error" in refusal(lambda: Nvml(0.1, relative_error))

@@ -16,7 +16,7 @@ from tests.support.model_folders import NAMES, Cached, Edited, images, pickle_we
 from tests.support.modules import Refusal
 
 if TYPE_CHECKING:
-    from tests.conftest import HubServer
+    from tests.support.hub_server import HubServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -6,25 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from greenexp.protocols import Reading
-from greenexp.runs.doubts import disturbances, mean_level, validity
-from greenexp.runs.result import OUTCOMES, Phase, Result, Window
+from greenexp.runs.doubts import validity
+from greenexp.runs.result import OUTCOMES, Result
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.workload import Interference
 from tests.support.builders import ANY_MACHINE, cpu_run, cuda_run, energy, level, phase, window
+from tests.support.limits import LIMITS, STOLEN, judged
 
-untimed = settings(deadline=None)  # no test asserts a time
-
-LIMITS = Interference(
-    steal_pct=4.0,
-    other_processes_pct=16.0,
-    involuntary_switches_per_s=64.0,
-    clock_change_pct=25.0,
-    energy_gap_pct=12.5,
-)
 NO_LIMITS = Interference(
     steal_pct=None,
     other_processes_pct=None,
@@ -32,17 +21,12 @@ NO_LIMITS = Interference(
     clock_change_pct=None,
     energy_gap_pct=None,
 )
-STOLEN = level("steal_pct", "cpu", 50.0)
 SHARED = level("other_processes_pct", "cpu", 50.0)
 SWITCHED = level("involuntary_switches_per_s", "process", 500.0)
 HOT_CPU = level("cpu_throttle_events", "cpu", 1.0)
 HOT_GPU = level("gpu_throttled_pct", "gpu:0", 1.0)
 LENT_GPU = level("other_gpu_processes", "gpu:0", 1.0)
 EVERYTHING = [STOLEN, SHARED, SWITCHED, HOT_CPU, HOT_GPU, LENT_GPU]
-
-
-def judged(result: Result, limits: Interference = LIMITS) -> list[str]:
-    return validity(result, ANY_MACHINE, limits)
 
 
 @pytest.mark.parametrize(
@@ -155,65 +139,6 @@ def test_two_gpus_that_changed_their_clocks_are_one_reason() -> None:
     assert judged(result) == ["gpu_clock_changed"]
 
 
-@pytest.mark.parametrize(
-    ("component", "sampled_j", "expected"),
-    [
-        pytest.param("gpu:0", 9.0, [], id="at the limit"),
-        pytest.param("gpu:0", 9.5, ["energy_sources_disagree"], id="samples tell more"),
-        pytest.param("gpu:0", 6.5, ["energy_sources_disagree"], id="samples tell less"),
-        pytest.param("gpu:1", 99.0, [], id="a GPU beside the run"),
-    ],
-)
-def test_energy_sources_disagree(component: str, sampled_j: float, expected: list[str]) -> None:
-    read = window(energy(component, 8.0), energy(component, sampled_j, "sampled"))
-    assert judged(cuda_run(read)) == expected
-
-
-def test_estimate_beside_a_counter_is_no_disagreement() -> None:
-    assert judged(cpu_run(window(energy("cpu", 8.0), energy("cpu", 80.0, "model")))) == []
-
-
-def test_replayed_readings_are_no_measurement_of_this_run() -> None:
-    replayed = energy("gpu:0", 8.0, meter="replay")
-    doubts = judged(cuda_run(window(energy("cpu", 1.0)), window(replayed)))
-    assert doubts == ["energy_counter_lost", "replayed"]
-
-
-COUNTED, ESTIMATED = energy("cpu:0", 8.0), energy("cpu", 9.0, "model")
-
-
-@pytest.mark.parametrize(
-    ("run", "expected"),
-    [
-        pytest.param(cpu_run(window(COUNTED), window(COUNTED)), [], id="read throughout"),
-        pytest.param(
-            cpu_run(window(COUNTED, ESTIMATED), window(ESTIMATED)),
-            ["energy_counter_lost"],
-            id="lost between windows",
-        ),
-        pytest.param(
-            cpu_run(window(ESTIMATED), phases=[phase("idle", 1.0, COUNTED)]),
-            ["energy_counter_lost"],
-            id="lost before the windows",
-        ),
-        pytest.param(
-            cpu_run(window(COUNTED), phases=[phase("load", 1.0, ESTIMATED)]),
-            [],
-            id="phase too short for the counter to move",
-        ),
-        pytest.param(cpu_run(window(ESTIMATED)), [], id="machine without a counter"),
-        pytest.param(
-            cpu_run(window(energy("gpu:0", 8.0), COUNTED), window(COUNTED)),
-            [],
-            id="counter of a GPU that the run does not use",
-        ),
-        pytest.param(cpu_run(phases=[phase("idle", 1.0, COUNTED)]), [], id="run without windows"),
-    ],
-)
-def test_counter_that_is_not_read_throughout_is_a_doubt(run: Result, expected: list[str]) -> None:
-    assert judged(run) == expected
-
-
 L4 = Hardware(gpu="L4", gpu_count=1)
 
 
@@ -265,84 +190,3 @@ def test_gpus_beside_the_run_are_not_judged() -> None:
         "gpu_throttled",
         "gpu_shared",
     ]
-
-
-def test_undisturbed_stretches() -> None:
-    assert disturbances([], LIMITS) == []
-    assert disturbances([window(), phase("idle", 1.0)], LIMITS) == []
-
-
-@pytest.mark.parametrize(
-    ("stretches", "mean"),
-    [
-        pytest.param([], None, id="no stretch"),
-        pytest.param([window(level("memory_mib", "cpu", 8.0))], None, id="not read"),
-        pytest.param([window(STOLEN, duration_s=0.0)], None, id="no time"),
-        pytest.param(
-            [
-                window(level("steal_pct", "cpu", 8.0), duration_s=1.0),
-                phase("idle", 3.0, level("steal_pct", "cpu", 4.0)),
-            ],
-            5.0,
-            id="by time",
-        ),
-        pytest.param(
-            [window(level("steal_pct", "cpu", 8.0)), window(duration_s=99.0)],
-            8.0,
-            id="over those that have it",
-        ),
-    ],
-)
-def test_mean_level(stretches: list[Phase | Window], mean: float | None) -> None:
-    assert mean_level(stretches, "steal_pct") == mean
-
-
-shares = st.floats(0.0, 100.0)
-durations = st.floats(1e-3, 1e3)
-
-
-@untimed
-@given(st.lists(st.tuples(shares, durations), min_size=1, max_size=10))
-def test_mean_lies_between_the_levels(parts: list[tuple[float, float]]) -> None:
-    stretches = [window(level("steal_pct", "cpu", pct), duration_s=s) for pct, s in parts]
-    mean = mean_level(stretches, "steal_pct")
-    assert mean is not None
-    values = [pct for pct, _ in parts]
-    assert min(values) - 1e-9 <= mean <= max(values) + 1e-9
-
-
-@untimed
-@given(
-    st.lists(st.tuples(shares, shares, durations), min_size=1, max_size=5),
-    st.floats(0.0, 100.0),
-    st.floats(0.0, 100.0),
-)
-def test_stricter_limits_find_no_less(
-    parts: list[tuple[float, float, float]], limit: float, tighter: float
-) -> None:
-    stretches = [
-        window(
-            level("steal_pct", "cpu", steal),
-            level("other_processes_pct", "cpu", others),
-            duration_s=seconds,
-        )
-        for steal, others, seconds in parts
-    ]
-    loose = Interference(steal_pct=max(limit, tighter), other_processes_pct=max(limit, tighter))
-    strict = Interference(steal_pct=min(limit, tighter), other_processes_pct=min(limit, tighter))
-    assert set(disturbances(stretches, loose)) <= set(disturbances(stretches, strict))
-
-
-@pytest.mark.parametrize(
-    ("windows", "doubts"),
-    [
-        pytest.param(1, [], id="one short window: the clock may be wrong by 20"),
-        pytest.param(9, ["other_processes"], id="nine of them: by a third of that"),
-    ],
-)
-def test_a_mean_must_exceed_its_limit_by_more_than_the_clocks_err(
-    windows: int, doubts: list[str]
-) -> None:
-    coarse = Reading("other_processes_pct", "cpu", 20.0, "sampled", "m", resolution=20.0)
-    limits = Interference(other_processes_pct=10.0)
-    assert disturbances([window(coarse) for _ in range(windows)], limits) == doubts

@@ -14,18 +14,13 @@ from hypothesis import strategies as st
 from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.settings.hardware import Hardware, Price
 from greenexp.settings.report import Report
-from greenexp.study.economics import Pair, Spent, paybacks
 from greenexp.study.effects import Compared, compare
-from greenexp.study.savings import Payback
 from tests.support.synthetic_runs import (
-    JOULES,
     STUDY,
-    Planted,
     Row,
     cell_of,
     compared,
     line_of,
-    no_predictions,
     predictions,
     rows,
     used,
@@ -121,58 +116,6 @@ def test_where_no_pair_has_joules_of_one_source_seconds_alone_are_compared() -> 
     assert cell.energy_source == "cpu:model"
 
 
-def test_month_bill_and_break_even_are_those_of_the_pairs() -> None:
-    tactics = {"tactic": Planted(energy=0.5, latency=0.5, joules=100.0, seconds=3.0)}
-    found = compared(
-        rows(tactics=tactics, noise=0.0, drift=0.0), tactics, requests_per_month=1e7, months=6.0
-    )
-    cell = cell_of(found, "tactic")
-    saved_j = JOULES * 0.5
-    usd_per_j = 0.2 * 1.5 / 3.6e6
-    assert cell.monthly is not None
-    assert cell.monthly.kwh is not None
-    assert cell.monthly.usd is not None
-    assert cell.monthly.kg_co2e is not None
-    assert cell.monthly.hours is not None
-    assert cell.monthly.kwh.value == pytest.approx(1e7 * saved_j / 3.6e6)
-    assert cell.monthly.usd.value == pytest.approx(1e7 * saved_j * usd_per_j)
-    assert cell.monthly.kg_co2e.value == pytest.approx(1e7 * saved_j / 3.6e6 * 1.5 * 0.4)
-    assert cell.monthly.hours.value == pytest.approx(1e7 * 0.005 / 3600)
-    assert cell.paybacks["j"].images == pytest.approx(100 / saved_j)
-    assert cell.paybacks["usd"].images == pytest.approx(100 / saved_j)
-    assert cell.paybacks["s"].images == pytest.approx(3 / 0.005)
-    assert cell.bill is not None
-    assert cell.bill.baseline_usd.value == pytest.approx(6e7 * JOULES * usd_per_j)
-    assert cell.bill.total_usd.value == pytest.approx((6e7 * saved_j + 100) * usd_per_j)
-    assert (cell.energy_source, cell.cost_holds) == ("cpu:counter", "electricity")
-
-
-def test_break_even_is_of_pairs_within_blocks() -> None:
-    made = rows(noise=0.01, blocks=5)
-    cell = cell_of(compared(made), "quantized")
-    runs = {(run.tactic, run.block, run.replicate): run for run in used(made)}
-    pairs = []
-    for block in range(1, 6):
-        own, base = runs["quantized", block, 1], runs["baseline", block, 1]
-        joules, others = own.figures[ENERGY], base.figures[ENERGY]
-        pairs.append(
-            Pair(
-                Spent(1 / own.figures["throughput/images_per_s"], joules),
-                Spent(1 / base.figures["throughput/images_per_s"], others),
-                Spent(2.0, 20.0),
-            )
-        )
-    expected: dict[Any, Payback] = paybacks(pairs, next(iter(runs.values())).prices)
-    assert cell.paybacks == expected
-
-
-@pytest.mark.parametrize("tactic", ["slowed", "pruned"])
-def test_what_saves_nothing_never_pays_back(tactic: str) -> None:
-    paid = cell_of(compared(rows(tactics=STUDY), STUDY), tactic).paybacks["j"]
-    assert paid.verdict == "never"
-    assert paid.images is None
-
-
 def test_cells_stand_baseline_first_then_by_energy() -> None:
     found = compared(rows(MODELS, STUDY, noise=0.0), STUDY)
     order = ["baseline", "harmed", "quantized", "compiled", "pruned", "slowed"]
@@ -180,50 +123,6 @@ def test_cells_stand_baseline_first_then_by_energy() -> None:
         (model, tactic) for model in MODELS for tactic in order
     ]
     assert [one.tactic for one in found.overall] == order[1:]
-
-
-@pytest.mark.parametrize("blocks", [1, 8])
-def test_cell_is_dominated_only_where_the_intervals_say_so(blocks: int) -> None:
-    tactics = {
-        "better": Planted(energy=0.5),
-        "near": Planted(energy=0.5001),
-        "worse": Planted(energy=0.9, lost=20),
-        "dearer but right": Planted(energy=1.2, gained=30),
-    }
-    found = compared(rows(tactics=tactics, blocks=blocks), tactics)
-    fronts = {cell.tactic: cell.on_front for cell in found.cells}
-    shown = blocks > 1
-    assert fronts == {
-        "baseline": not shown,  # as right as `better`, which takes half
-        "better": True,
-        "near": True,
-        "worse": not shown,
-        "dearer but right": True,
-    }
-
-
-def test_front_is_over_the_models_of_a_setting() -> None:
-    found = compared(rows(["vit", "swin"], {}, aa=False, drift=0.0))
-    assert {cell.model: cell.on_front for cell in found.cells} == {"vit": True, "swin": False}
-    apart = [*rows(["vit"], {}, drift=0.0), *rows(["swin"], {}, drift=0.0, workload="quick")]
-    assert {cell.on_front for cell in compared(apart).cells} == {True}
-
-
-def test_joules_of_different_sources_dominate_nothing() -> None:
-    made = [
-        row | ({"energy_source": "cpu:model"} if row["tactic"] == "better" else {})
-        for row in rows(tactics={"better": Planted(energy=0.1)})
-    ]
-    assert {cell.on_front for cell in compared(made).cells} == {True}
-
-
-def test_without_predictions_no_cell_of_another_accuracy_is_dominated() -> None:
-    tactics = {"worse": Planted(energy=0.9, lost=100), "best": Planted(energy=0.5)}
-    found = compared(rows(tactics=tactics), tactics, judged=no_predictions)
-    fronts = {cell.tactic: cell.on_front for cell in found.cells}
-    assert fronts == {"baseline": False, "worse": True, "best": True}
-    assert cell_of(found, "worse").accuracy is not None
-    assert cell_of(found, "worse").accuracy.interval is None  # type: ignore[union-attr] # see above
 
 
 def test_accuracy_is_of_each_model_and_mixed_over_models() -> None:

@@ -12,10 +12,11 @@ import numpy as np
 from greenexp.quantities import COST, ENERGY, LATENCY, compared
 from greenexp.settings.report import Report
 from greenexp.study import decide
-from greenexp.study.estimates import Accuracy, Effect, Interval, Quantity
-from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
+from greenexp.study.estimates import Accuracy, Interval, Quantity
+from greenexp.study.savings import Bill, Monthly, Sensitivity
 from greenexp.study.study import Cell, LeftOut, Overall, Setting, Study
-from greenexp.study.verdicts import LeftOutReason, PaybackVerdict, Verdict
+from greenexp.study.verdicts import LeftOutReason
+from tests.support import studies_estimates as estimates
 
 COMPARED = [quantity.name for quantity in compared()]
 
@@ -41,8 +42,6 @@ TACTICS = {
     "half_precision": (1.31, 1.52, 0.0, 2.0, 0.1),
     "channels_last": (0.97, 0.95, 0.0, 0.0, 0.0),
 }
-FLOOR = 0.024
-USD_PER_J = 0.21 / 3.6e6
 REQUESTS_PER_MONTH = 10e6
 MONTHS = 12.0
 MAX_TOP1_DROP = 0.01
@@ -83,7 +82,8 @@ def study(
         cells=cells,
         overall=overall,
         noise={
-            place.name: {metric: _noise(models, blocks) for metric in COMPARED} for place in places
+            place.name: {metric: estimates.noise(models, blocks) for metric in COMPARED}
+            for place in places
         },
         left_out=[
             LeftOut(LeftOutReason.FLAGGED, "cpu_steal", 2, [f"{first} · torch_compile #3"]),
@@ -150,7 +150,7 @@ def _cells(
         model=model,
         tactic="baseline",
         blocks=blocks,
-        quantities=_quantities(millions, joules, 12.0 * joules, top1, None, blocks),
+        quantities=estimates.quantities(millions, joules, 12.0 * joules, top1, None, blocks),
         on_front=True,
         energy_source="cpu:model",
         cost_holds="electricity",
@@ -168,18 +168,20 @@ def _cell(baseline: Cell, tactic: str, random: np.random.Generator) -> Cell:
     joules = baseline.quantities[ENERGY].value
     top1 = baseline.quantities["accuracy/top1"].value + delta
     effects = {
-        ENERGY: _effect(energy, 0.02, blocks),
-        LATENCY: _effect(latency, 0.03, blocks),
-        COST: _effect(energy, 0.02, blocks),
+        ENERGY: estimates.effect(energy, 0.02, blocks),
+        LATENCY: estimates.effect(latency, 0.03, blocks),
+        COST: estimates.effect(energy, 0.02, blocks),
     }
-    saving = _saving(joules, effects[ENERGY])
+    saving = estimates.saving(joules, effects[ENERGY])
     per_month = REQUESTS_PER_MONTH / 3.6e6
-    baseline_usd = _scaled(baseline.quantities[ENERGY], REQUESTS_PER_MONTH * MONTHS * USD_PER_J)
-    usd = _scaled(saving, REQUESTS_PER_MONTH * USD_PER_J)
+    baseline_usd = estimates.scaled(
+        baseline.quantities[ENERGY], REQUESTS_PER_MONTH * MONTHS * estimates.USD_PER_J
+    )
+    usd = estimates.scaled(saving, REQUESTS_PER_MONTH * estimates.USD_PER_J)
     return replace(
         baseline,
         tactic=tactic,
-        quantities=_quantities(
+        quantities=estimates.quantities(
             baseline.quantities["complexity/parameters"].value / 1e6,
             joules * energy,
             12.0 * joules * latency,
@@ -197,17 +199,19 @@ def _cell(baseline: Cell, tactic: str, random: np.random.Generator) -> Cell:
             gained=12,
             p_value=0.02,
         ),
-        paybacks=_paybacks(joules, effects, price_j, price_s),
+        paybacks=estimates.paybacks(joules, effects, price_j, price_s),
         monthly=Monthly(
-            kwh=_scaled(saving, per_month),
+            kwh=estimates.scaled(saving, per_month),
             usd=usd,
-            kg_co2e=_scaled(saving, per_month * 0.38),
-            hours=_scaled(_saving(0.012 * joules, effects[LATENCY]), REQUESTS_PER_MONTH / 3600),
+            kg_co2e=estimates.scaled(saving, per_month * 0.38),
+            hours=estimates.scaled(
+                estimates.saving(0.012 * joules, effects[LATENCY]), REQUESTS_PER_MONTH / 3600
+            ),
         ),
         bill=Bill(
-            total_usd=_scaled(
-                Quantity(joules * energy, _around(joules * energy, 0.02, blocks)),
-                REQUESTS_PER_MONTH * MONTHS * USD_PER_J,
+            total_usd=estimates.scaled(
+                Quantity(joules * energy, estimates.around(joules * energy, 0.02, blocks)),
+                REQUESTS_PER_MONTH * MONTHS * estimates.USD_PER_J,
             ),
             baseline_usd=baseline_usd,
         ),
@@ -235,116 +239,12 @@ def _cell(baseline: Cell, tactic: str, random: np.random.Generator) -> Cell:
     )
 
 
-def _quantities(
-    millions: float,
-    joules: float,
-    latency_ms: float,
-    top1: float,
-    price: tuple[float, float] | None,
-    blocks: int,
-) -> dict[str, Quantity]:
-    usd = joules * USD_PER_J * 1e6
-    spread = {
-        ENERGY: joules,
-        LATENCY: latency_ms,
-        COST: usd,
-        "carbon/g_per_million_images": joules / 3.6 * 380.0,
-        "throughput/images_per_s": 1000.0 / latency_ms,
-    }
-    exact = {
-        "complexity/parameters": millions * 1e6,
-        "complexity/macs": millions * 2e8,
-        "complexity/weights_mib": millions * 3.8,
-    }
-    if price is not None:
-        spread["optimization/energy_j"], spread["optimization/time_s"] = price
-        spread["optimization/cost_usd"] = price[0] * USD_PER_J
-    return {
-        **{name: Quantity(value, _around(value, 0.015, blocks)) for name, value in spread.items()},
-        **{name: Quantity(value) for name, value in exact.items()},
-        "accuracy/top1": Quantity(top1, Interval(top1 - 0.011, top1 + 0.011)),
-    }
-
-
-def _around(value: float, relative: float, blocks: int) -> Interval | None:
-    return Interval(value * (1 - relative), value * (1 + relative)) if blocks > 1 else None
-
-
-def _effect(ratio: float, relative: float, units: int, floor: float | None = FLOOR) -> Effect:
-    if units < 2:
-        return Effect(ratio=ratio, units=units, floor=floor)
-    low, high = ratio / (1 + relative), ratio * (1 + relative)
-    verdict = Verdict.NOT_SHOWN
-    if high < 1 - FLOOR:
-        verdict = Verdict.LOWER
-    elif low > 1 + FLOOR:
-        verdict = Verdict.HIGHER
-    told = verdict != Verdict.NOT_SHOWN
-    return Effect(
-        ratio=ratio,
-        units=units,
-        interval=Interval(low, high),
-        p_value=0.0078 if told else 0.41,
-        adjusted_p=0.031 if told else 1.0,
-        test="paired permutation",
-        cliffs_delta=-1.0 if verdict == Verdict.LOWER else 1.0 if told else 0.1,
-        detectable=0.03,
-        floor=floor,
-        verdict=verdict,
-    )
-
-
-def _noise(models: int, blocks: int) -> Effect:
-    return _effect(1.002, 0.02, models * blocks)
-
-
-def _saving(baseline: float, effect: Effect) -> Quantity:
-    """Returns what is saved an image."""
-    if effect.interval is None:
-        return Quantity(baseline * (1 - effect.ratio))
-    interval = Interval(baseline * (1 - effect.interval.high), baseline * (1 - effect.interval.low))
-    return Quantity(baseline * (1 - effect.ratio), interval)
-
-
-def _scaled(quantity: Quantity, factor: float) -> Quantity:
-    interval = quantity.interval
-    return Quantity(
-        quantity.value * factor,
-        interval and Interval(interval.low * factor, interval.high * factor),
-    )
-
-
-def _paybacks(
-    joules: float, effects: Mapping[str, Effect], price_j: float, price_s: float
-) -> dict[Currency, Payback]:
-    saved_j = _saving(joules, effects[ENERGY])
-    return {
-        "j": _payback("j", price_j, saved_j),
-        "usd": _payback("usd", price_j * USD_PER_J, _scaled(saved_j, USD_PER_J)),
-        "s": _payback("s", price_s, _saving(0.012 * joules, effects[LATENCY])),
-    }
-
-
-def _payback(currency: Currency, price: float, saving: Quantity) -> Payback:
-    images = price / saving.value if saving.value > 0 else None
-    interval = None
-    verdict = PaybackVerdict.ONE_BLOCK
-    if saving.interval is not None:
-        low, high = saving.interval.low, saving.interval.high
-        interval = Interval(
-            price / high if high > 0 else math.inf, price / low if low > 0 else math.inf
-        )
-        repaid = PaybackVerdict.PAYS_BACK if price else PaybackVerdict.AT_ONCE
-        verdict = PaybackVerdict.NEVER if low <= 0 else repaid
-    return Payback(currency, price, saving.value, saving.interval, images, interval, verdict)
-
-
 def _overall(setting: Setting, tactic: str, cells: list[Cell]) -> Overall:
     """Returns the tactic's line over the models of the setting."""
     its = [cell for cell in cells if cell.setting == setting and cell.tactic == tactic]
     count = len(its)
     effects = {
-        metric: _effect(
+        metric: estimates.effect(
             math.exp(float(np.mean([math.log(cell.effects[metric].ratio) for cell in its]))),
             0.05 / math.sqrt(count),
             count,

@@ -2,7 +2,7 @@
  *
  * NVML_GPU_0, NVML_GPU_1, … describe the GPUs, e.g. ";name=Simulated V100;power_w=150;". A call
  * whose key is not there answers NOT_SUPPORTED; one that this file lacks is FUNCTION_NOT_FOUND, as
- * with an older driver. NVML_INIT_ERROR is what nvmlInit answers. tests/nvml_machine.py names the
+ * with an older driver. NVML_INIT_ERROR is what nvmlInit answers. tests/support/nvml_machine.py names the
  * keys. Structures are those of NVIDIA's nvml.h.
  */
 #include <math.h>

@@ -1,0 +1,17 @@
+"""A figure of a study by its name, and the points of a panel."""
+
+from __future__ import annotations
+
+from greenexp.report.figures.figures import figures
+from greenexp.report.figures.plot import Figure, Panel, Point
+from greenexp.study.study import Study
+
+TOP1 = "accuracy/top1"
+
+
+def figure(made: Study, name: str) -> Figure:
+    return next(one for one in figures(made) if one.name == name)
+
+
+def points(panel: Panel) -> list[Point]:
+    return [point for series in panel.series if series.marker for point in series.points]
