@@ -15,19 +15,27 @@ from omegaconf import DictConfig, open_dict
 from greenexp.cli import console
 from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, RunsFailed
-from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Planned, Started
-from greenexp.sweep.launch import Launched
+from greenexp.sweep.events import (
+    BlockStart,
+    Composition,
+    Event,
+    Notice,
+    PlanReady,
+    RunEnd,
+    SweepEnd,
+)
+from greenexp.sweep.launch import LaunchResult
 from greenexp.sweep.plan import PlannedRun, choices_of, quoted
 from greenexp.sweep.record import Request, write_requests
 from greenexp.tracking import tracker as tracking
 
 
-def composed(cell: DictConfig) -> Composed:
+def composed(cell: DictConfig) -> Composition:
     """Returns a composed cell without Hydra's own section."""
     chosen = cell.hydra.runtime.choices
     with open_dict(cell):
         del cell["hydra"]
-    return Composed(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
+    return Composition(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
 
 
 class HydraLauncher:
@@ -40,7 +48,7 @@ class HydraLauncher:
     """
 
     def __init__(
-        self, launcher: Launcher, compose: Callable[[tuple[str, ...]], Composed], folder: Path
+        self, launcher: Launcher, compose: Callable[[tuple[str, ...]], Composition], folder: Path
     ) -> None:
         self._launcher = launcher
         self._compose = compose
@@ -49,7 +57,7 @@ class HydraLauncher:
 
     def launch(
         self, blocks: Sequence[Sequence[PlannedRun]], first: int
-    ) -> Sequence[Sequence[Launched]]:
+    ) -> Sequence[Sequence[LaunchResult]]:
         """Returns how each run of each block came back."""
         overrides = [self._job(block, number) for number, block in enumerate(blocks, first)]
         jobs = self._launcher.launch(overrides, initial_job_idx=first)
@@ -84,7 +92,7 @@ def show(events: Iterable[Event], folder: Path) -> None:
         match event:
             case Notice(line):
                 console.note(line)
-            case Planned():
+            case PlanReady():
                 _show_plan(event)
                 runs = sum(map(len, event.plan.left))
                 completed = _progress(events, runs)
@@ -92,7 +100,7 @@ def show(events: Iterable[Event], folder: Path) -> None:
                     _show_end(completed, runs, folder)
 
 
-def _show_plan(planned: Planned) -> None:
+def _show_plan(planned: PlanReady) -> None:
     plan = planned.plan
     skipped = len(plan.runs) - sum(map(len, plan.left))
     if skipped:
@@ -103,22 +111,22 @@ def _show_plan(planned: Planned) -> None:
     console.note(f"plan: {plan.forecast.line()} (in {planned.path})")
 
 
-def _progress(events: Iterator[Event], runs: int) -> Completed | None:
+def _progress(events: Iterator[Event], runs: int) -> SweepEnd | None:
     """Shows the runs under a progress bar; returns the end, None for a dry run."""
     shown = console.SweepProgress(runs)
     with shown.shown() as progress:
         for event in events:
             match event:
-                case Started(block):
+                case BlockStart(block):
                     progress.start(f"{len(block)} together" if len(block) > 1 else block[0].name)
-                case Ended(run, outcome, seconds):
+                case RunEnd(run, outcome, seconds):
                     progress.finish(run.name, outcome, seconds)
-                case Completed():
+                case SweepEnd():
                     return event
     return None
 
 
-def _show_end(completed: Completed, runs: int, folder: Path) -> None:
+def _show_end(completed: SweepEnd, runs: int, folder: Path) -> None:
     _summarize(completed, folder)
     console.note(tracking.how_to_open(completed.tracking, completed.tracker))
     if completed.failures:
@@ -128,7 +136,7 @@ def _show_end(completed: Completed, runs: int, folder: Path) -> None:
         )
 
 
-def _summarize(completed: Completed, folder: Path) -> None:
+def _summarize(completed: SweepEnd, folder: Path) -> None:
     """Shows what the sweep's runs say, and makes its summary in the tracker."""
     from greenexp.report import summary
     from greenexp.tracking.reader import reader
@@ -148,11 +156,11 @@ def _summarize(completed: Completed, folder: Path) -> None:
         console.note(f"greenexp: {error}")
 
 
-def _launched(job: JobReturn, runs: int) -> list[Launched]:
+def _launched(job: JobReturn, runs: int) -> list[LaunchResult]:
     if job.status is JobStatus.COMPLETED:
         paths = json.loads(job.return_value)
-        return [Launched(Path(paths[str(number)])) for number in range(runs)]
-    return [Launched(None, _failure(job))] * runs
+        return [LaunchResult(Path(paths[str(number)])) for number in range(runs)]
+    return [LaunchResult(None, _failure(job))] * runs
 
 
 def _failure(job: JobReturn) -> str:

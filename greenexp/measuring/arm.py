@@ -15,9 +15,16 @@ from greenexp.measuring import isolation
 from greenexp.measuring.child import measure
 from greenexp.measuring.cpu_clock import cpu_time_s
 from greenexp.measuring.isolated import result_of
-from greenexp.measuring.isolation import Ended, Process
-from greenexp.measuring.turns import Among, Drop, Finish, Parked, Take, Turn
-from greenexp.measuring.windows import Measured
+from greenexp.measuring.isolation import Process, ProcessEnd
+from greenexp.measuring.turns import (
+    BlockPlace,
+    DropRequest,
+    FinishRequest,
+    ParkedRun,
+    Turn,
+    WindowRequest,
+)
+from greenexp.measuring.windows import MeasuringEnd
 from greenexp.runs.result import Result
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Isolation
@@ -52,13 +59,13 @@ class Arm:
 
     member: Member
     path: Path
-    parked: Parked | None = None
+    parked: ParkedRun | None = None
     settled: bool = False
     discarded: int = 0
     taken: int = 0
     _process: Process | None = None
     _connection: Connection | None = None
-    _ended: Ended | None = None
+    _ended: ProcessEnd | None = None
     _timeout_s: float = field(default=0.0)
 
     @property
@@ -71,11 +78,11 @@ class Arm:
         isolation_ = typed(self.member.configuration, "isolation", Isolation)
         self._timeout_s = isolation_.timeout_s
         self._connection, theirs = Pipe()
-        place = Among(theirs, watches_idle)
+        place = BlockPlace(theirs, watches_idle)
         configuration = dict(self.member.configuration)
         self._process = isolation.start(measure, configuration, str(self.path), place)
         theirs.close()
-        self.parked = self._answer(Parked)
+        self.parked = self._answer(ParkedRun)
 
     def ask(self, message: object, reply: type[Reply]) -> Reply | None:
         """Returns the answer to a message; None where the process has ended or must be."""
@@ -85,7 +92,7 @@ class Arm:
             self._connection.send(message)
         return self._answer(reply)
 
-    def turn(self, asked: Take, others: Sequence[Arm]) -> Turn | None:
+    def turn(self, asked: WindowRequest, others: Sequence[Arm]) -> Turn | None:
         """Returns what a window took; None where it does not count or the run has ended."""
         before = [arm.cpu_s() for arm in others]
         turn = self.ask(asked, Turn)
@@ -101,7 +108,7 @@ class Arm:
             if start_s is not None and end_s is not None
         )
         if turn.kept and busy:
-            self.ask(Drop(), type(None))
+            self.ask(DropRequest(), type(None))
         if busy or not turn.kept:
             self.discarded += 1
             return None
@@ -130,7 +137,7 @@ class Arm:
         often = self.taken > 0 and self.discarded > OFTEN_VOID * self.taken
         doubts = ["parked_runs_busy"] if often else []
         with suppress(OSError):  # likewise
-            self._connection.send(Finish(Measured(self.discarded, self.settled), doubts))
+            self._connection.send(FinishRequest(MeasuringEnd(self.discarded, self.settled), doubts))
         in_time = self._process.wait(self._timeout_s)
         self._process.end()
         self._ended = self._process.ended() if in_time else isolation.too_long(self._timeout_s)
@@ -144,7 +151,7 @@ class Arm:
 
     def result(self) -> Result:
         """Returns what the run wrote, or how its process died."""
-        return result_of(self._ended or Ended("killed", "its block has ended"), self.path)
+        return result_of(self._ended or ProcessEnd("killed", "its block has ended"), self.path)
 
     def _answer(self, reply: type[Reply]) -> Reply | None:
         process, connection = self._process, self._connection

@@ -18,7 +18,7 @@ from pathlib import Path
 from greenexp.measuring.arm import Arm, Member
 from greenexp.measuring.memory import available_mib
 from greenexp.measuring.rounds import Rounds
-from greenexp.measuring.turns import Take, Turn, Watch
+from greenexp.measuring.turns import RestRequest, Turn, WindowRequest
 from greenexp.runs.result import Phase, Result
 from greenexp.settings.build import typed
 from greenexp.settings.workload import Workload
@@ -134,7 +134,7 @@ def _standing_by(parked: Sequence[Arm], workload: Workload, tell: Tell) -> list[
         return []
     tell(Stage("watch"))
     for arm in parked:
-        phases: list[Phase] | None = arm.ask(Watch(workload.idle_seconds), list)
+        phases: list[Phase] | None = arm.ask(RestRequest(workload.idle_seconds), list)
         if phases is not None:
             return phases
     return []
@@ -159,7 +159,7 @@ def _measure_rounds(
         taken: dict[int, Turn] = {}
         for number in order:
             # Lengths vary, so that no disturbance with a period of its own keeps step.
-            asked = Take(rounds.number + 1, seconds * dice.uniform(1.0, 1.25), batches)
+            asked = WindowRequest(rounds.number + 1, seconds * dice.uniform(1.0, 1.25), batches)
             turn = arms[number].turn(asked, [arm for arm in parked if arm is not arms[number]])
             if turn is not None:
                 taken[number] = turn

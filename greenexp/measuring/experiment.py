@@ -16,7 +16,7 @@ from greenexp.measuring.environment import environment
 from greenexp.measuring.loop import Forward, warm_up
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
-from greenexp.measuring.turns import Alone, Place, Steady, watch
+from greenexp.measuring.turns import Place, SinglePlace, Steady, watch
 from greenexp.protocols import (
     Batch,
     Classifier,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 RANKED = 5  # outputs kept per image, for top-1 and top-5
-ALONE = Alone()
+ALONE = SinglePlace()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from greenexp.measuring import isolation
 from greenexp.measuring.child import measure
-from greenexp.measuring.isolation import Ended
+from greenexp.measuring.isolation import ProcessEnd
 from greenexp.runs.result import Result, from_json
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Isolation
@@ -24,7 +24,7 @@ def isolated(configuration: Mapping[str, Any]) -> Result:
         return result_of(ended, path)
 
 
-def result_of(ended: Ended, path: Path) -> Result:
+def result_of(ended: ProcessEnd, path: Path) -> Result:
     """Returns the result that a process wrote to a file, or how it died.
 
     Args:

@@ -38,7 +38,7 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl.h of Linux
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessEnd:
     """How the process ended; `detail` says more where it did not return.
 
     `oom` is a SIGKILL while the kernel counted a process killed for want of memory.
@@ -77,16 +77,16 @@ class Process:
         """Ends the process and whatever it has started, if anything of it is left."""
         _kill_group(self._process)
 
-    def ended(self) -> Ended:
+    def ended(self) -> ProcessEnd:
         """Returns how it ended by itself or by others; call it after `end`."""
         code = self._process.exitcode or 0
         if code == -signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
-            return Ended("oom", "the kernel killed its process for want of memory")
+            return ProcessEnd("oom", "the kernel killed its process for want of memory")
         if code < 0:
-            return Ended("killed", f"its process was killed by {signal.Signals(-code).name}")
+            return ProcessEnd("killed", f"its process was killed by {signal.Signals(-code).name}")
         if code > 0:
-            return Ended("crashed", f"its process ended with exit code {code}")
-        return Ended("returned")
+            return ProcessEnd("crashed", f"its process ended with exit code {code}")
+        return ProcessEnd("returned")
 
 
 def start(function: Callable[..., None], *arguments: object) -> Process:
@@ -106,7 +106,7 @@ def start(function: Callable[..., None], *arguments: object) -> Process:
     return Process(process, killed_for_memory)
 
 
-def call(function: Callable[..., None], *arguments: object, timeout_s: float) -> Ended:
+def call(function: Callable[..., None], *arguments: object, timeout_s: float) -> ProcessEnd:
     """Calls an importable function in a fresh process and waits for it.
 
     Args:
@@ -123,9 +123,9 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
     return process.ended()
 
 
-def too_long(timeout_s: float) -> Ended:
+def too_long(timeout_s: float) -> ProcessEnd:
     """Returns how a process ended that was given some seconds and took more."""
-    return Ended("timeout", f"it took longer than {timeout_s:g} s")
+    return ProcessEnd("timeout", f"it took longer than {timeout_s:g} s")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from greenexp.measuring.loop import Forward, measure_window, settle
 from greenexp.measuring.memory import Memory, of_process
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
-from greenexp.measuring.windows import Measured, measure_windows
+from greenexp.measuring.windows import MeasuringEnd, measure_windows
 from greenexp.protocols import Shortest
 from greenexp.runs.energy import energy_holds, total_energy_j, used
 from greenexp.runs.result import Phase, Window
@@ -31,7 +31,7 @@ SHORTEST_REST_S = 1.0  # s; a GPU's counter moves ten times a second
 
 
 @dataclass(frozen=True)
-class Parked:
+class ParkedRun:
     """A run has reached the steady state and sleeps.
 
     Attributes:
@@ -46,14 +46,14 @@ class Parked:
 
 
 @dataclass(frozen=True)
-class Watch:
+class RestRequest:
     """Asks for the phases `parked`: the machine while all sleep, for some seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
-class Take:
+class WindowRequest:
     """Asks for a window of a round, at least so long and of so many batches."""
 
     round: int
@@ -62,15 +62,15 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Drop:
+class DropRequest:
     """Asks to forget the last window: something else disturbed it."""
 
 
 @dataclass(frozen=True)
-class Finish:
-    """Ends the rounds of a run; see `Measured`."""
+class FinishRequest:
+    """Ends the rounds of a run; see `MeasuringEnd`."""
 
-    measured: Measured
+    measured: MeasuringEnd
     doubts: Sequence[str] = ()
 
 
@@ -103,7 +103,7 @@ class Steady:
     shortest: Shortest
     device: str = "cpu"
 
-    def take(self, asked: Take) -> Turn:
+    def take(self, asked: WindowRequest) -> Turn:
         """Measures a window; what parking has left cold is warmed first."""
         settle(self.forward, self.inputs, self.recorder.clock)
         with self.recorder.window(self.workload.batch_size, asked.round) as latencies_s:
@@ -140,18 +140,18 @@ class Place(Protocol):
         """Whether it looks at the machine at rest."""
         ...
 
-    def measure(self, steady: Steady) -> Measured:
+    def measure(self, steady: Steady) -> MeasuringEnd:
         """Lets the run measure its windows."""
         ...
 
 
 @dataclass(frozen=True)
-class Alone:
+class SinglePlace:
     """No peers: one window after the other."""
 
     watches_idle: bool = True
 
-    def measure(self, steady: Steady) -> Measured:
+    def measure(self, steady: Steady) -> MeasuringEnd:
         """Measures windows until they tell enough."""
         return measure_windows(
             steady.recorder,
@@ -164,7 +164,7 @@ class Alone:
 
 
 @dataclass
-class Among:
+class BlockPlace:
     """Among peers: it does what the block asks for, and sleeps in between.
 
     Attributes:
@@ -176,24 +176,24 @@ class Among:
     watches_idle: bool
     _slept_s: float = field(default=0.0, init=False)
 
-    def measure(self, steady: Steady) -> Measured:
+    def measure(self, steady: Steady) -> MeasuringEnd:
         """Parks, and serves the block until it says that the rounds are over."""
         recorder = steady.recorder
         idle = [phase for phase in recorder.phases if phase.name == "idle"]
-        reply: object = Parked(idle, steady.shortest, of_process(steady.device))
+        reply: object = ParkedRun(idle, steady.shortest, of_process(steady.device))
         while True:
             asked = self._asked(recorder, reply)
             match asked:
-                case Take():
+                case WindowRequest():
                     reply = steady.take(asked)
-                case Drop():
+                case DropRequest():
                     recorder.windows.pop()
                     reply = None
-                case Watch(seconds):
+                case RestRequest(seconds):
                     reply = watch(recorder, steady.guard, PARKED, seconds)
                     del recorder.phases[-len(reply) :]
-                case Finish(measured, doubts):
-                    return Measured(measured.discarded, measured.settled, self._slept_s, doubts)
+                case FinishRequest(measured, doubts):
+                    return MeasuringEnd(measured.discarded, measured.settled, self._slept_s, doubts)
 
     def _asked(self, recorder: Recorder, reply: object) -> object:
         with recorder.resting():

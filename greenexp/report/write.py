@@ -91,5 +91,5 @@ def write(made: Study, folder: Path, pools: Workers | None = None) -> Path:
     return path
 
 
-def _shown(figure: Figure) -> page.Drawn:
-    return page.Drawn(figure.name, figure.title, figure.caption, interactive.div(figure))
+def _shown(figure: Figure) -> page.PageFigure:
+    return page.PageFigure(figure.name, figure.title, figure.caption, interactive.div(figure))

@@ -25,7 +25,7 @@ PUES = (1.0, 1.2, 1.5, 2.0)
 
 
 @dataclass(frozen=True)
-class Spent:
+class Expense:
     """What an image, or applying a tactic, takes of one run.
 
     Attributes:
@@ -44,20 +44,20 @@ class Prices:
     hardware: Hardware
     share: float = 1.0
 
-    def usd(self, spent: Spent) -> float | None:
+    def usd(self, spent: Expense) -> float | None:
         """Returns dollars, None where no part is known; see `cost.Cost`."""
         return self._cost(spent).total_usd
 
-    def holds(self, spent: Spent) -> str | None:
+    def holds(self, spent: Expense) -> str | None:
         """Returns which parts the dollars hold, see `cost.Cost`."""
         return self._cost(spent).holds
 
-    def grams(self, spent: Spent) -> float | None:
+    def grams(self, spent: Expense) -> float | None:
         """Returns g CO2e, None where energy or intensity is unknown."""
         pue = self.hardware.price.pue
         return money.carbon_g(self.hardware.carbon, pue=pue, energy_j=spent.joules)
 
-    def _cost(self, spent: Spent) -> money.Cost:
+    def _cost(self, spent: Expense) -> money.Cost:
         return money.cost(
             self.hardware.price, seconds=spent.seconds, energy_j=spent.joules, share=self.share
         )
@@ -67,9 +67,9 @@ class Prices:
 class Pair:
     """A tactic and the baseline of the same block: an image of each, and applying the tactic."""
 
-    image: Spent
-    baseline: Spent
-    applying: Spent
+    image: Expense
+    baseline: Expense
+    applying: Expense
 
 
 def quantity(samples: Sequence[float | None]) -> Quantity | None:
@@ -106,7 +106,7 @@ def quantities(figures: Sequence[Mapping[str, float]]) -> dict[str, Quantity]:
 
 def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
     """Returns break-even in joules, dollars and seconds, as far as each is known of all pairs."""
-    of: dict[Currency, Callable[[Spent], float | None]] = {
+    of: dict[Currency, Callable[[Expense], float | None]] = {
         "j": lambda spent: spent.joules,
         "usd": prices.usd,
         "s": lambda spent: spent.seconds,
@@ -185,7 +185,7 @@ def monthly(pairs: Sequence[Pair], prices: Prices, requests_per_month: float) ->
     Kilowatt-hours are the device's, before PUE; dollars and carbon hold it.
     """
 
-    def saved(taken: Callable[[Spent], float | None], per: float) -> Quantity | None:
+    def saved(taken: Callable[[Expense], float | None], per: float) -> Quantity | None:
         per_image = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
         return quantity(
             [None if one is None else one * requests_per_month / per for one in per_image]
@@ -261,14 +261,14 @@ def _around(present: float) -> list[float]:
     return [present * factor for factor in FACTORS]
 
 
-def _mean(spent: Sequence[Spent]) -> Spent:
+def _mean(spent: Sequence[Expense]) -> Expense:
     joules = [one.joules for one in spent if one.joules is not None]
     complete = len(joules) == len(spent)
-    return Spent(mean([one.seconds for one in spent]), mean(joules) if complete else None)
+    return Expense(mean([one.seconds for one in spent]), mean(joules) if complete else None)
 
 
 def _saved(
-    image: Spent, baseline: Spent, prices: Prices, unit: str, requests_per_month: float
+    image: Expense, baseline: Expense, prices: Prices, unit: str, requests_per_month: float
 ) -> float | None:
     """Returns the dollars, or kg CO2e, that a month saves."""
     taken, per = (prices.usd, 1.0) if unit == "USD" else (prices.grams, G_PER_KG)

@@ -27,7 +27,7 @@ from greenexp.study.tasks import begun
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """What the comparison found, see `Study`."""
 
     cells: Sequence[Cell]
@@ -41,7 +41,7 @@ def compare(
     options: Report,
     quantities: Sequence[quantity_list.Quantity] = quantity_list.QUANTITIES,
     pool: Executor | None = None,
-) -> Compared:
+) -> Comparison:
     """Returns every tactic against the baseline, for each model and over models.
 
     Args:
@@ -73,7 +73,7 @@ def compare(
         for line in _overall(cells, setting, of_setting, accuracies().overall)
     ]
     noise = {setting.name: of_setting for setting, of_setting in effects().noise.items()}
-    return Compared(cells, overall, noise)
+    return Comparison(cells, overall, noise)
 
 
 def _changes(group: Group, one: Family, correct: Mapping[str, ImageOutcomes | None]) -> Changes:

@@ -22,7 +22,7 @@ from greenexp.runs.identity import BASELINE
 from greenexp.runs.rounds import SECONDS
 from greenexp.runs.run import SECOND_BASELINE, Run
 from greenexp.settings.hardware import Hardware
-from greenexp.study.economics import MILLION, Prices, Spent
+from greenexp.study.economics import MILLION, Expense, Prices
 from greenexp.study.labels import Labels
 from greenexp.study.study import LeftOut, Setting
 from greenexp.study.verdicts import LeftOutReason
@@ -66,8 +66,8 @@ class PricedRun:
     block: int
     replicate: int
     figures: Mapping[str, float]
-    image: Spent | None
-    applying: Spent | None
+    image: Expense | None
+    applying: Expense | None
     prices: Prices
     energy_source: str | None
     mismatch: bool
@@ -192,10 +192,10 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
     }
     image = applying = None
     if figures.get(THROUGHPUT):
-        image = Spent(1 / figures[THROUGHPUT], figures.get(ENERGY))
+        image = Expense(1 / figures[THROUGHPUT], figures.get(ENERGY))
         figures |= _known({COST: _times(prices.usd(image)), CARBON: _times(prices.grams(image))})
     if OPTIMIZATION_S in figures:
-        applying = Spent(figures[OPTIMIZATION_S], figures.get(OPTIMIZATION_J))
+        applying = Expense(figures[OPTIMIZATION_S], figures.get(OPTIMIZATION_J))
         figures |= _known({OPTIMIZATION_USD: prices.usd(applying)})
     return PricedRun(
         id=run.tracked or run.id,
@@ -224,7 +224,7 @@ def _priced_rounds(
     if SECONDS not in rounds:
         return rounds
     joules = rounds.get(ENERGY, [None] * len(rounds[SECONDS]))
-    spent = [Spent(s, j) for s, j in zip(rounds[SECONDS], joules, strict=True)]
+    spent = [Expense(s, j) for s, j in zip(rounds[SECONDS], joules, strict=True)]
     usd = [prices.usd(one) for one in spent]
     known = [value * MILLION for value in usd if value is not None]
     return {**rounds, COST: known} if len(known) == len(usd) else rounds

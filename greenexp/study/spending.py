@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from greenexp.quantities import ENERGY
 from greenexp.runs.rounds import SECONDS
-from greenexp.study.economics import Pair, Spent
+from greenexp.study.economics import Expense, Pair
 from greenexp.study.pairs import RunPair, in_rounds
 from greenexp.study.select import PricedRun
 
@@ -23,15 +23,15 @@ def spent(both: Sequence[RunPair]) -> list[Pair]:
 
 def by_seconds(pair: Pair) -> Pair:
     """Returns a pair without joules, where those of tactic and baseline can't be compared."""
-    return Pair(*(Spent(one.seconds) for one in (pair.image, pair.baseline, pair.applying)))
+    return Pair(*(Expense(one.seconds) for one in (pair.image, pair.baseline, pair.applying)))
 
 
-def _beside(image: Spent, run: PricedRun, of_base: Spent, base: PricedRun) -> Spent:
+def _beside(image: Expense, run: PricedRun, of_base: Expense, base: PricedRun) -> Expense:
     """Returns what an image takes of a run, held against the baseline's in the same rounds."""
     seconds, joules = (in_rounds(run, [base], metric) for metric in (SECONDS, ENERGY))
     if seconds is None:
         return image
     taken_s = of_base.seconds * math.exp(seconds.value)
     if joules is None or of_base.joules is None:
-        return Spent(taken_s, image.joules)
-    return Spent(taken_s, of_base.joules * math.exp(joules.value))
+        return Expense(taken_s, image.joules)
+    return Expense(taken_s, of_base.joules * math.exp(joules.value))

@@ -18,7 +18,7 @@ from greenexp.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
-class Composed:
+class Composition:
     """A cell's configuration as plain containers, and the options chosen."""
 
     configuration: Mapping[str, Any]
@@ -81,7 +81,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanReady:
     """The plan stands and is written to `path`; nothing has run yet."""
 
     plan: Plan
@@ -90,14 +90,14 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Started:
+class BlockStart:
     """A block begins."""
 
     block: Sequence[PlannedRun]
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunEnd:
     """A run has ended; `failure` is one line where it did not end well.
 
     `seconds` are those that it took itself; None where that is not known.
@@ -110,7 +110,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Completed:
+class SweepEnd:
     """Every run has ended.
 
     Attributes:
@@ -128,4 +128,4 @@ class Completed:
     report: Report
 
 
-Event = Notice | Planned | Started | Ended | Completed
+Event = Notice | PlanReady | BlockStart | RunEnd | SweepEnd

@@ -24,7 +24,16 @@ from greenexp.settings.report import Report
 from greenexp.settings.sweep import Isolation, Sweep, Tracking
 from greenexp.settings.workload import Workload
 from greenexp.sweep import resume
-from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Plan, Planned, Started
+from greenexp.sweep.events import (
+    BlockStart,
+    Composition,
+    Event,
+    Notice,
+    Plan,
+    PlanReady,
+    RunEnd,
+    SweepEnd,
+)
 from greenexp.sweep.forecast import forecast
 from greenexp.sweep.plan import (
     Cell,
@@ -47,7 +56,7 @@ PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
-class Launched:
+class LaunchResult:
     """How a launched run came back: its journal, or why it has none."""
 
     journal: Path | None
@@ -65,14 +74,14 @@ class Launcher(Protocol):
 
     def launch(
         self, blocks: Sequence[Sequence[PlannedRun]], first: int
-    ) -> Sequence[Sequence[Launched]]:
+    ) -> Sequence[Sequence[LaunchResult]]:
         """Returns how each run of each block came back; `first` is the number of the first."""
         ...
 
 
 def sweep(
     swept: Sequence[Sequence[str]],
-    compose: Callable[[tuple[str, ...]], Composed],
+    compose: Callable[[tuple[str, ...]], Composition],
     launcher: Launcher,
     folder: Path,
     left_out: Sequence[Exclusion] = (),
@@ -115,22 +124,22 @@ def sweep(
     earlier = [] if tracker is None else reader(where).runs(exact=False)
     plan = _plan(cells, [*left_out, *exclusions], first, compose, earlier)
     write_atomically(folder / PLAN, plan.as_json())
-    yield Planned(plan, folder / PLAN, where)
+    yield PlanReady(plan, folder / PLAN, where)
     if rules.dry_run or tracker is None:
         return
     failures: list[str] = []
     with machine_lock(alone=alone):
         for event in _launch(plan.left, launcher):
-            if isinstance(event, Ended) and event.failure is not None:
+            if isinstance(event, RunEnd) and event.failure is not None:
                 failures.append(event.failure)
             yield event
     report = typed(first, "report", Report)
-    yield Completed(failures, cells, where, tracker, report)
+    yield SweepEnd(failures, cells, where, tracker, report)
 
 
 def _cells(
     products: Sequence[tuple[str, ...]],
-    compose: Callable[[tuple[str, ...]], Composed],
+    compose: Callable[[tuple[str, ...]], Composition],
     preflight: Preflight,
 ) -> tuple[list[Cell], list[Exclusion], list[str]]:
     """Composes and checks every cell.
@@ -170,7 +179,7 @@ def _plan(
     cells: Sequence[Cell],
     exclusions: Sequence[Exclusion],
     first: Mapping[str, Any],
-    compose: Callable[[tuple[str, ...]], Composed],
+    compose: Callable[[tuple[str, ...]], Composition],
     earlier: Sequence[Run],
 ) -> Plan:
     """Orders the runs, finds those that are finished, and forecasts the rest."""
@@ -207,20 +216,20 @@ def _send_what_was_missed(folder: Path) -> Iterator[str]:
 def _launch(blocks: Sequence[Sequence[PlannedRun]], launcher: Launcher) -> Iterator[Event]:
     """Launches the blocks and yields how they go."""
 
-    def ended(run: PlannedRun, launched: Launched) -> Ended:
+    def ended(run: PlannedRun, launched: LaunchResult) -> RunEnd:
         if launched.journal is None:
-            return Ended(run, launched.failure, None, f"{run.name}: {launched.failure}")
+            return RunEnd(run, launched.failure, None, f"{run.name}: {launched.failure}")
         measured = from_json(launched.journal.with_name(RUN).read_bytes())
         outcome, reason = measured.outcome, measured.reason
         well = outcome == "ok" or measured.is_finding
         failure = None if well else f"{run.name}: {outcome}: {reason}"
-        return Ended(run, outcome, measured.seconds, failure)
+        return RunEnd(run, outcome, measured.seconds, failure)
 
     if not launcher.in_turn:  # side by side, on other machines
         for block, back in zip(blocks, launcher.launch(blocks, 0), strict=True):
             yield from map(ended, block, back)
         return
     for index, block in enumerate(blocks):
-        yield Started(block)
+        yield BlockStart(block)
         (back,) = launcher.launch([block], index)
         yield from map(ended, block, back)

@@ -38,7 +38,7 @@ NOTHING = "'none'"  # as the policy spells it
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PageFigure:
     """A figure as it stands on the page.
 
     Attributes:
@@ -96,7 +96,7 @@ class Place:
     models: Sequence[Model]
 
 
-def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
+def html(study: Study, figures: Sequence[PageFigure] = ()) -> str:
     """Returns the page, whole.
 
     Args:
@@ -109,7 +109,7 @@ def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
     plotly_js = _plotly_js() if figures else ""
     scripts = [plotly_js] if figures else []
     scripts += [script for figure in figures for script in SCRIPT.findall(_unix(figure.div))]
-    placed: dict[str, list[tuple[Drawn, Markup]]] = {}
+    placed: dict[str, list[tuple[PageFigure, Markup]]] = {}
     for figure in figures:
         placed.setdefault(place_of(figure.name), []).append((figure, Markup(_unix(figure.div))))
     general, of_models = _advice(study)
