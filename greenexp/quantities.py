@@ -223,7 +223,7 @@ def in_tables(
         narrow: whether there is little room, as on a terminal.
     """
     places = ("everywhere",) if narrow else ("page", "everywhere")
-    return [one for one in quantities if one.compared or one.shown in places]
+    return [quantity for quantity in quantities if quantity.compared or quantity.shown in places]
 
 
 def with_own(own: Iterable[Quantity]) -> list[Quantity]:

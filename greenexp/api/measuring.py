@@ -63,11 +63,17 @@ def measure(
             requests = [_request(by_cell[run.cell.id], run, folder) for run in block]
             tell = stage([run.name for run in block])
             measured = measure_block(requests, folder / str(number), tell)
-            for one in measured:
-                tracked = send(one.path) if track else None
-                runs.append(replace(one.run, tracked=tracked, folder=str(one.path.parent)))
-                if not one.is_extra:
-                    shown.finish(block[one.request].name, one.run.outcome, one.run.seconds)
+            for measurement in measured:
+                tracked = send(measurement.path) if track else None
+                runs.append(
+                    replace(measurement.run, tracked=tracked, folder=str(measurement.path.parent))
+                )
+                if not measurement.is_extra:
+                    shown.finish(
+                        block[measurement.request].name,
+                        measurement.run.outcome,
+                        measurement.run.seconds,
+                    )
     return runs
 
 

@@ -76,9 +76,11 @@ def _measure_block(requests: Path, folder: Path) -> str:
 
     listed = read_requests(requests)
     measured = measure_block(listed, folder / "runs", console.stage([r.title for r in listed]))
-    for one in measured:
-        send(one.path)
-    return json.dumps({one.request: str(one.path) for one in reversed(measured)})
+    for measurement in measured:
+        send(measurement.path)
+    return json.dumps(
+        {measurement.request: str(measurement.path) for measurement in reversed(measured)}
+    )
 
 
 def _measure_single(request: Request, folder: Path) -> str:

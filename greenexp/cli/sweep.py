@@ -144,8 +144,10 @@ def _summarize(completed: SweepEnd, folder: Path) -> None:
     cells = {cell.id for cell in completed.cells}
     try:
         opened = reader(completed.tracking)
-        of_sweep = [run for run in opened.runs() if run.cell in cells]
-        made = summary.study(of_sweep, opened, completed.report)
+        every = opened.runs()
+        of_sweep = [run for run in every if run.cell in cells]
+        earlier = [run for run in every if run.cell not in cells]
+        made = summary.study(of_sweep, opened, completed.report, earlier=earlier)
         console.show_study(made)
         if completed.report.after_sweep:
             from greenexp.report import write  # its figures take a second to import

@@ -124,7 +124,7 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
             changed = _top1(module, pool[0]) != answer
 
         late = _effects(steps, module)
-        series = [one for meter in meters for one in meter.series(recorder.origin_s)]
+        series = [trace for meter in meters for trace in meter.series(recorder.origin_s)]
 
     doubts = {
         "not_cooled_down": not cool,
@@ -156,21 +156,21 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
 
 def _provenance(classifier: Classifier, samples: Samples) -> dict[str, Scalar]:
     """Returns where the model is from, and `dataset_commit` where the images have one."""
-    found = dict(classifier.provenance)
+    provenance = dict(classifier.provenance)
     if samples.commit is not None:
-        found["dataset_commit"] = samples.commit
-    return found
+        provenance["dataset_commit"] = samples.commit
+    return provenance
 
 
 def _effects(steps: Sequence[Step], module: nn.Module) -> list[Mapping[str, Scalar] | None]:
     """Returns what each step can still be seen to have done; None where another covers it."""
-    found: list[Mapping[str, Scalar] | None] = []
+    effects: list[Mapping[str, Scalar] | None] = []
     for step in steps:
         try:
-            found.append(step.tactic.effect(module))
+            effects.append(step.tactic.effect(module))
         except NoEffect:
-            found.append(None)
-    return found
+            effects.append(None)
+    return effects
 
 
 def _driven(workload: Workload, traits: Traits) -> Workload:
@@ -195,8 +195,8 @@ def _shortest(meters: Sequence[Meter], device: str) -> Shortest:
     """Returns the shortest window that all meters can measure a run on the device over."""
     each = [meter.shortest_window(device) for meter in meters]
     return Shortest(
-        seconds=max((one.seconds for one in each), default=0.0),
-        batches=max((one.batches for one in each), default=1),
+        seconds=max((window.seconds for window in each), default=0.0),
+        batches=max((window.batches for window in each), default=1),
     )
 
 

@@ -40,7 +40,7 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
         runs: of the sweep.
         sweep: its name.
     """
-    advised = "\n\n".join(sentence(one, made) for one in made.advice)
+    advised = "\n\n".join(sentence(advice, made) for advice in made.advice)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
         run_id = log_summary(
@@ -50,7 +50,7 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
             tags={"greenexp.sweep": sweep, "mlflow.note.content": advised},
             metrics={
                 "summary/runs": made.runs,
-                "summary/left_out": sum(one.runs for one in made.left_out),
+                "summary/left_out": sum(exclusion.runs for exclusion in made.left_out),
             },
             folder=Path(folder),
         )
@@ -82,12 +82,12 @@ def write(made: Study, folder: Path, pools: Workers | None = None) -> Path:
     path = folder / PAGE
     writing = [pools.statistics.submit(tabulate, made, folder)]
     drawn = figures.figures(made)
-    for rank, figure in enumerate(sorted(drawn, key=lambda one: -len(one.panels))):
+    for rank, figure in enumerate(sorted(drawn, key=lambda chart: -len(chart.panels))):
         pool = pools.pictures if rank else pools.statistics
         writing.append(pool.submit(draw, figure, folder / f"{figure.name}.png"))
     write_atomically(path, page.html(made, [_shown(figure) for figure in drawn]))
-    for one in writing:
-        one.result()
+    for future in writing:
+        future.result()
     return path
 
 

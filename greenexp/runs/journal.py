@@ -54,8 +54,8 @@ class Record:
     @property
     def block(self) -> int | None:
         """The complete block of a sweep that the run belongs to; None for a single run."""
-        found = self.configuration.get("sweep", {}).get("block")
-        return None if found is None else int(found)
+        number = self.configuration.get("sweep", {}).get("block")
+        return None if number is None else int(number)
 
     @property
     def replicate(self) -> int:

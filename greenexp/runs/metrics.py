@@ -239,7 +239,7 @@ def _prices(
     """
     holds = energy_holds(result.windows or stretches)
     share = money.share(hardware, result.device or "cpu")
-    found = []
+    rows = []
     for stretch in stretches:
         joules = total_energy_j(stretch, holds)
         price = money.cost(hardware.price, seconds=stretch.duration_s, energy_j=joules, share=share)
@@ -251,8 +251,8 @@ def _prices(
             "electricity_usd": price.electricity_usd,
             "carbon_g": grams,
         }
-        found.append(_known(figures))
-    return found
+        rows.append(_known(figures))
+    return rows
 
 
 def _known(figures: Mapping[str, float | None]) -> dict[str, float]:

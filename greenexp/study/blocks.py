@@ -31,18 +31,18 @@ def layout(group: Group, metric: str) -> Layout:
     for number, place in enumerate(group.places):
         bases = group.baselines(place)
         for base in bases:
-            one = contrast(base, bases, metric)
-            if one is not None:
-                rows.append((number, BASELINE, one.value))
+            log_ratio = contrast(base, bases, metric)
+            if log_ratio is not None:
+                rows.append((number, BASELINE, log_ratio.value))
         for tactic in group.tactics:
-            one = group.contrasts(tactic, metric).get(place)
-            if one is not None:
-                rows.append((number, tactic, one.value))
+            log_ratio = group.contrasts(tactic, metric).get(place)
+            if log_ratio is not None:
+                rows.append((number, tactic, log_ratio.value))
     return rows
 
 
 def effects(
-    found: Mapping[str, Sequence[Contrast]], between: Spread | None, margin: float
+    contrasts: Mapping[str, Sequence[Contrast]], between: Spread | None, margin: float
 ) -> dict[str, Effect]:
     """Returns the effect of each tactic of a family, with what may be claimed of it.
 
@@ -50,26 +50,30 @@ def effects(
     equal within the margin where two one-sided tests at 5 % show that.
 
     Args:
-        found: by tactic, in each block.
+        contrasts: by tactic, in each block.
         between: the spread between processes; None: nothing is claimed.
         margin: as a fraction of the baseline's.
     """
-    means = {tactic: math.fsum(c.value for c in each) / len(each) for tactic, each in found.items()}
+    means = {
+        tactic: math.fsum(c.value for c in each) / len(each) for tactic, each in contrasts.items()
+    }
     if between is None:
-        return {tactic: Effect(math.exp(means[tactic]), len(found[tactic])) for tactic in found}
+        return {
+            tactic: Effect(math.exp(means[tactic]), len(contrasts[tactic])) for tactic in contrasts
+        }
     from scipy import stats
 
-    errors = {tactic: _Error.of(each, between) for tactic, each in found.items()}
+    errors = {tactic: _Error.of(each, between) for tactic, each in contrasts.items()}
     laws = stats.t(between.freedom), stats.norm()
     p_values = {
         tactic: max(
             float(2 * law.sf(abs(means[tactic]) / part)) if part > 0 else float(means[tactic] == 0)
             for law, part in zip(laws, errors[tactic], strict=True)
         )
-        for tactic in found
+        for tactic in contrasts
     }
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    level = 1 - LEVEL / (2 * len(found))  # Holm's first step
+    level = 1 - LEVEL / (2 * len(contrasts))  # Holm's first step
     reaches = {
         share: tuple(float(law.ppf(share)) for law in laws)
         for share in ((1 + CONFIDENCE) / 2, CONFIDENCE, level, POWER)
@@ -77,14 +81,14 @@ def effects(
 
     def reach(tactic: str, *shares: float) -> float:
         """Returns how far the errors of a tactic reach, by the laws' quantiles added up."""
-        quantiles = [sum(each) for each in zip(*(reaches[one] for one in shares), strict=True)]
+        quantiles = [sum(each) for each in zip(*(reaches[share] for share in shares), strict=True)]
         return float(max(q * part for q, part in zip(quantiles, errors[tactic], strict=True)))
 
     def effect(tactic: str) -> Effect:
         mean, half = means[tactic], reach(tactic, (1 + CONFIDENCE) / 2)
         return Effect(
             ratio=math.exp(mean),
-            units=len(found[tactic]),
+            units=len(contrasts[tactic]),
             interval=Interval(math.exp(mean - half), math.exp(mean + half)),
             p_value=p_values[tactic],
             adjusted_p=adjusted[tactic],
@@ -94,7 +98,7 @@ def effects(
             verdict=_verdict(mean, adjusted[tactic], abs(mean) + reach(tactic, CONFIDENCE), margin),
         )
 
-    return {tactic: effect(tactic) for tactic in found}
+    return {tactic: effect(tactic) for tactic in contrasts}
 
 
 def blocks_needed(effect: Effect) -> int | None:
@@ -125,8 +129,8 @@ class _Error(NamedTuple):
     @classmethod
     def of(cls, each: Sequence[Contrast], between: Spread) -> _Error:
         """Returns the errors of contrasts, a block each."""
-        within = math.sqrt(sum((one.error or 0.0) ** 2 for one in each)) / len(each)
-        return cls(contrast_error(between, [one.baselines for one in each]), within)
+        within = math.sqrt(sum((log_ratio.error or 0.0) ** 2 for log_ratio in each)) / len(each)
+        return cls(contrast_error(between, [log_ratio.baselines for log_ratio in each]), within)
 
 
 def _verdict(mean: float, adjusted: float, reach: float, margin: float) -> Verdict:

@@ -94,14 +94,14 @@ def quantities(figures: Sequence[Mapping[str, float]]) -> dict[str, Quantity]:
     alike: dict[int, list[str]] = defaultdict(list)
     for name, of_name in samples.items():
         alike[len(of_name)].append(name)
-    found: dict[str, Quantity] = {}
+    estimates: dict[str, Quantity] = {}
     for names in alike.values():
         rows = mean_intervals(np.array([samples[name] for name in names], dtype=np.float64))
-        found |= {
+        estimates |= {
             name: Quantity(value, None if low is None or high is None else Interval(low, high))
             for name, (value, low, high) in zip(names, rows, strict=True)
         }
-    return {name: found[name] for name in samples}
+    return {name: estimates[name] for name in samples}
 
 
 def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
@@ -111,7 +111,7 @@ def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
         "usd": prices.usd,
         "s": lambda spent: spent.seconds,
     }
-    found: dict[Currency, Payback] = {}
+    break_evens: dict[Currency, Payback] = {}
     for currency, taken in of.items():
         if currency == "usd" and not _alike(pairs, prices):
             continue
@@ -119,8 +119,8 @@ def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
         saving = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
         known = [(a, s) for a, s in zip(applying, saving, strict=True) if None not in (a, s)]
         if known and len(known) == len(pairs):
-            found[currency] = payback(currency, *zip(*known, strict=True))
-    return found
+            break_evens[currency] = payback(currency, *zip(*known, strict=True))
+    return break_evens
 
 
 def payback(currency: Currency, prices: Sequence[float], savings: Sequence[float]) -> Payback:
@@ -188,7 +188,7 @@ def monthly(pairs: Sequence[Pair], prices: Prices, requests_per_month: float) ->
     def saved(taken: Callable[[Expense], float | None], per: float) -> Quantity | None:
         per_image = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
         return quantity(
-            [None if one is None else one * requests_per_month / per for one in per_image]
+            [None if saving is None else saving * requests_per_month / per for saving in per_image]
         )
 
     return Monthly(
@@ -239,7 +239,7 @@ def sensitivities(
     # Dollars and grams are linear in seconds and joules, so the mean over blocks is priced.
     image = _mean([pair.image for pair in pairs])
     baseline = _mean([pair.baseline for pair in pairs])
-    found = []
+    results = []
     for name, unit, varied, saved_unit in tried:
         saved = [
             _saved(image, baseline, Prices(other, prices.share), saved_unit, requests_per_month)
@@ -248,8 +248,8 @@ def sensitivities(
         known = [value for value in saved if value is not None]
         if len(known) == len(varied):
             values = [value for value, _ in varied]
-            found.append(Sensitivity(name, unit, values, known, saved_unit))
-    return found
+            results.append(Sensitivity(name, unit, values, known, saved_unit))
+    return results
 
 
 def _alike(pairs: Sequence[Pair], prices: Prices) -> bool:
@@ -262,9 +262,9 @@ def _around(present: float) -> list[float]:
 
 
 def _mean(spent: Sequence[Expense]) -> Expense:
-    joules = [one.joules for one in spent if one.joules is not None]
+    joules = [expense.joules for expense in spent if expense.joules is not None]
     complete = len(joules) == len(spent)
-    return Expense(mean([one.seconds for one in spent]), mean(joules) if complete else None)
+    return Expense(mean([expense.seconds for expense in spent]), mean(joules) if complete else None)
 
 
 def _saved(
@@ -286,13 +286,13 @@ def _emitting(hardware: Hardware, g_per_kwh: float) -> Hardware:
     return dataclasses.replace(hardware, carbon=carbon)
 
 
-def _less(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+def _less(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other
 
 
-def _plus(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
+def _plus(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value + other
 
 
-def _times(one: float | None, factor: float) -> float | None:
-    return None if one is None else one * factor
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

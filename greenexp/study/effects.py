@@ -41,6 +41,7 @@ def compare(
     options: Report,
     quantities: Sequence[quantity_list.Quantity] = quantity_list.QUANTITIES,
     pool: Executor | None = None,
+    earlier: Sequence[PricedRun] = (),
 ) -> Comparison:
     """Returns every tactic against the baseline, for each model and over models.
 
@@ -50,14 +51,16 @@ def compare(
         options: requests a month and months of the economics.
         quantities: that the runs have; those compared have effects.
         pool: of processes that the tests run in meanwhile; None: they run here.
+        earlier: other runs of the machines; they tell how processes differ, and are not compared.
     """
     metrics = [quantity.name for quantity in quantity_list.compared(quantities)]
-    found = groups(used)
-    families = [family(group, metrics) for group in found]
-    effects = begun(pool, partial(judge, families, metrics, options.equal_within))
-    plain = [_cells(group, options) for group in found]
-    correct = {run.id: predictions(run.id) for group in found for run in group.first_runs()}
-    changes = [_changes(*both, correct) for both in zip(found, families, strict=True)]
+    peer_groups = groups(used)
+    families = [family(group, metrics) for group in peer_groups]
+    others = [family(group, metrics) for group in groups(earlier)]
+    effects = begun(pool, partial(judge, families, metrics, options.equal_within, others))
+    plain = [_cells(group, options) for group in peer_groups]
+    correct = {run.id: predictions(run.id) for group in peer_groups for run in group.first_runs()}
+    changes = [_changes(*both, correct) for both in zip(peer_groups, families, strict=True)]
     accuracies = begun(pool, partial(accuracy.judge, changes))
     cells = [
         cell
@@ -76,10 +79,10 @@ def compare(
     return Comparison(cells, overall, noise)
 
 
-def _changes(group: Group, one: Family, correct: Mapping[str, ImageOutcomes | None]) -> Changes:
+def _changes(group: Group, family: Family, correct: Mapping[str, ImageOutcomes | None]) -> Changes:
     changes = {tactic: accuracy.counted(group, tactic, correct) for tactic in group.tactics}
     known = {tactic: change for tactic, change in changes.items() if change is not None}
-    return Changes(group.setting, known, {tactic for _, tactic in one.pairs})
+    return Changes(group.setting, known, {tactic for _, tactic in family.pairs})
 
 
 def _cells(group: Group, options: Report) -> list[Cell]:
@@ -138,8 +141,8 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
 
 
 def _rank(cell: Cell) -> tuple[bool, float, str]:
-    one = cell.effects.get(ENERGY) or cell.effects.get(LATENCY)
-    return not cell.is_baseline, one.ratio if one else math.inf, cell.tactic
+    effect = cell.effects.get(ENERGY) or cell.effects.get(LATENCY)
+    return not cell.is_baseline, effect.ratio if effect else math.inf, cell.tactic
 
 
 def _with_front(cells: Sequence[Cell], correct: Mapping[str, ImageOutcomes | None]) -> list[Cell]:
@@ -190,5 +193,5 @@ def _overall(
 
 
 def _overall_rank(line: Overall) -> tuple[float, str]:
-    one = line.effects.get(ENERGY) or next(iter(line.effects.values()))
-    return one.ratio, line.tactic
+    effect = line.effects.get(ENERGY) or next(iter(line.effects.values()))
+    return effect.ratio, line.tactic

@@ -96,29 +96,36 @@ def family(group: Group, metrics: Iterable[str]) -> Family:
     )
 
 
-def judge(families: Sequence[Family], metrics: Sequence[str], margin: float) -> Judgement:
+def judge(
+    families: Sequence[Family],
+    metrics: Sequence[str],
+    margin: float,
+    earlier: Sequence[Family] = (),
+) -> Judgement:
     """Returns what the tests say of families, in the order of the metrics.
 
     Args:
         families: of all models and settings.
         metrics: that are compared.
         margin: fraction within which a tactic may be called equal to the baseline.
+        earlier: families that help to tell the spread between processes of their settings.
     """
     located = _located(families)
-    between = _spreads(families)
+    between = _spreads([*families, *earlier])
     effects = [
-        _effects_together(one, between, metrics, margin)
-        if one.contrasts
-        else _effects(one, of_family, metrics)
-        for one, of_family in zip(families, located, strict=True)
+        _effects_together(family, between, metrics, margin)
+        if family.contrasts
+        else _effects(family, of_family, metrics)
+        for family, of_family in zip(families, located, strict=True)
     ]
     noise: dict[Setting, Mapping[str, Effect]] = {}
     overall: dict[Setting, Effects] = {}
-    for setting in dict.fromkeys(one.setting for one in families):
-        of_setting = [n for n, one in enumerate(families) if one.setting == setting]
+    for setting in dict.fromkeys(family.setting for family in families):
+        of_setting = [n for n, family in enumerate(families) if family.setting == setting]
         of_noise = _noise([located[n] for n in of_setting], metrics)
         noise[setting] = {
-            metric: effect(one, one.p_value, 1, None) for metric, one in of_noise.items()
+            metric: effect(location, location.p_value, 1, None)
+            for metric, location in of_noise.items()
         }
         models = [(families[n].model, effects[n]) for n in of_setting]
         overall[setting] = _overall(models, of_noise, metrics)
@@ -128,52 +135,52 @@ def judge(families: Sequence[Family], metrics: Sequence[str], margin: float) -> 
 def _spreads(families: Iterable[Family]) -> dict[tuple[Setting, str], Spread]:
     """Returns the spread between processes by setting and metric, where something tells it."""
     layouts: dict[tuple[Setting, str], list[Layout]] = defaultdict(list)
-    for one in families:
-        for metric, of_family in one.layouts.items():
-            layouts[one.setting, metric].append(of_family)
-    found = {key: spread(of_key) for key, of_key in layouts.items()}
-    return {key: one for key, one in found.items() if one is not None}
+    for family in families:
+        for metric, of_family in family.layouts.items():
+            layouts[family.setting, metric].append(of_family)
+    spreads = {key: spread(of_key) for key, of_key in layouts.items()}
+    return {key: estimate for key, estimate in spreads.items() if estimate is not None}
 
 
 def _located(families: Sequence[Family]) -> list[dict[Key, Location]]:
     """Returns for each family by metric and tactic where the logarithms of its ratios lie."""
-    keys = [(number, *key) for number, one in enumerate(families) for key in one.logs]
-    samples = [of_key for one in families for of_key in one.logs.values()]
-    found: list[dict[Key, Location]] = [{} for _ in families]
-    for (number, metric, tactic), one in zip(keys, locations(samples), strict=True):
-        found[number][metric, tactic] = one
-    return found
+    keys = [(number, *key) for number, family in enumerate(families) for key in family.logs]
+    samples = [of_key for family in families for of_key in family.logs.values()]
+    located: list[dict[Key, Location]] = [{} for _ in families]
+    for (number, metric, tactic), location in zip(keys, locations(samples), strict=True):
+        located[number][metric, tactic] = location
+    return located
 
 
-def _effects(one: Family, located: Located, metrics: Sequence[str]) -> Effects:
+def _effects(family: Family, located: Located, metrics: Sequence[str]) -> Effects:
     result: dict[str, dict[str, Effect]] = defaultdict(dict)
     for metric in metrics:
-        of_tactics = {tactic: located[metric, tactic] for tactic in one.tactics(metric)}
+        of_tactics = {tactic: located[metric, tactic] for tactic in family.tactics(metric)}
         for tactic, known in claims(of_tactics, located.get((metric, AA))).items():
-            result[tactic][metric] = replace(known, cliffs_delta=_delta(one, metric, tactic))
+            result[tactic][metric] = replace(known, cliffs_delta=_delta(family, metric, tactic))
     return dict(result)
 
 
 def _effects_together(
-    one: Family,
+    family: Family,
     between: Mapping[tuple[Setting, str], Spread],
     metrics: Sequence[str],
     margin: float,
 ) -> Effects:
     result: dict[str, dict[str, Effect]] = defaultdict(dict)
     for metric in metrics:
-        each = {tactic: one.contrasts.get((metric, tactic)) for tactic in one.tactics(metric)}
+        each = {tactic: family.contrasts.get((metric, tactic)) for tactic in family.tactics(metric)}
         known = {tactic: contrasts for tactic, contrasts in each.items() if contrasts}
         if known:
-            of_metric = blocks.effects(known, between.get((one.setting, metric)), margin)
+            of_metric = blocks.effects(known, between.get((family.setting, metric)), margin)
             for tactic, of_tactic in of_metric.items():
-                delta = _delta(one, metric, tactic)
+                delta = _delta(family, metric, tactic)
                 result[tactic][metric] = replace(of_tactic, cliffs_delta=delta)
     return dict(result)
 
 
-def _delta(one: Family, metric: str, tactic: str) -> float:
-    values, bases = zip(*one.pairs[metric, tactic], strict=True)
+def _delta(family: Family, metric: str, tactic: str) -> float:
+    values, bases = zip(*family.pairs[metric, tactic], strict=True)
     return cliffs_delta(values, bases)
 
 
@@ -197,7 +204,7 @@ def _overall(
     Methods and their Application, 1997, section 3.8).
     """
     tactics = dict.fromkeys(tactic for _, effects in models for tactic in effects)
-    found: dict[str, dict[str, Effect]] = defaultdict(dict)
+    result: dict[str, dict[str, Effect]] = defaultdict(dict)
     for metric in metrics:
         members = {
             tactic: [
@@ -210,16 +217,16 @@ def _overall(
         members = {tactic: known for tactic, known in members.items() if known}
         samples = {tactic: _models_logs(known) for tactic, known in members.items()}
         located = dict(zip(samples, locations(list(samples.values())), strict=True))
-        for tactic, one in claims(located, noise.get(metric)).items():
+        for tactic, claim in claims(located, noise.get(metric)).items():
             deltas = [effect.cliffs_delta for _, effect in members[tactic]]
             known = [delta for delta in deltas if delta is not None]
-            found[tactic][metric] = replace(one, cliffs_delta=float(np.mean(known)))
-    return dict(found)
+            result[tactic][metric] = replace(claim, cliffs_delta=float(np.mean(known)))
+    return dict(result)
 
 
 def _models_logs(members: Iterable[tuple[str, Effect]]) -> list[float]:
     """Returns the mean logarithm of the ratio of each model."""
     models: dict[str, list[float]] = defaultdict(list)
-    for model, one in members:
-        models[model].append(math.log(one.ratio))
+    for model, estimate in members:
+        models[model].append(math.log(estimate.ratio))
     return [float(np.mean(of_model)) for of_model in models.values()]

@@ -84,11 +84,11 @@ class Group:
 
     def contrasts(self, tactic: str, metric: str) -> dict[str, Contrast]:
         """Returns how a tactic compares with the baselines of each place where it can."""
-        found = {
+        contrasts = {
             place: contrast(run, self.baselines(place), metric)
             for place, run in self.tactics[tactic].items()
         }
-        return {place: one for place, one in found.items() if one is not None}
+        return {place: log_ratio for place, log_ratio in contrasts.items() if log_ratio is not None}
 
     def _beside_baseline(self, own: Mapping[str, PricedRun]) -> list[RunPair]:
         return [(run, self.baseline[place]) for place, run in own.items() if place in self.baseline]
@@ -119,7 +119,7 @@ def in_rounds(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Center
     """Returns what `contrast` says of runs that were measured together; None of others."""
     if any(base.place != run.place for base in bases):
         return None
-    own, *others = (_by_round(one, metric) for one in (run, *bases))
+    own, *others = (_by_round(member, metric) for member in (run, *bases))
     shared = sorted(set(own).intersection(*others))
     return center([own[n] - sum(other[n] for other in others) / len(others) for n in shared])
 
@@ -179,8 +179,8 @@ def _made_of(run: PricedRun, metric: str) -> tuple[str | None, str | None]:
 
 def logs(pairs: Iterable[RunPair], metric: str) -> list[float]:
     """Returns the logarithms of the ratios of the pairs that can be compared."""
-    found = [contrast(run, [base], metric) for run, base in pairs]
-    return [one.value for one in found if one is not None]
+    contrasts = [contrast(run, [base], metric) for run, base in pairs]
+    return [log_ratio.value for log_ratio in contrasts if log_ratio is not None]
 
 
 def versus_baseline(used: Iterable[PricedRun]) -> dict[str, dict[str, float]]:
@@ -188,17 +188,17 @@ def versus_baseline(used: Iterable[PricedRun]) -> dict[str, dict[str, float]]:
 
     Ratios of energy, latency and cost, and the difference of top-1, by their metrics' names.
     """
-    found: dict[str, dict[str, float]] = {}
+    comparisons: dict[str, dict[str, float]] = {}
     for group in groups(used):
         for run, base in group.every_pair():
             bases = [base] if run.is_second else group.baselines(run.place)
             contrasts = {name: contrast(run, bases, metric) for metric, name in VERSUS.items()}
             values = {
-                f"vs_baseline/{name}": math.exp(one.value)
-                for name, one in contrasts.items()
-                if one is not None
+                f"vs_baseline/{name}": math.exp(log_ratio.value)
+                for name, log_ratio in contrasts.items()
+                if log_ratio is not None
             }
             if TOP1 in run.figures and TOP1 in base.figures:
                 values["vs_baseline/top1_delta"] = run.figures[TOP1] - base.figures[TOP1]
-            found[run.id] = values
-    return found
+            comparisons[run.id] = values
+    return comparisons

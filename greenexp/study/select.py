@@ -125,7 +125,7 @@ def priced(
         place = run.together if run.is_baseline else None
         key = run.peers, run.machine, called.tactic, run.block, run.replicate, place
         known = latest.get(key, run)
-        older, newer = sorted([known, run], key=lambda one: one.started)
+        older, newer = sorted([known, run], key=lambda attempt: attempt.started)
         if older is not newer:
             left[LeftOutReason.REPEATED, ""].append(name)
         latest[key] = newer
@@ -135,7 +135,7 @@ def priced(
         LeftOut(*reason, runs=len(names), examples=names[:MENTIONED])
         for reason, names in left.items()
     ]
-    return _told_apart(used), sorted(left_out, key=lambda one: one.reason)
+    return _told_apart(used), sorted(left_out, key=lambda exclusion: exclusion.reason)
 
 
 def stand_aside(
@@ -186,9 +186,9 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
     )
     prices = Prices(preset, money.share(preset, device))
     figures = {
-        one.name: run.metrics[one.name]
-        for one in (with_own(run.quantities) if run.quantities else QUANTITIES)
-        if one.name in run.metrics and one.name not in PRICED
+        quantity.name: run.metrics[quantity.name]
+        for quantity in (with_own(run.quantities) if run.quantities else QUANTITIES)
+        if quantity.name in run.metrics and quantity.name not in PRICED
     }
     image = applying = None
     if figures.get(THROUGHPUT):
@@ -225,7 +225,7 @@ def _priced_rounds(
         return rounds
     joules = rounds.get(ENERGY, [None] * len(rounds[SECONDS]))
     spent = [Expense(s, j) for s, j in zip(rounds[SECONDS], joules, strict=True)]
-    usd = [prices.usd(one) for one in spent]
+    usd = [prices.usd(expense) for expense in spent]
     known = [value * MILLION for value in usd if value is not None]
     return {**rounds, COST: known} if len(known) == len(usd) else rounds
 

@@ -23,7 +23,9 @@ def spent(both: Sequence[RunPair]) -> list[Pair]:
 
 def by_seconds(pair: Pair) -> Pair:
     """Returns a pair without joules, where those of tactic and baseline can't be compared."""
-    return Pair(*(Expense(one.seconds) for one in (pair.image, pair.baseline, pair.applying)))
+    return Pair(
+        *(Expense(expense.seconds) for expense in (pair.image, pair.baseline, pair.applying))
+    )
 
 
 def _beside(image: Expense, run: PricedRun, of_base: Expense, base: PricedRun) -> Expense:

@@ -167,7 +167,7 @@ def varying_keys(products: Sequence[Sequence[str]]) -> set[str]:
         for override in overrides:
             key, _, value = override.lstrip("+").partition("=")
             values[key].add(value)
-    return {key for key, found in values.items() if len(found) > 1}
+    return {key for key, levels in values.items() if len(levels) > 1}
 
 
 def quoted(text: str) -> str:

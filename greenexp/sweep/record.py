@@ -120,11 +120,11 @@ def measure_block(
             again = number in measured
             own = f"{number}-{part}" if again else str(number)
             run = _write(requests[number], result, started, name, partial / own)
-            one = Measurement(number, again, run, folder / own / RECORD)
+            measurement = Measurement(number, again, run, folder / own / RECORD)
             if again:
-                extra.append(one)
+                extra.append(measurement)
             else:
-                measured[number] = one
+                measured[number] = measurement
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(folder)
     return [*(measured[number] for number in sorted(measured)), *extra]

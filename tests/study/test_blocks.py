@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from greenexp.quantities import ENERGY
 from greenexp.stats.two_levels import Spread, spread
 from greenexp.study.blocks import blocks_needed, effects
 from greenexp.study.estimates import Effect, Interval
+from greenexp.study.families import Family, judge
 from greenexp.study.pairs import Contrast
+from greenexp.study.study import Setting
 from greenexp.study.verdicts import Verdict
 
 PROCESS = 0.006  # spread between processes
@@ -132,3 +136,41 @@ def test_blocks_that_decide_narrow_the_interval_by_their_root(
 
 def test_blocks_that_decide_are_unknown_without_an_interval() -> None:
     assert blocks_needed(Effect(0.9, 1, margin=MARGIN)) is None
+
+
+def of_one_block(dice: np.random.Generator, model: str) -> Family:
+    """Returns the family of a model with a block of a tactic that does nothing."""
+    bases = dice.normal(0, PROCESS, 2)
+    value = float(dice.normal(0, PROCESS) - bases.mean())
+    layout = [(0, "baseline", float(base - bases.mean())) for base in bases] + [(0, "a", value)]
+    return Family(
+        setting=Setting("digits", "local", "quick", "Made-up CPU"),
+        model=model,
+        pairs={(ENERGY, "a"): [(math.exp(value), 1.0)]},
+        logs={},
+        contrasts={(ENERGY, "a"): [Contrast(value, ROUNDS, 2)]},
+        layouts={ENERGY: layout},
+    )
+
+
+def test_earlier_blocks_of_the_machine_help_to_tell_how_processes_differ() -> None:
+    dice = np.random.default_rng(5)
+    ours = [of_one_block(dice, "vit")]
+    earlier = [of_one_block(dice, f"model {number}") for number in range(20)]
+    alone, helped = (judge(ours, [ENERGY], MARGIN, others) for others in ([], earlier))
+    (one,), (other,) = (made.families for made in (alone, helped))
+    assert one["a"][ENERGY].ratio == other["a"][ENERGY].ratio
+    assert len(helped.families) == 1  # they are not compared themselves
+    wide, narrow = (effect["a"][ENERGY].interval for effect in (one, other))
+    assert wide is not None
+    assert narrow is not None
+    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+
+
+def test_blocks_of_another_setting_tell_nothing_of_this_one() -> None:
+    dice = np.random.default_rng(5)
+    ours = [of_one_block(dice, "vit")]
+    elsewhere = replace(ours[0].setting, machine="another CPU")
+    earlier = [replace(of_one_block(dice, "swin"), setting=elsewhere) for _ in range(20)]
+    alone, beside = (judge(ours, [ENERGY], MARGIN, others) for others in ([], earlier))
+    assert alone.families == beside.families

@@ -178,16 +178,18 @@ def _is_small(study: Study) -> bool:
 def _advice(study: Study) -> tuple[list[str], list[str]]:
     """Returns the sentences that stand open, and those of single models that are folded away."""
     small = _is_small(study)
-    opened = [one for one in study.advice if small or one.model is None]
-    folded = [one for one in study.advice if not small and one.model is not None]
-    return [sentence(one, study) for one in opened], [sentence(one, study) for one in folded]
+    opened = [advice for advice in study.advice if small or advice.model is None]
+    folded = [advice for advice in study.advice if not small and advice.model is not None]
+    return [sentence(advice, study) for advice in opened], [
+        sentence(advice, study) for advice in folded
+    ]
 
 
 def _places(study: Study) -> list[Place]:
-    found = []
+    places = []
     for setting in study.settings:
         cells = [cell for cell in study.cells if cell.setting == setting]
-        found.append(
+        places.append(
             Place(
                 setting=setting,
                 energy=wording.energy_name(cells),
@@ -201,7 +203,7 @@ def _places(study: Study) -> list[Place]:
                 ],
             )
         )
-    return found
+    return places
 
 
 def _plotly_js() -> str:

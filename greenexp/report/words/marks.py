@@ -62,5 +62,5 @@ def _mark(run: Run, tactic: str, cell: Cell | None) -> str:
     if cell is None or not cell.effects:
         return wording.ABSENT
     effect = cell.effects.get(ENERGY) or next(iter(cell.effects.values()))
-    said = wording.joined(wording.ratio(effect), wording.ratio_span(effect))
-    return f"{wording.verdict(effect)} {said}"
+    ratio = wording.joined(wording.ratio(effect), wording.ratio_span(effect))
+    return f"{wording.verdict(effect)} {ratio}"
