@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from greenexp.errors import BadInput, Disturbed, NoEffect, Unsupported, first_line
+from greenexp.measuring.allocator import keep_freed_memory
 from greenexp.measuring.experiment import ALONE, Experiment, check_device, run
 from greenexp.measuring.turns import Place
 from greenexp.runs.files import write_atomically
@@ -90,7 +91,10 @@ def _attempt(configuration: Mapping[str, Any], place: Place) -> Result:
     from torch._inductor.exc import InductorError
 
     try:
-        return run(experiment(configuration), place)
+        given = experiment(configuration)
+        if given.workload.keep_freed_memory:
+            keep_freed_memory()
+        return run(given, place)
     except (BadInput, Disturbed) as error:
         return Result("error", reason=str(error))
     except Unsupported as error:
