@@ -29,6 +29,8 @@ from typing import Literal
 
 import psutil
 
+from greenexp.measuring.allocator import huge_pages
+
 PRELOAD = ["greenexp.measuring.preload"]
 KERNEL_COUNTERS = Path("/proc/vmstat")
 EXIT_S = 10.0  # s that a library may take to clean up behind a function that has returned
@@ -51,7 +53,8 @@ class ProcessEnd:
 def prepare() -> None:
     """Starts the fork server, which imports while the caller goes on with other work."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
-    forkserver.ensure_running()
+    with huge_pages():
+        forkserver.ensure_running()
 
 
 class Process:
