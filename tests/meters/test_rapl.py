@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -46,16 +47,22 @@ SERVER = [Zone("package-0", PACKAGE, parts=[Zone("core", 9.0), Zone("dram", DRAM
 
 @dataclass(frozen=True)
 class Machine:
-    """Runs commands in a folder, on a machine with RAPL zones, and lists what they left."""
+    """Runs commands in a folder, on a machine with RAPL zones, and lists what they left.
+
+    Temporary files have a folder of their own, whose path is short enough for sockets.
+    """
 
     folder: Path
     mark: str
+    temporary: Path
 
     def command(self, zones: list[Zone], *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             rapl.command(zones, sys.executable, *words),
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", MARK: self.mark},
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", MARK: self.mark}
+            | {"TMPDIR": str(self.temporary)},
             capture_output=True,
             text=True,
             timeout=600,
@@ -82,10 +89,11 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path, uuid.uuid4().hex)
-    yield machine
-    for process in machine.left():
-        process.kill()
+    with tempfile.TemporaryDirectory() as temporary:
+        machine = Machine(tmp_path, uuid.uuid4().hex, Path(temporary))
+        yield machine
+        for process in machine.left():
+            process.kill()
 
 
 def wait_until(holds: Callable[[], bool]) -> bool:

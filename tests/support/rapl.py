@@ -111,6 +111,9 @@ def _root() -> Path:
         elif entry != root and entry.is_dir():
             there.mkdir()
             subprocess.run(["mount", "--rbind", str(entry), str(there)], check=True)
+    shared = root / "dev" / "shm"
+    if shared.is_dir():  # one of its own, so that what is left there is left by the command
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(shared)], check=True)
     return root
 
 
