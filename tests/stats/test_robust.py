@@ -26,7 +26,7 @@ def test_error_of_independent_rounds_is_yuens() -> None:
     assert middle is not None
     wins = stats.mstats.winsorize(np.array(sample), (0.35, 0.35))
     assert middle.error == pytest.approx(np.std(wins, ddof=1) / (0.3 * np.sqrt(20)), rel=1e-12)
-    assert middle.freedom == 11
+    assert middle.freedom == 5
 
 
 @pytest.mark.parametrize("size", [0, 1, 4])

@@ -263,16 +263,12 @@ def _bars(
     if not any(ranges):
         return None
     values = [getattr(point, along) for point in points]
-    shown = [None if interval is None else axis.within(interval) for interval in ranges]
+    shown = [None if ends is None else axis.within(ends) for ends in ranges]
     return {
         "type": "data",
         "symmetric": False,
-        "array": [
-            interval and interval.high - at for interval, at in zip(shown, values, strict=True)
-        ],
-        "arrayminus": [
-            interval and at - interval.low for interval, at in zip(shown, values, strict=True)
-        ],
+        "array": [ends and ends.high - at for ends, at in zip(shown, values, strict=True)],
+        "arrayminus": [ends and at - ends.low for ends, at in zip(shown, values, strict=True)],
         "color": _transparent(series.color, 0.6),
         "thickness": 1.3,
         "width": 0,
@@ -284,8 +280,7 @@ def _band(series: Series) -> go.Scatter:
     ranges = [(point.x, point.y_range) for point in series.points if point.y_range]
     return go.Scatter(
         x=[x for x, _ in ranges] + [x for x, _ in reversed(ranges)],
-        y=[interval.low for _, interval in ranges]
-        + [interval.high for _, interval in reversed(ranges)],
+        y=[ends.low for _, ends in ranges] + [ends.high for _, ends in reversed(ranges)],
         mode="lines",
         line={"width": 0, "color": series.color},
         fill="toself",
