@@ -157,12 +157,15 @@ def _measure_rounds(
         tell(Stage("measure", None, rounds.number + 1, workload.max_windows))
         order = dice.sample(rounds.open, len(rounds.open))
         taken: dict[int, Turn] = {}
+        cpu: int | None = None  # where the first of a round is, the others begin as well
         for number in order:
             # Lengths vary, so that no disturbance with a period of its own keeps step.
-            asked = WindowRequest(rounds.number + 1, seconds * dice.uniform(1.0, 1.25), batches)
+            length_s = seconds * dice.uniform(1.0, 1.25)
+            asked = WindowRequest(rounds.number + 1, length_s, batches, cpu)
             turn = arms[number].turn(asked, [arm for arm in parked if arm is not arms[number]])
             if turn is not None:
                 taken[number] = turn
+                cpu = cpu if cpu is not None else turn.cpu
         rounds.add(taken, gone=[n for n in rounds.open if not arms[n].alive])
     for number, settled in rounds.settled.items():
         arms[number].settled = settled

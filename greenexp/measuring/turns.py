@@ -5,21 +5,22 @@ What a block and its runs say to each other over a connection is defined here.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol
 
 from greenexp.measuring.loop import Forward, measure_window, settle
 from greenexp.measuring.memory import Memory, of_process
+from greenexp.measuring.processor import current_cpu, move_to
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
 from greenexp.measuring.windows import MeasuringEnd, measure_windows
 from greenexp.protocols import Shortest
 from greenexp.runs.energy import energy_holds, total_energy_j, used
 from greenexp.runs.result import Phase, Window
+from greenexp.runs.rounds import undisturbed_s
 from greenexp.settings.workload import Workload
 
 if TYPE_CHECKING:
@@ -54,11 +55,16 @@ class RestRequest:
 
 @dataclass(frozen=True)
 class WindowRequest:
-    """Asks for a window of a round, at least so long and of so many batches."""
+    """Asks for a window of a round, at least so long and of so many batches.
+
+    It begins on the logical CPU that is given, for one may be slower than its neighbour for long
+    and a thread stays where it is.
+    """
 
     round: int
     seconds: float
     batches: int
+    cpu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,16 +85,16 @@ class Turn:
     """What a window took.
 
     Attributes:
-        seconds: an image.
-        joules: an image; None where not measured.
-        latency_s: median of a batch.
+        joules: an image; None where they are not measured, or estimated.
+        latency_s: of a batch.
         kept: whether it was not disturbed.
+        cpu: logical CPU that it began on; None where the system does not say.
     """
 
-    seconds: float
     joules: float | None
     latency_s: float
     kept: bool = True
+    cpu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,10 @@ class Steady:
 
     def take(self, asked: WindowRequest) -> Turn:
         """Measures a window; what parking has left cold is warmed first."""
+        if asked.cpu is not None:
+            move_to(asked.cpu)
         settle(self.forward, self.inputs, self.recorder.clock)
+        cpu = current_cpu()
         with self.recorder.window(self.workload.batch_size, asked.round) as latencies_s:
             latencies_s.extend(
                 measure_window(
@@ -116,7 +125,7 @@ class Steady:
         kept = self.guard.accepts([window])
         if not kept:
             self.recorder.windows.pop()
-        return _turn(window, self.guard.components, kept)
+        return replace(_turn(window, self.guard.components), kept=kept, cpu=cpu)
 
 
 def watch(recorder: Recorder, guard: Guard, name: str, seconds: float) -> list[Phase]:
@@ -204,7 +213,7 @@ class BlockPlace:
         return asked
 
 
-def _turn(window: Window, components: Sequence[str], kept: bool) -> Turn:
+def _turn(window: Window, components: Sequence[str]) -> Turn:
     stretch = Window(
         window.start_s,
         window.duration_s,
@@ -212,10 +221,7 @@ def _turn(window: Window, components: Sequence[str], kept: bool) -> Turn:
         window.latencies_s,
         used(window.readings, components),
     )
-    joules = total_energy_j(stretch, energy_holds([stretch]))
-    return Turn(
-        seconds=window.duration_s / window.images,
-        joules=None if joules is None else joules / window.images,
-        latency_s=statistics.median(window.latencies_s),
-        kept=kept,
-    )
+    holds = energy_holds([stretch])
+    joules = None if "model" in holds.values() else total_energy_j(stretch, holds)
+    per_image_j = None if joules is None else joules / window.images
+    return Turn(per_image_j, undisturbed_s(window))

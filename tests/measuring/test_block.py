@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import psutil
@@ -12,8 +13,9 @@ import pytest
 
 import greenexp
 from greenexp.measuring import block
-from greenexp.measuring.arm import Member
+from greenexp.measuring.arm import Arm, Member
 from greenexp.measuring.block import Stage, together
+from greenexp.measuring.turns import Turn, WindowRequest
 from greenexp.runs.result import Result
 
 pytestmark = pytest.mark.slow
@@ -78,6 +80,25 @@ def test_runs_of_a_block_measure_the_same_rounds() -> None:
         assert phases(result).count("parked") == 1
         assert "outputs_changed" not in result.doubts
     assert not descendants()
+
+
+def test_windows_of_a_round_begin_on_one_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: dict[int, list[tuple[int | None, int | None]]] = {}
+    turn = Arm.turn
+
+    def noted(arm: Arm, asked: WindowRequest, others: Sequence[Arm]) -> Turn | None:
+        taken = turn(arm, asked, others)
+        if taken is not None:
+            turns.setdefault(asked.round, []).append((asked.cpu, taken.cpu))
+        return taken
+
+    monkeypatch.setattr(Arm, "turn", noted)
+    together(pair_and(member("local_pruning")), "seed")
+    for first, *others in turns.values():
+        assert first[0] is None
+        assert {asked for asked, _ in others} <= {first[1]}
+    begun = [cpu == asked for of_round in turns.values() for asked, cpu in of_round[1:]]
+    assert sum(begun) > 0.7 * len(begun)  # the system is free to move a thread on
 
 
 def test_progress_tells_what_a_block_does() -> None:

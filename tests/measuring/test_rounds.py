@@ -35,7 +35,7 @@ def play(
         for run in rounds.open:
             seen[run] += 1
             seconds = speed * ratios[run] * math.exp(dice.gauss(0, noise[run]))
-            taken[run] = Turn(seconds, 3 * seconds if joules else None, seconds)
+            taken[run] = Turn(3 * seconds if joules else None, seconds)
         rounds.add(taken)
     return rounds, seen
 
@@ -80,7 +80,7 @@ def test_without_a_width_all_measure_the_least_number_of_rounds() -> None:
 
 def test_a_run_that_has_ended_leaves_and_the_others_go_on() -> None:
     rounds = Rounds([0, 1, 2], (0, 1), Workload(min_windows=3, max_windows=3))
-    turn = Turn(1.0, None, 1.0)
+    turn = Turn(None, 1.0)
     rounds.add({0: turn, 1: turn}, gone=[2])
     assert rounds.open == [0, 1]
     assert 2 not in rounds.settled
@@ -89,13 +89,26 @@ def test_a_run_that_has_ended_leaves_and_the_others_go_on() -> None:
 def test_windows_that_do_not_count_are_left_out_of_the_ratio() -> None:
     rounds = Rounds([0, 2], (0,), Workload(min_windows=30, max_windows=30))
     for number in range(12):
-        taken = {0: Turn(1.0, None, 1.0), 2: Turn(2.0, None, 2.0)}
+        taken = {0: Turn(None, 1.0), 2: Turn(None, 2.0)}
         if number % 2:
             del taken[2]
         rounds.add(taken)
     ratio = rounds.ratio(2)
     assert ratio is not None
     assert math.exp(ratio.value) == pytest.approx(2.0)
+
+
+def test_the_pair_of_baselines_is_to_be_as_sharp_as_the_tactics() -> None:
+    rounds, seen = play({0: 1.0, 1: 1.0, 2: 0.5}, {0: 0.05, 1: 0.05, 2: 0.001})
+    assert seen[2] == 10
+    assert 10 < seen[0] == seen[1] < 200
+    assert rounds.settled[0]
+    assert rounds.settled[1]
+
+
+def test_a_baseline_without_a_second_leaves_with_the_tactics() -> None:
+    _, seen = play({0: 1.0, 2: 0.5}, {0: 0.05, 2: 0.001}, baselines=(0,))
+    assert seen == {0: 10, 2: 10}
 
 
 def test_baselines_alone_are_held_against_each_other() -> None:

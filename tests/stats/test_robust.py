@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from greenexp.stats.robust import autocorrelation_time, center
+from greenexp.stats.robust import autocorrelation_time, center, lower_quartile
 
 STUDIES = 400
 
@@ -61,6 +61,18 @@ def test_interval_holds_the_truth_as_often_as_it_says(likeness: float, least: fl
         assert middle is not None
         held += abs(middle.value) <= middle.half_width
     assert least <= held / STUDIES <= 1.0
+
+
+def test_disturbed_batches_do_not_move_the_lower_quartile() -> None:
+    assert lower_quartile([1.0] * 5 + [9.0] * 5) == 1.0
+
+
+@pytest.mark.parametrize("size", [3, 4, 7, 70])
+def test_a_window_of_few_batches_is_not_held_to_be_slower(size: int) -> None:
+    latencies = 1 + 0.05 * np.random.default_rng(4).exponential(size=(20_000, size))
+    truth = 1 + 0.05 * -np.log(0.75)
+    middle = np.median([lower_quartile(row) for row in latencies.tolist()])
+    assert middle == pytest.approx(truth, abs=0.002)
 
 
 def test_likeness_in_time_is_what_theory_says() -> None:
