@@ -102,7 +102,7 @@ QUANTITIES: Sequence[Quantity] = (
         better="lower",
         compared=True,
         slug="latency",
-        phrase="median latency per batch",
+        phrase="latency per batch",
         axis="ms per batch",
         width_px=115,
     ),
