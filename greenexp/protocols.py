@@ -225,6 +225,14 @@ class Dataset(Protocol):
 
 
 @runtime_checkable
+class Noticing(Protocol):
+    """A data set that has something to say of what it takes; it need not."""
+
+    def notices(self) -> Sequence[str]:
+        """Returns lines for the user, once `check` has looked."""
+
+
+@runtime_checkable
 class Tactic(Protocol):
     """An optimization: a frozen dataclass that validates its options when it is made."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from greenexp.settings.conf import config_dir
 
 if TYPE_CHECKING:
     from greenexp.runs.run import Run
+    from greenexp.sweep.preflight import Preflight
     from greenexp.sweep.record import Request
 
 
@@ -63,9 +65,12 @@ def _measure(cfg: DictConfig) -> str:
     requests = configuration["sweep"]["requests"]
     if requests is not None:
         return _measure_block(Path(requests), folder)
-    request = _request(cfg, configuration)
+    from greenexp.sweep.preflight import Preflight
+
+    preflight = Preflight()
+    request = _request(cfg, configuration, preflight)
     if context.mode is RunMode.RUN:
-        return _measure_single(request, folder)
+        return _measure_single(request, folder, list(preflight.notices))
     return _measure_cell(request, folder)
 
 
@@ -83,8 +88,14 @@ def _measure_block(requests: Path, folder: Path) -> str:
     )
 
 
-def _measure_single(request: Request, folder: Path) -> str:
-    """Measures a run and shows what it says; returns the path of its journal."""
+def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> str:
+    """Measures a run and shows what it says; returns the path of its journal.
+
+    Args:
+        request: the run.
+        folder: of its journal.
+        notices: lines to show first.
+    """
     from greenexp.cli import console
     from greenexp.report import summary
     from greenexp.runs.cost import stale_quote
@@ -98,7 +109,7 @@ def _measure_single(request: Request, folder: Path) -> str:
 
     configuration = request.configuration
     stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
-    for line in filter(None, [stale, f"measuring {request.title}"]):
+    for line in filter(None, [*notices, stale, f"measuring {request.title}"]):
         console.note(line)
     run, path = measure(request, folder)
     send(path)
@@ -124,18 +135,17 @@ def _checked(request: Request, run: Run, path: Path) -> str:
     return str(path)
 
 
-def _request(cfg: DictConfig, configuration: dict[str, Any]) -> Request:
+def _request(cfg: DictConfig, configuration: dict[str, Any], preflight: Preflight) -> Request:
     """Returns the run that a command asks for, once it is checked."""
     from greenexp.cli.compose import steps_given
     from greenexp.settings.build import typed
     from greenexp.settings.sweep import Sweep
     from greenexp.sweep.plan import choices_of, title
-    from greenexp.sweep.preflight import Preflight
     from greenexp.sweep.record import Request
 
     context = HydraConfig.get()
     choices = choices_of(context.runtime.choices, GROUPS, steps_given(cfg))
-    model_title = Preflight().check(configuration)
+    model_title = preflight.check(configuration)
     if typed(configuration, "sweep", Sweep).dry_run:
         raise BadInput(
             "sweep.dry_run=true shows the plan of a sweep, and this is a single run; "

@@ -172,7 +172,15 @@ def _cells(
         stale = stale_quote(price, datetime.date.today())
         if stale is not None:
             warnings[f"hardware={composed.choices['hardware']}: {stale}"] = None
-    return list(cells.values()), exclusions, [*exclusion_lines(exclusions, "runs"), *warnings]
+    return (
+        list(cells.values()),
+        exclusions,
+        [
+            *exclusion_lines(exclusions, "runs"),
+            *preflight.notices,
+            *warnings,
+        ],
+    )
 
 
 def _plan(

@@ -14,7 +14,7 @@ from greenexp.datasets.labels import check_spaces, match
 from greenexp.errors import BadInput, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.child import probe_device
-from greenexp.protocols import Dataset, LabelSpace, ModelSource, Tactic, Traits
+from greenexp.protocols import Dataset, LabelSpace, ModelSource, Noticing, Tactic, Traits
 from greenexp.settings.build import build, typed
 from greenexp.settings.checks import check_choice, check_range
 from greenexp.settings.hardware import Hardware
@@ -32,10 +32,12 @@ class Preflight:
     Attributes:
         looks: whether models, data and the device asked for are looked at, which may download them;
             else only what the configuration itself says is checked.
+        notices: lines of what data sets take, in order; the user should see them.
     """
 
     looks: bool = True
     _classes: dict[str, LabelSpace] = field(default_factory=dict)
+    notices: dict[str, None] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
 
     def check(self, configuration: Mapping[str, Any]) -> str | None:
@@ -74,6 +76,8 @@ class Preflight:
         key = json.dumps(choice, sort_keys=True)
         if key not in self._classes:
             self._classes[key] = source.check()
+            if isinstance(source, Noticing):
+                self.notices |= dict.fromkeys(source.notices())
         return self._classes[key]
 
     def _check_traits(self, traits: Traits, device: str, dataset: Dataset) -> None:
