@@ -103,8 +103,8 @@ def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contras
     """Returns how a run compares with baselines; None where nothing can be compared.
 
     Of runs that were measured together the trimmed mean, over the rounds that all measured, of the
-    logarithm of what the run took in undisturbed batches less the mean logarithm of the baselines. Of others the
-    logarithm of the ratio to the first baseline.
+    logarithm of what the run took in undisturbed batches less the mean logarithm of the baselines.
+    Of others the logarithm of the ratio to the first baseline.
     """
     alike = [base for _, base in comparable([(run, base) for base in bases], metric)]
     if not alike:
