@@ -48,8 +48,7 @@ def measure(
     if not listed:
         raise BadInput("there is no experiment to measure; give at least one")
     preflight = Preflight()
-    for experiment in listed:
-        preflight.check(experiment.configuration)
+    listed = [experiment.with_inputs(preflight) for experiment in listed]
     by_cell = {experiment.cell: experiment for experiment in listed}
     cells = [
         Cell((), experiment.title, cell, experiment.peers, experiment.is_baseline)

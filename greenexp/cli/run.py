@@ -138,6 +138,7 @@ def _checked(request: Request, run: Run, path: Path) -> str:
 def _request(cfg: DictConfig, configuration: dict[str, Any], preflight: Preflight) -> Request:
     """Returns the run that a command asks for, once it is checked."""
     from greenexp.cli.compose import steps_given
+    from greenexp.runs.identity import INPUTS
     from greenexp.settings.build import typed
     from greenexp.settings.sweep import Sweep
     from greenexp.sweep.plan import choices_of, title
@@ -145,13 +146,14 @@ def _request(cfg: DictConfig, configuration: dict[str, Any], preflight: Prefligh
 
     context = HydraConfig.get()
     choices = choices_of(context.runtime.choices, GROUPS, steps_given(cfg))
-    model_title = preflight.check(configuration)
+    inspection = preflight.check(configuration)
     if typed(configuration, "sweep", Sweep).dry_run:
         raise BadInput(
             "sweep.dry_run=true shows the plan of a sweep, and this is a single run; "
             "give -m, or a choice of several options"
         )
-    name = configuration["title"] or title(choices, model_title, context.overrides.task)
+    name = configuration["title"] or title(choices, inspection.title, context.overrides.task)
     alone = context.mode is RunMode.RUN
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
-    return Request(configuration, choices, name, sweep)
+    identified = {**configuration, INPUTS: inspection.inputs}
+    return Request(identified, choices, name, sweep)

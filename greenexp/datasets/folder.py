@@ -15,6 +15,7 @@ from greenexp.datasets.decoding import UnreadableImage, decode, suffixes
 from greenexp.datasets.listing import listing
 from greenexp.errors import BadInput
 from greenexp.protocols import LabelSpace, Samples
+from greenexp.runs.files import digest, file_digest
 from greenexp.settings.checks import check_range
 
 EXAMPLES = 3
@@ -94,6 +95,11 @@ class Folder:
             )
         return evaluated.labels, lines
 
+    def digest(self, *, calibration: int = 0, here: bool) -> str | None:
+        """Returns that of the images, see `IdentifiedDataset`."""
+        samples = self.calibration(calibration) if calibration else self.load()
+        return samples.digest()
+
     def load(self) -> FolderSamples:
         """Returns the images of the folder, or the part of them asked for."""
         return self._parts()[0]
@@ -151,6 +157,16 @@ class FolderSamples(Samples):
             return decode(path).image
         except UnreadableImage as error:
             raise BadInput(f"image {path.name} can't be read: {error}") from None
+
+    def digest(self) -> str:
+        """Returns what is equal as long as names, classes and files are."""
+        with ThreadPoolExecutor() as pool:
+            contents = pool.map(file_digest, self.paths)
+            named = (f"{name} {self.labels.names[t]}" for name, t in self._named())
+            return digest(zip(named, contents, strict=True))
+
+    def _named(self) -> Iterable[tuple[str, int]]:
+        return zip(self.identifiers, self.targets, strict=True)
 
     def only(self, indices: Iterable[int]) -> FolderSamples:
         """Returns the images at these indices."""

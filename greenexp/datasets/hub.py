@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from greenexp.datasets.folder import examples
 from greenexp.datasets.streaming import encoded, first_of_each_class
 from greenexp.errors import BadInput
 from greenexp.protocols import LabelSpace, Samples
+from greenexp.runs.files import digest
 from greenexp.settings.checks import check_range
 
 if TYPE_CHECKING:
@@ -112,6 +114,15 @@ class Hub:
         )
         return samples.labels, [notice] if animated else []
 
+    def digest(self, *, calibration: int = 0, here: bool) -> str | None:
+        """Returns the commit that is read; of a folder that of the images."""
+        if self._origin.is_folder:
+            return (self.calibration(calibration) if calibration else self.load()).digest()
+        if here:
+            asked = self._first_asked(self.limit) if self.limit and self.streaming else {}
+            return self._origin.kept_commit({"split": self.split, **asked})
+        return self.load().commit
+
     def load(self) -> HubSamples:
         """Returns the split, or the part of it asked for."""
         if self.limit is not None and self.streaming:
@@ -152,17 +163,22 @@ class Hub:
     def _first(self, split: str, count: int) -> HubSamples:
         """Returns the first images of each class, from a stream or as they were kept of one."""
         columns = self._columns(split)
-        asked = {
-            "first": count,
-            "columns": [self.image_column, self.label_column],
-            "class_names": self.class_names,
-        }
         sample = self._origin.sample(
-            split, asked, lambda builder: first_of_each_class(builder, columns, count)
+            split,
+            self._first_asked(count),
+            lambda builder: first_of_each_class(builder, columns, count),
         )
         return self._samples(
             replace(columns, image="image", label="label"), sample, sample.table["row"][:]
         )
+
+    def _first_asked(self, count: int) -> dict[str, Any]:
+        """Returns what a sample of the first images depends on."""
+        return {
+            "first": count,
+            "columns": [self.image_column, self.label_column],
+            "class_names": self.class_names,
+        }
 
     def _samples(self, columns: Columns, fetched: SplitSample, rows: Sequence[int]) -> HubSamples:
         """Returns the images fetched; `rows` is where they stand in the split."""
@@ -200,10 +216,23 @@ class HubSamples(Samples):
         except UnreadableImage as error:
             raise BadInput(f"image {self.identifiers[index]} can't be read: {error}") from None
 
+    def digest(self) -> str:
+        """Returns the commit; without one, what is equal as long as images and labels are."""
+        if self.commit is not None:
+            return self.commit
+        names = self.labels.names
+        return digest(
+            (f"{name} {names[target]}", hashlib.sha256(self._file(index)).hexdigest())
+            for index, (name, target) in enumerate(zip(self.identifiers, self.targets, strict=True))
+        )
+
+    def _file(self, index: int) -> bytes:
+        return encoded(self.table[index][self.column])
+
     def decoded(self, index: int) -> Decoded:
         """Returns image `index` with what else its file holds; raises UnreadableImage."""
         try:
-            file = io.BytesIO(encoded(self.table[index][self.column]))
+            file = io.BytesIO(self._file(index))
         except OSError:
             raise UnreadableImage("its file is gone") from None
         return decode(file)

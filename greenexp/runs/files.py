@@ -1,8 +1,10 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and what tells their contents apart."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -15,3 +17,15 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def file_digest(path: Path) -> str:
+    """Returns the SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(parts: Iterable[tuple[str, str]]) -> str:
+    """Returns what is equal for equal parts: pairs of a name and a digest, in any order."""
+    lines = "".join(f"{content} {name!a}\n" for name, content in sorted(parts))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]

@@ -7,7 +7,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from greenexp.runs.identity import BASELINE, run_name
@@ -26,6 +26,8 @@ class Cell:
         id: its `cell_hash`.
         peers: equal for cells that differ in their tactic alone.
         is_baseline: whether the others of its peers are compared with it.
+        inputs: digests of what it reads, see `Preflight`; part of its identity.
+        settings: equal for cells that differ in what they read alone.
     """
 
     overrides: tuple[str, ...]
@@ -33,6 +35,8 @@ class Cell:
     id: str
     peers: str
     is_baseline: bool
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    settings: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from greenexp.measuring.block import Stage, together
 from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.lock import machine_lock
-from greenexp.measuring.machine import fingerprint
+from greenexp.measuring.machine import conditions, fingerprint
 from greenexp.runs import journal
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, cell_hash
@@ -148,6 +148,7 @@ def _write(request: Request, result: Result, started: str, name: str | None, fol
         machine=fingerprint(),
         version=version("greenexp"),
         together=name,
+        conditions=conditions(),
     )
     path = journal.write(record, folder)
     run = of(record)
