@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
 
 import hypothesis
 import pytest
 
 from greenexp.errors import BadInput
+
+# Of this session alone: other measurements on the machine hold a lock in the usual place.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-")
+os.environ["TMPDIR"] = tempfile.tempdir = TEMPORARY
 
 pytest_plugins = [
     "tests.support.clock",
@@ -18,6 +26,11 @@ pytest_plugins = [
 # No test asserts a time; hypothesis would, by its default deadline for each example.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_unconfigure() -> None:
+    """Removes what the session has left behind."""
+    shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
 @pytest.fixture
