@@ -99,6 +99,7 @@ def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> s
     from greenexp.cli import console
     from greenexp.report import summary
     from greenexp.runs.cost import stale_quote
+    from greenexp.runs.files import claim
     from greenexp.settings.build import typed
     from greenexp.settings.hardware import Hardware
     from greenexp.settings.report import Report
@@ -111,7 +112,7 @@ def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> s
     stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
     for line in filter(None, [*notices, stale, f"measuring {request.title}"]):
         console.note(line)
-    run, path = measure(request, folder)
+    run, path = measure(request, claim(folder))  # of a folder that was given, another than before
     send(path)
     where = typed(configuration, "tracking", Tracking)
     options = typed(configuration, "report", Report)

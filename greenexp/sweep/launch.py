@@ -45,6 +45,7 @@ from greenexp.sweep.plan import (
     left_of,
     product,
     title,
+    told_apart,
     varying_keys,
 )
 from greenexp.sweep.preflight import Preflight
@@ -178,7 +179,7 @@ def _cells(
         if stale is not None:
             warnings[f"hardware={choices['hardware']}: {stale}"] = None
     return (
-        list(cells.values()),
+        told_apart(list(cells.values())),
         exclusions,
         [
             *exclusion_lines(exclusions, "runs"),
