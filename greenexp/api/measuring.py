@@ -10,6 +10,7 @@ from typing import Any
 
 from greenexp.api.experiments import Experiment
 from greenexp.cli.console import SweepProgress, stage
+from greenexp.errors import BadInput
 from greenexp.runs.files import claim
 from greenexp.runs.run import Run
 from greenexp.sweep.plan import Cell, PlannedRun, blocks, told_apart
