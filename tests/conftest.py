@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 
 import hypothesis
 import pytest
@@ -16,6 +17,8 @@ from greenexp.errors import BadInput
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-")
 os.environ["TMPDIR"] = tempfile.tempdir = TEMPORARY
+# At the very end: multiprocessing removes folders of its own in it.
+Finalize(None, shutil.rmtree, [TEMPORARY], {"ignore_errors": True}, exitpriority=-1000)
 
 pytest_plugins = [
     "tests.support.clock",
@@ -26,11 +29,6 @@ pytest_plugins = [
 # No test asserts a time; hypothesis would, by its default deadline for each example.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
-
-
-def pytest_unconfigure() -> None:
-    """Removes what the session has left behind."""
-    shutil.rmtree(TEMPORARY, ignore_errors=True)
 
 
 @pytest.fixture
