@@ -7,6 +7,7 @@ of this version. Every synthetic run has its metrics with the effects planted by
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -60,7 +61,7 @@ def fill(folder: Path, repetitions: int, models: int, images: int) -> tuple[Trac
         )
         for key, one in cells.items()
     ]
-    runs = blocks(planned, repetitions, seed=0)
+    runs = list(itertools.chain.from_iterable(blocks(planned, repetitions, seed=0)))
     points = points_of(measured, of(measured))
     location = folder.resolve() / "artifacts"
     from mlflow.store.db.utils import create_sqlalchemy_engine

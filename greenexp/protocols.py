@@ -187,7 +187,6 @@ class Samples(Protocol):
     @abstractmethod
     def image(self, index: int) -> Image:
         """Returns image `index` in RGB."""
-        ...
 
 
 class ModelSource(Protocol):
@@ -198,15 +197,12 @@ class ModelSource(Protocol):
     @property
     def title(self) -> str | None:
         """A name to show where the choice's own (`local`, `hub`) says too little, else None."""
-        ...
 
     def check(self) -> LabelSpace:
         """Reads the configuration only and returns the classes; raises BadInput if unfit."""
-        ...
 
     def load(self, device: str) -> Classifier:
         """Returns the classifier on `device` in evaluation mode."""
-        ...
 
 
 class Dataset(Protocol):
@@ -216,20 +212,16 @@ class Dataset(Protocol):
 
     def check(self) -> LabelSpace:
         """Looks at every image once and returns the classes; raises BadInput if unfit."""
-        ...
 
     def load(self) -> Samples:
         """Returns the evaluation split."""
-        ...
 
     @property
     def calibrates(self) -> bool:
         """Whether it has training images that a tactic may be calibrated on."""
-        ...
 
     def calibration(self, count: int) -> Samples:
         """Returns up to `count` training images; raises BadInput where it has none."""
-        ...
 
 
 @runtime_checkable
@@ -239,7 +231,6 @@ class Tactic(Protocol):
     @property
     def traits(self) -> Traits:
         """What planning must know of it."""
-        ...
 
     def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the optimized module, on the device of `module`; gradients are off.
@@ -251,7 +242,6 @@ class Tactic(Protocol):
         Raises:
             Unsupported: where it can't run.
         """
-        ...
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns the proof of what was changed, read off the module after its first forward.
@@ -259,7 +249,6 @@ class Tactic(Protocol):
         Raises:
             NoEffect: where nothing was changed.
         """
-        ...
 
 
 class Meter(Protocol):
@@ -288,10 +277,15 @@ class Meter(Protocol):
     ) -> None:
         """Holds nothing open."""
 
+    def rest(self) -> None:
+        """Uses no processor until `wake`: the run is parked while others are measured."""
+
+    def wake(self) -> None:
+        """Goes on after `rest`."""
+
     @abstractmethod
     def window(self) -> AbstractContextManager[Sequence[Reading]]:
         """Returns a context whose value holds the readings once the context has ended."""
-        ...
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns what was sampled so far; times count from `origin_s` (time.perf_counter)."""

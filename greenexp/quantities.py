@@ -102,7 +102,7 @@ QUANTITIES: Sequence[Quantity] = (
         better="lower",
         compared=True,
         slug="latency",
-        phrase="median latency per batch",
+        phrase="latency per batch",
         axis="ms per batch",
         width_px=115,
     ),
@@ -145,6 +145,7 @@ QUANTITIES: Sequence[Quantity] = (
     Quantity("energy/cpu_per_image_j", "CPU energy", "J/image", better="lower"),
     Quantity("power/mean_w", "mean power", "W", better="lower"),
     Quantity("power/idle_w", "idle power", "W"),
+    Quantity("power/parked_w", "power with all runs of the block asleep", "W"),
     Quantity("memory/peak_mib", "peak memory", "MiB", better="lower"),
     Quantity(
         "utilization/gpu_pct",
@@ -222,7 +223,7 @@ def in_tables(
         narrow: whether there is little room, as on a terminal.
     """
     places = ("everywhere",) if narrow else ("page", "everywhere")
-    return [one for one in quantities if one.compared or one.shown in places]
+    return [quantity for quantity in quantities if quantity.compared or quantity.shown in places]
 
 
 def with_own(own: Iterable[Quantity]) -> list[Quantity]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable
+from multiprocessing.util import Finalize
 
 import hypothesis
 import pytest
 
 from greenexp.errors import BadInput
+
+# Of this session alone: other measurements on the machine hold a lock in the usual place.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-")
+os.environ["TMPDIR"] = tempfile.tempdir = TEMPORARY
+# At the very end: multiprocessing removes folders of its own in it.
+Finalize(None, shutil.rmtree, [TEMPORARY], {"ignore_errors": True}, exitpriority=-1000)
 
 pytest_plugins = [
     "tests.support.clock",

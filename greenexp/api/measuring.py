@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from greenexp.api.experiments import Experiment
-from greenexp.cli.console import SweepProgress
+from greenexp.cli.console import SweepProgress, stage
 from greenexp.errors import BadInput
 from greenexp.runs.run import Run
 from greenexp.sweep.plan import Cell, PlannedRun, blocks
 from greenexp.sweep.preflight import Preflight
-from greenexp.sweep.record import Request, send
-from greenexp.sweep.record import measure as measure_request
+from greenexp.sweep.record import Request, measure_block, send
 
 
 def measure(
@@ -28,11 +26,11 @@ def measure(
     track: bool = False,
     progress: bool = True,
 ) -> list[Run]:
-    """Measures experiments and returns their runs, in the order that they were measured.
+    """Measures experiments and returns their runs.
 
-    Each run has a fresh process. A block holds every experiment once, and the baseline of those
-    that are compared with one twice (A/A), in an order of its own. A run that fails is among the
-    runs, with its outcome and reason.
+    Those that differ in their tactic alone are measured together, each in a fresh process: a block
+    holds every one of them, and the baseline twice (A/A). A run that fails is among the runs, with
+    its outcome and reason.
 
     Args:
         experiments: to measure; those that differ in their tactic alone are compared.
@@ -57,23 +55,26 @@ def measure(
         Cell((), experiment.title, cell, experiment.peers, experiment.is_baseline)
         for cell, experiment in by_cell.items()
     ]
-    planned = blocks(cells, repetitions, seed) if len(cells) > 1 else _alone(cells, repetitions)
+    planned = blocks(cells, repetitions, seed)
     folder = _new_folder(Path(journal))
     runs = []
-    with SweepProgress(len(planned), quiet=not progress).shown() as shown:
-        for number, place in enumerate(planned):
-            shown.start(place.name)
-            began_s = time.monotonic()
-            request = _request(by_cell[place.cell.id], place, folder)
-            run, path = measure_request(request, folder / str(number))
-            tracked = send(path) if track else None
-            runs.append(replace(run, tracked=tracked, folder=str(path.parent)))
-            shown.finish(place.name, run.outcome, time.monotonic() - began_s)
+    with SweepProgress(sum(map(len, planned)), quiet=not progress).shown() as shown:
+        for number, block in enumerate(planned):
+            requests = [_request(by_cell[run.cell.id], run, folder) for run in block]
+            tell = stage([run.name for run in block])
+            measured = measure_block(requests, folder / str(number), tell)
+            for measurement in measured:
+                tracked = send(measurement.path) if track else None
+                runs.append(
+                    replace(measurement.run, tracked=tracked, folder=str(measurement.path.parent))
+                )
+                if not measurement.is_extra:
+                    shown.finish(
+                        block[measurement.request].name,
+                        measurement.run.outcome,
+                        measurement.run.seconds,
+                    )
     return runs
-
-
-def _alone(cells: Sequence[Cell], repetitions: int) -> list[PlannedRun]:
-    return [PlannedRun(cell, block, 1) for block in range(1, repetitions + 1) for cell in cells]
 
 
 def _request(experiment: Experiment, place: PlannedRun, folder: Path) -> Request:

@@ -94,7 +94,8 @@ def read(folder: str | Path = "multirun") -> list[Run]:
         replace(from_json(path.read_bytes()), folder=str(path.parent))
         for path in Path(folder).rglob(RUN)
     ]
-    return sorted(runs, key=lambda run: run.started)
+    # The runs of a block began together; their folders are numbered.
+    return sorted(runs, key=lambda run: (run.started, len(run.folder or ""), run.folder or ""))
 
 
 def fetch(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") -> list[Run]:

@@ -59,7 +59,7 @@ class Model:
     @property
     def measured_gmacs(self) -> float | None:
         """Multiply-accumulates for one image as the latest run counted them, 10^9."""
-        counted = [one.macs for one in self.measured if one.macs is not None]
+        counted = [score.macs for score in self.measured if score.macs is not None]
         return counted[0] / 1e9 if counted else None
 
 
@@ -79,16 +79,16 @@ class DataSet:
 
 def models(conf: Path, measured: Sequence[Score]) -> list[Model]:
     """Returns the models by label space, family and size; templates such as `hub` are left out."""
-    found = [
-        _model(name, values, [one for one in measured if one.model == name])
+    rows = [
+        _model(name, values, [score for score in measured if score.model == name])
         for name, values in _options(conf / "model")
     ]
 
-    def place(one: Model) -> tuple[str, str, float, str]:
-        family = (one.card.family or "").casefold()
-        return one.labels or "", family, one.parameters_m or 0.0, one.name
+    def place(model: Model) -> tuple[str, str, float, str]:
+        family = (model.card.family or "").casefold()
+        return model.labels or "", family, model.parameters_m or 0.0, model.name
 
-    return sorted(found, key=place)
+    return sorted(rows, key=place)
 
 
 def data_sets(conf: Path) -> list[DataSet]:

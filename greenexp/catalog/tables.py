@@ -67,36 +67,36 @@ def of_models(models: Sequence[Model], templates: Sequence[str]) -> Listing:
         folding=("checkpoint", "top-1 measured"),
         rows=[
             (
-                one.name,
-                one.checkpoint,
-                one.card.family,
-                one.labels,
-                one.card.licence,
-                _figure(one.parameters_m, ".2f"),
-                _figure(one.gmacs, ".3f"),
-                _figure(one.card.image_size, "d"),
-                _figure(one.disk_mib, ".1f"),
-                _figure(one.float32_mib, ".1f"),
-                _figure(one.card.reported_top1, ".4f"),
-                "\n".join(f"{run.top1:.4f} {_place(run, templates)}" for run in one.measured)
+                model.name,
+                model.checkpoint,
+                model.card.family,
+                model.labels,
+                model.card.licence,
+                _figure(model.parameters_m, ".2f"),
+                _figure(model.gmacs, ".3f"),
+                _figure(model.card.image_size, "d"),
+                _figure(model.disk_mib, ".1f"),
+                _figure(model.float32_mib, ".1f"),
+                _figure(model.card.reported_top1, ".4f"),
+                "\n".join(f"{run.top1:.4f} {_place(run, templates)}" for run in model.measured)
                 or None,
             )
-            for one in models
+            for model in models
         ],
-        sections=[one.labels for one in models],
+        sections=[model.labels for model in models],
         records=[
             {
-                "model": one.name,
-                "checkpoint": one.checkpoint,
-                "labels": one.labels,
-                **asdict(one.card),
-                "parameters_m": one.parameters_m,
-                "disk_mib": one.disk_mib,
-                "computed_float32_mib": one.float32_mib,
-                "measured_gmacs": one.measured_gmacs,
+                "model": model.name,
+                "checkpoint": model.checkpoint,
+                "labels": model.labels,
+                **asdict(model.card),
+                "parameters_m": model.parameters_m,
+                "disk_mib": model.disk_mib,
+                "computed_float32_mib": model.float32_mib,
+                "measured_gmacs": model.measured_gmacs,
             }
-            | {f"measured_top1 {_place(run, templates)}": run.top1 for run in one.measured}
-            for one in models
+            | {f"measured_top1 {_place(run, templates)}": run.top1 for run in model.measured}
+            for model in models
         ],
     )
 
@@ -110,19 +110,19 @@ def of_data_sets(data_sets: Sequence[DataSet]) -> Listing:
         folding=("id", "licence"),
         rows=[
             (
-                one.name,
-                one.id,
-                one.split,
-                one.labels,
-                None if one.gated is None else "yes" if one.gated else "no",
-                one.licence,
-                _figure(one.images, ",d"),
-                _figure(one.classes, ",d"),
+                data_set.name,
+                data_set.id,
+                data_set.split,
+                data_set.labels,
+                None if data_set.gated is None else "yes" if data_set.gated else "no",
+                data_set.licence,
+                _figure(data_set.images, ",d"),
+                _figure(data_set.classes, ",d"),
             )
-            for one in data_sets
+            for data_set in data_sets
         ],
         sections=[None] * len(data_sets),
-        records=[asdict(one) for one in data_sets],
+        records=[asdict(data_set) for data_set in data_sets],
     )
 
 
@@ -147,14 +147,14 @@ def table(listing: Listing, width: int) -> Table:
 
 def markdown(listing: Listing) -> str:
     """Returns the table in Markdown, without the columns that say nothing of any row."""
-    said = [any(row[index] for row in listing.rows) for index in range(len(listing.columns))]
+    mask = [any(row[index] for row in listing.rows) for index in range(len(listing.columns))]
     lines = [
         listing.columns,
         ["---:" if name in listing.numeric else "---" for name in listing.columns],
         *([(text or ABSENT).replace("\n", "; ") for text in row] for row in listing.rows),
     ]
     return "\n".join(
-        f"| {' | '.join(text for text, wanted in zip(line, said, strict=True) if wanted)} |"
+        f"| {' | '.join(text for text, wanted in zip(line, mask, strict=True) if wanted)} |"
         for line in lines
     )
 

@@ -74,11 +74,11 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     notes: list[str] = []
     for token, override in wanted.items():
         group = override.key_or_group
-        found = every_option(repository, group, given)
-        if found is None:
+        expansion = every_option(repository, group, given)
+        if expansion is None:
             continue  # no group, or a group that has an option of that very name
-        notes += found.notes
-        chosen = _in_place_of_all(_choices(override), found.options)
+        notes += expansion.notes
+        chosen = _in_place_of_all(_choices(override), expansion.options)
         if parsed.help:
             rewritten[token] = []
         elif parsed.cfg or parsed.info:
@@ -168,9 +168,9 @@ def expand_swept(
     notes: list[str] = []
     for key, value in params.items():
         listed = [choice.strip() for choice in value.split(",")]  # a folded text has spaces
-        found = every_option(repository, key, given) if ALL in listed else None
-        notes += found.notes if found is not None else []
-        chosen = _in_place_of_all(listed, found.options) if found is not None else [value]
+        expansion = every_option(repository, key, given) if ALL in listed else None
+        notes += expansion.notes if expansion is not None else []
+        chosen = _in_place_of_all(listed, expansion.options) if expansion is not None else [value]
         result.append(f"{key}={','.join(chosen)}")
     return Arguments(result, notes)
 
@@ -208,7 +208,11 @@ def _experiment(overrides: Iterable[Override | None]) -> str | None:
     Raises:
         BadInput: for several, since each is a sweep of its own.
     """
-    named = [one for one in overrides if one is not None and one.key_or_group == EXPERIMENT]
+    named = [
+        override
+        for override in overrides
+        if override is not None and override.key_or_group == EXPERIMENT
+    ]
     for override in named:
         if override.is_sweep_override() or _choices(override) == [ALL]:
             raise BadInput(f"{override.input_line}: each experiment is a sweep; give one at a time")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -17,12 +18,15 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from greenexp.measuring.block import Stage
 from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL, tables
 from greenexp.report.words.advice import sentence
 from greenexp.study.study import Study
 
 REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
 
+# A job of Hydra's runs in this process and is handed nothing of ours.
+_now: ContextVar[SweepProgress | None] = ContextVar("progress", default=None)
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 if not out.is_terminal:
@@ -63,6 +67,26 @@ def appearance() -> dict[str, int | str | None]:
     return {"width": out.width, "colors": out.color_system, "encoding": out.encoding}
 
 
+def stage(titles: Sequence[str]) -> Callable[[Stage], None]:
+    """Returns what shows the stages of a block in the progress of the sweep, where one is shown."""
+
+    def show(stage: Stage) -> None:
+        progress = _now.get()
+        if progress is not None:
+            progress.stage(stage, titles)
+
+    return show
+
+
+@contextmanager
+def _shown_now(progress: SweepProgress) -> Iterator[None]:
+    token = _now.set(progress)
+    try:
+        yield
+    finally:
+        _now.reset(token)
+
+
 @dataclass
 class SweepProgress:
     """Cell k of n, what it is, the time left: a bar on a terminal, a line a run elsewhere."""
@@ -76,6 +100,10 @@ class SweepProgress:
     @contextmanager
     def shown(self) -> Iterator[SweepProgress]:
         """Shows the progress inside the context."""
+        with _shown_now(self):
+            yield from self._shown()
+
+    def _shown(self) -> Iterator[SweepProgress]:
         if self.quiet or not (out.is_terminal or out.is_jupyter):
             yield self
             return
@@ -91,15 +119,28 @@ class SweepProgress:
             yield self
 
     def start(self, title: str) -> None:
-        """Says that a run begins."""
+        """Says what is being done."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=f"{title}, {self.left()}")
 
-    def finish(self, title: str, outcome: str, seconds: float) -> None:
+    def stage(self, stage: Stage, titles: Sequence[str]) -> None:
+        """Says where a block is.
+
+        Args:
+            stage: of the block.
+            titles: of its runs.
+        """
+        if stage.member is not None:
+            self.start(f"{stage.name} {titles[stage.member]}")
+        elif stage.round:
+            self.start(f"round {stage.round} of at most {stage.rounds}, {len(titles)} together")
+
+    def finish(self, title: str, outcome: str, seconds: float | None) -> None:
         """Says how a run ended."""
         self.done += 1
         width = len(str(self.total))
-        line = f"[{self.done:{width}}/{self.total}] {title}: {outcome}, {seconds:.1f} s"
+        line = f"[{self.done:{width}}/{self.total}] {title}: {outcome}"
+        line += "" if seconds is None else f", {seconds:.1f} s"
         if not self.quiet:
             out.print(f"{line}, {self.left()}", markup=False)
         if self._bar is not None:

@@ -65,8 +65,8 @@ def _unknown_key(cause: ConfigAttributeError | ConfigKeyError) -> str:
 
 
 def _overridden(error: BaseException) -> str:
-    found = re.search(r"override '?([^\s'=]+)", str(error))
-    return found.group(1) if found else "the configuration"
+    match = re.search(r"override '?([^\s'=]+)", str(error))
+    return match.group(1) if match else "the configuration"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -127,9 +127,9 @@ def _undated(plain: dict[str, Any], changed: list[str]) -> dict[str, Any]:
     hardware = dict(plain[HARDWARE])
     for section in ("price", "carbon"):
         anew = [key for key in changed if key.startswith(f"{HARDWARE}.{section}.")]
-        said = {
+        fields = {
             name: None for name in ("date", "source") if f"{HARDWARE}.{section}.{name}" not in anew
         }
         if anew:
-            hardware[section] = {**hardware[section], **said}
+            hardware[section] = {**hardware[section], **fields}
     return {HARDWARE: hardware}

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import datetime
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from greenexp.cli.compose import GROUPS, SWEEPER
+from greenexp.cli.compose import GROUPS
 from greenexp.cli.exit import exit_code
 from greenexp.errors import BadInput, GreenexpError, RunsFailed
 from greenexp.settings.conf import config_dir
+
+if TYPE_CHECKING:
+    from greenexp.runs.run import Run
+    from greenexp.sweep.record import Request
 
 
 def main() -> int:
@@ -35,7 +41,7 @@ def _run() -> None:
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
 def _hydra_main(cfg: DictConfig) -> str:
-    """Measures and records one cell; returns the path of its journal."""
+    """Measures and records what is asked for; returns where its journal is."""
     from greenexp.cli import console
 
     try:
@@ -48,45 +54,94 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 
 def _measure(cfg: DictConfig) -> str:
+    """Measures what a job of Hydra's is for: a block of a sweep, a cell of one, a single run."""
+    from greenexp.cli.compose import settings
+
+    context = HydraConfig.get()
+    configuration = settings(cfg)
+    folder = Path(context.runtime.output_dir)
+    requests = configuration["sweep"]["requests"]
+    if requests is not None:
+        return _measure_block(Path(requests), folder)
+    request = _request(cfg, configuration)
+    if context.mode is RunMode.RUN:
+        return _measure_single(request, folder)
+    return _measure_cell(request, folder)
+
+
+def _measure_block(requests: Path, folder: Path) -> str:
+    """Measures a block of a sweep; returns the path of each run's journal, as JSON."""
     from greenexp.cli import console
-    from greenexp.cli.compose import settings, steps_given
+    from greenexp.sweep.record import measure_block, read_requests, send
+
+    listed = read_requests(requests)
+    measured = measure_block(listed, folder / "runs", console.stage([r.title for r in listed]))
+    for measurement in measured:
+        send(measurement.path)
+    return json.dumps(
+        {measurement.request: str(measurement.path) for measurement in reversed(measured)}
+    )
+
+
+def _measure_single(request: Request, folder: Path) -> str:
+    """Measures a run and shows what it says; returns the path of its journal."""
+    from greenexp.cli import console
     from greenexp.report import summary
     from greenexp.runs.cost import stale_quote
     from greenexp.settings.build import typed
     from greenexp.settings.hardware import Hardware
     from greenexp.settings.report import Report
-    from greenexp.settings.sweep import Sweep, Tracking
-    from greenexp.sweep.plan import choices_of, title
-    from greenexp.sweep.preflight import Preflight
-    from greenexp.sweep.record import Request, measure, send
+    from greenexp.settings.sweep import Tracking
+    from greenexp.sweep.record import measure, send
     from greenexp.tracking import tracker as tracking
     from greenexp.tracking.reader import reader
 
+    configuration = request.configuration
+    stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
+    for line in filter(None, [stale, f"measuring {request.title}"]):
+        console.note(line)
+    run, path = measure(request, folder)
+    send(path)
+    where = typed(configuration, "tracking", Tracking)
+    options = typed(configuration, "report", Report)
+    console.show_study(summary.study([run], reader(where), options))
+    console.note(tracking.how_to_open(where, tracking.connect(where)))
+    return _checked(request, run, path)
+
+
+def _measure_cell(request: Request, folder: Path) -> str:
+    """Measures a cell for a sweeper that is not greenexp's; returns the path of its journal."""
+    from greenexp.sweep.record import measure, send
+
+    run, path = measure(request, folder)
+    send(path)
+    return _checked(request, run, path)
+
+
+def _checked(request: Request, run: Run, path: Path) -> str:
+    if run.outcome != "ok":
+        raise RunsFailed(f"{request.title}: {run.outcome}: {run.reason}")
+    return str(path)
+
+
+def _request(cfg: DictConfig, configuration: dict[str, Any]) -> Request:
+    """Returns the run that a command asks for, once it is checked."""
+    from greenexp.cli.compose import steps_given
+    from greenexp.settings.build import typed
+    from greenexp.settings.sweep import Sweep
+    from greenexp.sweep.plan import choices_of, title
+    from greenexp.sweep.preflight import Preflight
+    from greenexp.sweep.record import Request
+
     context = HydraConfig.get()
-    configuration = settings(cfg)
     choices = choices_of(context.runtime.choices, GROUPS, steps_given(cfg))
-    alone = context.mode is RunMode.RUN
-    checked = not alone and context.sweeper._target_ == SWEEPER
-    model_title = None if checked else Preflight().check(configuration)
+    model_title = Preflight().check(configuration)
     if typed(configuration, "sweep", Sweep).dry_run:
         raise BadInput(
             "sweep.dry_run=true shows the plan of a sweep, and this is a single run; "
             "give -m, or a choice of several options"
         )
     name = configuration["title"] or title(choices, model_title, context.overrides.task)
+    alone = context.mode is RunMode.RUN
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
-    request = Request(configuration, choices, name, sweep)
-    if alone:
-        stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
-        for line in filter(None, [stale, f"measuring {request.title}"]):
-            console.note(line)
-    run, path = measure(request, Path(context.runtime.output_dir))
-    send(path)
-    if alone:
-        where = typed(configuration, "tracking", Tracking)
-        options = typed(configuration, "report", Report)
-        console.show_study(summary.study([run], reader(where), options))
-        console.note(tracking.how_to_open(where, tracking.connect(where)))
-    if run.outcome != "ok" and not checked:  # our sweeper reads the journal instead
-        raise RunsFailed(f"{request.title}: {run.outcome}: {run.reason}")
-    return str(path)
+    return Request(configuration, choices, name, sweep)

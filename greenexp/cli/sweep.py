@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,70 @@ from omegaconf import DictConfig, open_dict
 from greenexp.cli import console
 from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, RunsFailed
-from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Planned, Started
-from greenexp.sweep.launch import Launched
-from greenexp.sweep.plan import PlannedRun, choices_of
+from greenexp.sweep.events import (
+    BlockStart,
+    Composition,
+    Event,
+    Notice,
+    PlanReady,
+    RunEnd,
+    SweepEnd,
+)
+from greenexp.sweep.launch import LaunchResult
+from greenexp.sweep.plan import PlannedRun, choices_of, quoted
+from greenexp.sweep.record import Request, write_requests
 from greenexp.tracking import tracker as tracking
 
 
-def composed(cell: DictConfig) -> Composed:
+def composed(cell: DictConfig) -> Composition:
     """Returns a composed cell without Hydra's own section."""
     chosen = cell.hydra.runtime.choices
     with open_dict(cell):
         del cell["hydra"]
-    return Composed(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
+    return Composition(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
 
 
 class HydraLauncher:
-    """Runs by one of Hydra's launchers; with its basic one, in turn."""
+    """Measures blocks by one of Hydra's launchers, a job each; with its basic one, in turn.
 
-    def __init__(self, launcher: Launcher) -> None:
+    Args:
+        launcher: of Hydra.
+        compose: overrides to a configuration.
+        folder: of the sweep.
+    """
+
+    def __init__(
+        self, launcher: Launcher, compose: Callable[[tuple[str, ...]], Composition], folder: Path
+    ) -> None:
         self._launcher = launcher
+        self._compose = compose
+        self._folder = folder
         self.in_turn = isinstance(launcher, BasicLauncher)
 
-    def launch(self, runs: Sequence[PlannedRun], first: int) -> Sequence[Launched]:
-        """Returns how each run came back."""
-        overrides = [list(run.overrides) for run in runs]
-        return [_launched(job) for job in self._launcher.launch(overrides, initial_job_idx=first)]
+    def launch(
+        self, blocks: Sequence[Sequence[PlannedRun]], first: int
+    ) -> Sequence[Sequence[LaunchResult]]:
+        """Returns how each run of each block came back."""
+        overrides = [self._job(block, number) for number, block in enumerate(blocks, first)]
+        jobs = self._launcher.launch(overrides, initial_job_idx=first)
+        return [_launched(job, len(block)) for job, block in zip(jobs, blocks, strict=True)]
+
+    def _job(self, block: Sequence[PlannedRun], number: int) -> list[str]:
+        """Returns the overrides of a block's job; what it measures stands in a file."""
+        path = (self._folder / "blocks" / f"{number}.json").resolve()
+        write_requests([self._request(run) for run in block], path)
+        return [*block[0].cell.overrides, f"sweep.requests={quoted(str(path))}"]
+
+    def _request(self, run: PlannedRun) -> Request:
+        cell = self._compose(run.cell.overrides)
+        place = {"block": run.block, "replicate": run.replicate}
+        configuration = {
+            **cell.configuration,
+            "title": run.cell.title,
+            "sweep": {**cell.configuration["sweep"], **place},
+        }
+        sweep = "/".join(self._folder.parts[-2:])
+        return Request(configuration, cell.choices, run.cell.title, sweep)
 
 
 def show(events: Iterable[Event], folder: Path) -> None:
@@ -52,39 +92,41 @@ def show(events: Iterable[Event], folder: Path) -> None:
         match event:
             case Notice(line):
                 console.note(line)
-            case Planned():
+            case PlanReady():
                 _show_plan(event)
-                completed = _progress(events, len(event.plan.left))
+                runs = sum(map(len, event.plan.left))
+                completed = _progress(events, runs)
                 if completed is not None:
-                    _show_end(completed, len(event.plan.left), folder)
+                    _show_end(completed, runs, folder)
 
 
-def _show_plan(planned: Planned) -> None:
+def _show_plan(planned: PlanReady) -> None:
     plan = planned.plan
-    if plan.finished:
+    skipped = len(plan.runs) - sum(map(len, plan.left))
+    if skipped:
         console.note(
-            f"skipped {len(plan.finished)} of {len(plan.runs)} runs, which {planned.tracking.uri} "
+            f"skipped {skipped} of {len(plan.runs)} runs, which {planned.tracking.uri} "
             "has from earlier; sweep.rerun=true measures them again"
         )
     console.note(f"plan: {plan.forecast.line()} (in {planned.path})")
 
 
-def _progress(events: Iterator[Event], runs: int) -> Completed | None:
+def _progress(events: Iterator[Event], runs: int) -> SweepEnd | None:
     """Shows the runs under a progress bar; returns the end, None for a dry run."""
     shown = console.SweepProgress(runs)
     with shown.shown() as progress:
         for event in events:
             match event:
-                case Started(run):
-                    progress.start(run.name)
-                case Ended(run, outcome, seconds):
+                case BlockStart(block):
+                    progress.start(f"{len(block)} together" if len(block) > 1 else block[0].name)
+                case RunEnd(run, outcome, seconds):
                     progress.finish(run.name, outcome, seconds)
-                case Completed():
+                case SweepEnd():
                     return event
     return None
 
 
-def _show_end(completed: Completed, runs: int, folder: Path) -> None:
+def _show_end(completed: SweepEnd, runs: int, folder: Path) -> None:
     _summarize(completed, folder)
     console.note(tracking.how_to_open(completed.tracking, completed.tracker))
     if completed.failures:
@@ -94,7 +136,7 @@ def _show_end(completed: Completed, runs: int, folder: Path) -> None:
         )
 
 
-def _summarize(completed: Completed, folder: Path) -> None:
+def _summarize(completed: SweepEnd, folder: Path) -> None:
     """Shows what the sweep's runs say, and makes its summary in the tracker."""
     from greenexp.report import summary
     from greenexp.tracking.reader import reader
@@ -102,8 +144,10 @@ def _summarize(completed: Completed, folder: Path) -> None:
     cells = {cell.id for cell in completed.cells}
     try:
         opened = reader(completed.tracking)
-        of_sweep = [run for run in opened.runs() if run.cell in cells]
-        made = summary.study(of_sweep, opened, completed.report)
+        every = opened.runs()
+        of_sweep = [run for run in every if run.cell in cells]
+        earlier = [run for run in every if run.cell not in cells]
+        made = summary.study(of_sweep, opened, completed.report, earlier=earlier)
         console.show_study(made)
         if completed.report.after_sweep:
             from greenexp.report import write  # its figures take a second to import
@@ -114,10 +158,11 @@ def _summarize(completed: Completed, folder: Path) -> None:
         console.note(f"greenexp: {error}")
 
 
-def _launched(job: JobReturn) -> Launched:
+def _launched(job: JobReturn, runs: int) -> list[LaunchResult]:
     if job.status is JobStatus.COMPLETED:
-        return Launched(Path(job.return_value))
-    return Launched(None, _failure(job))
+        paths = json.loads(job.return_value)
+        return [LaunchResult(Path(paths[str(number)])) for number in range(runs)]
+    return [LaunchResult(None, _failure(job))] * runs
 
 
 def _failure(job: JobReturn) -> str:

@@ -26,7 +26,7 @@ Choose = Callable[[Any], tuple[Any, Iterable[Mapping[str, Any]]]]
 
 
 @dataclass(frozen=True)
-class Fetched:
+class SplitSample:
     """A split, or a sample of one.
 
     Attributes:
@@ -56,18 +56,18 @@ class Origin:
     revision: str
     gated: bool
 
-    def table(self, split: str) -> Fetched:
+    def table(self, split: str) -> SplitSample:
         """Returns a split, downloading its files where they are not kept."""
         if self._is_folder:
             with self._reading():
-                return Fetched(self._load(split))
+                return SplitSample(self._load(split))
 
         def make(folder: Path) -> None:
             self._builder(split).download_and_prepare(output_dir=str(folder))
 
         return self._kept({"split": split}, make, otherwise=lambda: self._load(split))
 
-    def sample(self, split: str, asked: Mapping[str, Any], choose: Choose) -> Fetched:
+    def sample(self, split: str, asked: Mapping[str, Any], choose: Choose) -> SplitSample:
         """Returns rows chosen from a stream; they are streamed only once.
 
         Args:
@@ -80,7 +80,7 @@ class Origin:
 
             with self._reading():
                 features, rows = choose(self._builder(split))
-                return Fetched(datasets.Dataset.from_list(list(rows), features=features))
+                return SplitSample(datasets.Dataset.from_list(list(rows), features=features))
 
         def make(folder: Path) -> None:
             features, rows = choose(self._builder(split))
@@ -97,7 +97,7 @@ class Origin:
         asked: Mapping[str, Any],
         make: Callable[[Path], None],
         otherwise: Callable[[], Any] | None = None,
-    ) -> Fetched:
+    ) -> SplitSample:
         """Returns what is kept of the revision's commit, made first where nothing is.
 
         Where the hub can't be asked it is what was kept last, or what `otherwise` finds.
@@ -111,7 +111,7 @@ class Origin:
                 return _read(max(kept, key=lambda path: path.stat().st_mtime))
             if otherwise is not None and self.revision == "main":  # the library's cache knows none
                 with _offline(), contextlib.suppress(BadInput), self._reading():
-                    return Fetched(otherwise())
+                    return SplitSample(otherwise())
             raise
         folder = root / commit
         if not folder.exists():
@@ -205,12 +205,12 @@ def _write(folder: Path, features: Any, rows: Iterable[Mapping[str, Any]]) -> No
         writer.finalize()
 
 
-def _read(folder: Path) -> Fetched:
+def _read(folder: Path) -> SplitSample:
     """Returns what is kept in a folder, whose name is the commit."""
     import datasets
 
     files = [datasets.Dataset.from_file(str(file)) for file in sorted(folder.glob("*.arrow"))]
-    return Fetched(datasets.concatenate_datasets(files), folder.name)
+    return SplitSample(datasets.concatenate_datasets(files), folder.name)
 
 
 @contextlib.contextmanager

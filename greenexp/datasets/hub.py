@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from greenexp.datasets.balance import balanced
 from greenexp.datasets.card import DatasetCard
 from greenexp.datasets.columns import Columns
-from greenexp.datasets.fetching import Fetched, Origin
+from greenexp.datasets.fetching import Origin, SplitSample
 from greenexp.datasets.streaming import first_of_each_class
 from greenexp.errors import BadInput, first_line
 from greenexp.protocols import LabelSpace, Samples
@@ -147,7 +147,7 @@ class Hub:
             replace(columns, image="image", label="label"), sample, sample.table["row"][:]
         )
 
-    def _samples(self, columns: Columns, fetched: Fetched, rows: Sequence[int]) -> HubSamples:
+    def _samples(self, columns: Columns, fetched: SplitSample, rows: Sequence[int]) -> HubSamples:
         """Returns the images fetched; `rows` is where they stand in the split."""
         table = fetched.table
         if not rows:

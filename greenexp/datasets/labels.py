@@ -97,7 +97,7 @@ def _by_index(model: LabelSpace, dataset: LabelSpace) -> list[int]:
             f"{len(dataset.names)} classes ({_examples(dataset.names)}) and the model "
             f"{len(model.names)}; {cure}"
         )
-    wanted, offered = ([_normal(name) for name in one.names] for one in (dataset, model))
+    wanted, offered = ([_normal(name) for name in space.names] for space in (dataset, model))
     if len(set(wanted)) == len(wanted) and set(wanted) == set(offered):
         return [offered.index(name) for name in wanted]  # the same list in another order
     return list(range(len(wanted)))

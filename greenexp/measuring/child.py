@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from greenexp.errors import BadInput, Disturbed, NoEffect, Unsupported, first_line
-from greenexp.measuring.experiment import Experiment, check_device, run
+from greenexp.measuring.allocator import keep_freed_memory
+from greenexp.measuring.experiment import ALONE, Experiment, check_device, run
+from greenexp.measuring.turns import Place
 from greenexp.runs.files import write_atomically
 from greenexp.runs.result import Result, to_json
 from greenexp.settings.build import build, typed
@@ -22,7 +24,7 @@ from greenexp.settings.workload import Interference, Workload
 NO_EFFECT = "no effect"  # begins the reason where a tactic had nothing to change
 
 
-def measure(configuration: Mapping[str, Any], path: str) -> None:
+def measure(configuration: Mapping[str, Any], path: str, place: Place = ALONE) -> None:
     """Runs the experiment and writes its `Result` as JSON to `path`, whatever the outcome."""
     quiet_libraries()
     os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # number GPUs as NVML does
@@ -33,7 +35,7 @@ def measure(configuration: Mapping[str, Any], path: str) -> None:
         # torch.compile's cost must be paid in full by each run, so its caches start empty.
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         os.environ["TRITON_CACHE_DIR"] = str(Path(cache) / "triton")
-        result = _attempt(configuration)
+        result = _attempt(configuration, place)
     try:
         text = to_json(result)
     except ValueError:
@@ -82,14 +84,17 @@ def experiment(configuration: Mapping[str, Any]) -> Experiment:
     )
 
 
-def _attempt(configuration: Mapping[str, Any]) -> Result:
+def _attempt(configuration: Mapping[str, Any], place: Place) -> Result:
     import torch
     from torch._dynamo.exc import BackendCompilerFailed
     from torch._dynamo.exc import Unsupported as NotCompilable
     from torch._inductor.exc import InductorError
 
     try:
-        return run(experiment(configuration))
+        given = experiment(configuration)
+        if given.workload.keep_freed_memory:
+            keep_freed_memory()
+        return run(given, place)
     except (BadInput, Disturbed) as error:
         return Result("error", reason=str(error))
     except Unsupported as error:

@@ -28,6 +28,7 @@ PACKAGES = (
 VARIABLES = (
     "CUDA_DEVICE_ORDER",
     "CUDA_VISIBLE_DEVICES",
+    "GLIBC_TUNABLES",
     "MKL_NUM_THREADS",
     "OMP_NUM_THREADS",
     "OMP_WAIT_POLICY",
@@ -40,7 +41,7 @@ def environment(device: str) -> dict[str, Any]:
     """Returns the environment as plain values; what can't be found out is left out."""
     import torch
 
-    found: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cpu": cpu_name(),
@@ -54,10 +55,10 @@ def environment(device: str) -> dict[str, Any]:
     }
     if device == "cuda":
         index = torch.cuda.current_device()
-        found["gpus"] = [torch.cuda.get_device_name(index)]
-        found["cuda"] = torch.version.cuda
-        found |= _driver()
-    return found
+        facts["gpus"] = [torch.cuda.get_device_name(index)]
+        facts["cuda"] = torch.version.cuda
+        facts |= _driver()
+    return facts
 
 
 def version(package: str) -> str | None:

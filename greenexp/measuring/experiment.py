@@ -16,7 +16,7 @@ from greenexp.measuring.environment import environment
 from greenexp.measuring.loop import Forward, warm_up
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
-from greenexp.measuring.windows import measure_windows
+from greenexp.measuring.turns import Place, SinglePlace, Steady, watch
 from greenexp.protocols import (
     Batch,
     Classifier,
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 RANKED = 5  # outputs kept per image, for top-1 and top-5
-IDLE_SLICES = 5
-SHORTEST_IDLE_S = 1.0  # s; a GPU's counter moves ten times a second
+ALONE = SinglePlace()
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ class Experiment:
     interference: Interference = field(default_factory=Interference)
 
 
-def run(experiment: Experiment) -> Result:
-    """Runs an experiment and returns its raw record.
+def run(experiment: Experiment, place: Place = ALONE) -> Result:
+    """Runs an experiment, alone or among peers, and returns its raw record.
 
     Raises:
         BadInput: where model and data don't fit each other or the machine.
@@ -83,7 +82,8 @@ def run(experiment: Experiment) -> Result:
         recorder = Recorder(meters)
         guard = Guard(recorder, experiment.interference, workload.on_interference, components)
         cool = guard.cool_down()
-        _watch_idle(recorder, guard, workload.idle_seconds)
+        if place.watches_idle:
+            watch(recorder, guard, "idle", workload.idle_seconds)
 
         with recorder.phase("load"):
             classifier = experiment.model.load(device)
@@ -116,17 +116,23 @@ def run(experiment: Experiment) -> Result:
             with recorder.phase("warmup"):
                 warmed = warm_up(forward, inputs, workload)
 
+            answer = _top1(module, pool[0])
             shortest = _shortest(meters, device)
-            measured = measure_windows(recorder, forward, inputs, workload, guard, shortest)
+            measured = place.measure(
+                Steady(recorder, forward, inputs, workload, guard, shortest, device)
+            )
+            changed = _top1(module, pool[0]) != answer
 
         late = _effects(steps, module)
-        series = [one for meter in meters for one in meter.series(recorder.origin_s)]
+        series = [trace for meter in meters for trace in meter.series(recorder.origin_s)]
 
     doubts = {
         "not_cooled_down": not cool,
         "warmup_not_settled": not warmed.settled,
         "precision_not_reached": not measured.settled,
         "effect_changed": late != settled,  # compiled anew while measured, say
+        "outputs_changed": changed,
+        **dict.fromkeys(measured.doubts, True),
     }
     return Result(
         outcome="ok",
@@ -144,27 +150,27 @@ def run(experiment: Experiment) -> Result:
         quantities=[own for meter in meters for own in meter.quantities()],
         doubts=[doubt for doubt, holds in doubts.items() if holds],
         discarded_windows=measured.discarded,
-        duration_s=time.perf_counter() - began_s,
+        duration_s=time.perf_counter() - began_s - measured.slept_s,
     )
 
 
 def _provenance(classifier: Classifier, samples: Samples) -> dict[str, Scalar]:
     """Returns where the model is from, and `dataset_commit` where the images have one."""
-    found = dict(classifier.provenance)
+    provenance = dict(classifier.provenance)
     if samples.commit is not None:
-        found["dataset_commit"] = samples.commit
-    return found
+        provenance["dataset_commit"] = samples.commit
+    return provenance
 
 
 def _effects(steps: Sequence[Step], module: nn.Module) -> list[Mapping[str, Scalar] | None]:
     """Returns what each step can still be seen to have done; None where another covers it."""
-    found: list[Mapping[str, Scalar] | None] = []
+    effects: list[Mapping[str, Scalar] | None] = []
     for step in steps:
         try:
-            found.append(step.tactic.effect(module))
+            effects.append(step.tactic.effect(module))
         except NoEffect:
-            found.append(None)
-    return found
+            effects.append(None)
+    return effects
 
 
 def _driven(workload: Workload, traits: Traits) -> Workload:
@@ -185,25 +191,12 @@ def _calibration(experiment: Experiment, classifier: Classifier, size: int) -> l
     return [batch.images.to(experiment.device) for batch in _batches(classifier, samples, size)]
 
 
-def _watch_idle(recorder: Recorder, guard: Guard, seconds: float) -> None:
-    """Records the machine at rest, in slices, so that idle power has a spread."""
-    slices = min(IDLE_SLICES, max(1, int(seconds / SHORTEST_IDLE_S)))
-    while True:
-        before = len(recorder.phases)
-        for _ in range(slices):
-            with recorder.phase("idle"):
-                recorder.sleep(seconds / slices)
-        if guard.accepts(recorder.phases[before:]):
-            return
-        del recorder.phases[before:]
-
-
 def _shortest(meters: Sequence[Meter], device: str) -> Shortest:
     """Returns the shortest window that all meters can measure a run on the device over."""
     each = [meter.shortest_window(device) for meter in meters]
     return Shortest(
-        seconds=max((one.seconds for one in each), default=0.0),
-        batches=max((one.batches for one in each), default=1),
+        seconds=max((window.seconds for window in each), default=0.0),
+        batches=max((window.batches for window in each), default=1),
     )
 
 
@@ -234,6 +227,12 @@ def _synchronized(module: nn.Module, device: str) -> Forward:
         torch.cuda.synchronize()
 
     return forward
+
+
+def _top1(module: nn.Module, batch: Tensor) -> list[int]:
+    """Returns the output that ranks first for each image."""
+    best: list[int] = module(batch).argmax(dim=-1).tolist()
+    return best
 
 
 def _batches(classifier: Classifier, samples: Samples, size: int) -> Iterator[Batch]:

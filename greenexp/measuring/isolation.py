@@ -29,6 +29,8 @@ from typing import Literal
 
 import psutil
 
+from greenexp.measuring.allocator import huge_pages
+
 PRELOAD = ["greenexp.measuring.preload"]
 KERNEL_COUNTERS = Path("/proc/vmstat")
 EXIT_S = 10.0  # s that a library may take to clean up behind a function that has returned
@@ -38,7 +40,7 @@ PR_SET_CHILD_SUBREAPER = 36  # prctl.h of Linux
 
 
 @dataclass(frozen=True)
-class Ended:
+class ProcessEnd:
     """How the process ended; `detail` says more where it did not return.
 
     `oom` is a SIGKILL while the kernel counted a process killed for want of memory.
@@ -51,16 +53,51 @@ class Ended:
 def prepare() -> None:
     """Starts the fork server, which imports while the caller goes on with other work."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
-    forkserver.ensure_running()
+    with huge_pages():
+        forkserver.ensure_running()
 
 
-def call(function: Callable[..., None], *arguments: object, timeout_s: float) -> Ended:
-    """Calls an importable function in a fresh process and waits for it.
+class Process:
+    """A function that runs in a fresh process; `start` makes it.
+
+    Attributes:
+        pid: of the process.
+        ends: a handle that `multiprocessing.connection.wait` takes; ready once it has ended.
+    """
+
+    def __init__(self, process: BaseProcess, killed_for_memory: int) -> None:
+        self._process = process
+        self._killed_for_memory = killed_for_memory
+        self.pid = process.pid or 0
+        self.ends = process.sentinel
+
+    def wait(self, timeout_s: float) -> bool:
+        """Returns whether it has ended within some seconds."""
+        self._process.join(timeout_s)
+        return not self._process.is_alive()
+
+    def end(self) -> None:
+        """Ends the process and whatever it has started, if anything of it is left."""
+        _kill_group(self._process)
+
+    def ended(self) -> ProcessEnd:
+        """Returns how it ended by itself or by others; call it after `end`."""
+        code = self._process.exitcode or 0
+        if code == -signal.SIGKILL and _killed_for_memory() > self._killed_for_memory:
+            return ProcessEnd("oom", "the kernel killed its process for want of memory")
+        if code < 0:
+            return ProcessEnd("killed", f"its process was killed by {signal.Signals(-code).name}")
+        if code > 0:
+            return ProcessEnd("crashed", f"its process ended with exit code {code}")
+        return ProcessEnd("returned")
+
+
+def start(function: Callable[..., None], *arguments: object) -> Process:
+    """Starts an importable function in a fresh process; whoever starts it must `end` it.
 
     Args:
-        function: its result, if any, it writes to a file.
+        function: its result, if any, it writes to a file or a connection.
         arguments: picklable.
-        timeout_s: seconds after which the process is killed.
     """
     prepare()
     context = multiprocessing.get_context("forkserver")
@@ -69,20 +106,29 @@ def call(function: Callable[..., None], *arguments: object, timeout_s: float) ->
     process = context.Process(target=_child, args=(function, arguments), daemon=False)
     with _main_hidden():
         process.start()
+    return Process(process, killed_for_memory)
+
+
+def call(function: Callable[..., None], *arguments: object, timeout_s: float) -> ProcessEnd:
+    """Calls an importable function in a fresh process and waits for it.
+
+    Args:
+        function: as `start` takes it.
+        arguments: likewise.
+        timeout_s: seconds after which the process is killed.
+    """
+    process = start(function, *arguments)
     try:
-        process.join(timeout_s)
-        if process.is_alive():
-            return Ended("timeout", f"it took longer than {timeout_s:g} s")
+        if not process.wait(timeout_s):
+            return too_long(timeout_s)
     finally:
-        _kill_group(process)
-    code = process.exitcode or 0
-    if code == -signal.SIGKILL and _killed_for_memory() > killed_for_memory:
-        return Ended("oom", "the kernel killed its process for want of memory")
-    if code < 0:
-        return Ended("killed", f"its process was killed by {signal.Signals(-code).name}")
-    if code > 0:
-        return Ended("crashed", f"its process ended with exit code {code}")
-    return Ended("returned")
+        process.end()
+    return process.ended()
+
+
+def too_long(timeout_s: float) -> ProcessEnd:
+    """Returns how a process ended that was given some seconds and took more."""
+    return ProcessEnd("timeout", f"it took longer than {timeout_s:g} s")
 
 
 @contextlib.contextmanager

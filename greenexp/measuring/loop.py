@@ -13,6 +13,8 @@ from greenexp.settings.workload import Workload
 if TYPE_CHECKING:
     from torch import Tensor
 
+SETTLING_S = 0.005  # s; a few MiB of caches are refilled in one
+
 Forward = Callable[["Tensor"], object]
 """Runs one batch to its end: the device is synchronized when it returns."""
 
@@ -50,6 +52,17 @@ def warm_up(
                 return WarmUp(len(latencies_s), settled=True)
         if elapsed_s >= workload.warmup_max_seconds:
             return WarmUp(len(latencies_s), settled=False)
+
+
+def settle(
+    forward: Forward, inputs: Iterator[Tensor], clock: Callable[[], float] = time.perf_counter
+) -> None:
+    """Runs batches that nobody times: one at least, and for as long as refilling caches takes."""
+    start_s = clock()
+    while True:
+        forward(next(inputs))
+        if clock() - start_s >= SETTLING_S:
+            return
 
 
 def measure_window(

@@ -29,6 +29,6 @@ from transformers import (  # noqa: E402 - as above
 import greenexp.measuring.child  # noqa: E402, F401 - as above
 
 for room in ROOMS.values():
-    for found in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}."):
+    for module in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}."):
         with contextlib.suppress(ImportError):  # said where the choice is made, if it is
-            importlib.import_module(found.name)
+            importlib.import_module(module.name)

@@ -46,7 +46,7 @@ class Recorder:
         self.phases.append(phase)
 
     @contextmanager
-    def window(self, batch_size: int) -> Iterator[list[float]]:
+    def window(self, batch_size: int, round_: int = 0) -> Iterator[list[float]]:
         """Records what happens inside as a window; the caller fills in the latencies."""
         latencies_s: list[float] = []
         with self._read() as stretch:
@@ -58,8 +58,20 @@ class Recorder:
                 images=batch_size * len(latencies_s),
                 latencies_s=latencies_s,
                 readings=stretch.readings,
+                round=round_,
             )
         )
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Lets the meters rest inside: the run is parked."""
+        for meter in self.meters:
+            meter.rest()
+        try:
+            yield
+        finally:
+            for meter in self.meters:
+                meter.wake()
 
     def glance(self, seconds: float) -> Phase:
         """Returns what the meters read while the run sleeps for some seconds; keeps nothing."""

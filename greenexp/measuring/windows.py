@@ -20,16 +20,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuringEnd:
     """How measuring ended.
 
     Attributes:
         discarded: disturbed windows that were measured anew.
         settled: whether the interval became as narrow as asked; True where nothing was asked.
+        slept_s: that the run was parked.
+        doubts: that its block has of it.
     """
 
     discarded: int
     settled: bool
+    slept_s: float = 0.0
+    doubts: Sequence[str] = ()
 
 
 def measure_windows(
@@ -39,7 +43,7 @@ def measure_windows(
     workload: Workload,
     guard: Guard,
     shortest: Shortest,
-) -> Measured:
+) -> MeasuringEnd:
     """Records windows until their interval is as narrow as asked, or `max_windows` is reached.
 
     With `half_width` None there are `min_windows`. Looking after each window narrows the
@@ -59,11 +63,11 @@ def measure_windows(
             discarded += 1
         elif len(recorder.windows) >= workload.min_windows:
             if workload.half_width is None:
-                return Measured(discarded, settled=True)
+                return MeasuringEnd(discarded, settled=True)
             half_width = half_width_of(recorder.windows, guard.components)
             if half_width is not None and half_width <= workload.half_width:
-                return Measured(discarded, settled=True)
-    return Measured(discarded, settled=workload.half_width is None)
+                return MeasuringEnd(discarded, settled=True)
+    return MeasuringEnd(discarded, settled=workload.half_width is None)
 
 
 def half_width_of(windows: Sequence[Window], components: Sequence[str]) -> float | None:

@@ -15,12 +15,17 @@ from greenexp.protocols import Availability, Reading
 from greenexp.settings.checks import check_range
 from greenexp.settings.device_names import names
 
+TICKS_TELL_S = 1.0  # s, in which a tick is a percent of one CPU
+
 
 class CpuEstimate(Sampling):
     """power = idle + utilization x (rated - idle), over all logical CPUs.
 
     A linear model: real processors are not linear in utilization, and memory, disks and losses are
     outside it. Its figures compare runs on one machine; they are not its meter.
+
+    The system counts the machine's time in ticks of about 10 ms, too coarse for a short stretch.
+    Over less than `TICKS_TELL_S` the time of this process, which is counted in ns, stands for it.
 
     Args:
         interval_s: seconds between samples of the series.
@@ -55,14 +60,15 @@ class CpuEstimate(Sampling):
         check_range(f"{key}.relative_error", relative_error, at_least=0)
         self._relative_error = relative_error
         self._interval_s = interval_s
+        self._threads = psutil.cpu_count(logical=True) or 1
         if idle_w is not None and rated_w is not None and (cpu is None or names(cpu, cpu_name())):
             self._idle_w, self._rated_w = idle_w, rated_w
             self._figures = "the hardware preset's figures"
             self._cure = ""
         else:
-            threads = psutil.cpu_count(logical=True) or 1
-            self._idle_w, self._rated_w = idle_w_per_thread * threads, rated_w_per_thread * threads
-            self._figures = f"default figures per thread, times {threads}"
+            self._idle_w = idle_w_per_thread * self._threads
+            self._rated_w = rated_w_per_thread * self._threads
+            self._figures = f"default figures per thread, times {self._threads}"
             self._cure = (
                 "give hardware.power.cpu_idle_w=… and hardware.power.cpu_rated_w=… of your CPU"
             )
@@ -101,13 +107,16 @@ class CpuEstimate(Sampling):
         """Yields a list that holds the joules once the context has ended."""
         readings: list[Reading] = []
         start_s = time.perf_counter()
-        before = cpu_time()
+        before, own_before_s = cpu_time(), time.process_time()
         try:
             yield readings
         finally:
+            own_s = time.process_time() - own_before_s
             after = cpu_time()
             duration_s = time.perf_counter() - start_s
         utilization = after.utilization(before)
+        if 0 < duration_s < TICKS_TELL_S:
+            utilization = min(1.0, own_s / duration_s / self._threads)
         if utilization is not None:
             joules = self.power_w(utilization) * duration_s
             readings.append(

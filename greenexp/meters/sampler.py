@@ -32,16 +32,26 @@ class Sampler:
         self._samples: list[Sample] = []
         self._failure: Exception | None = None
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="greenexp-sampler")
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Starts sampling."""
+        """Starts sampling, the first time or after `rest`."""
+        if self._failure is not None:
+            return
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name="greenexp-sampler")
         self._thread.start()
+
+    def rest(self) -> None:
+        """Takes no samples until `start` but those of `now`; there is no thread meanwhile."""
+        if self._thread is not None:
+            self._stopped.set()
+            self._thread.join()
+            self._thread = None
 
     def stop(self) -> None:
         """Ends sampling, waits for the thread, and raises what ended it early, if anything did."""
-        self._stopped.set()
-        self._thread.join()
+        self.rest()
         if self._failure is not None:
             raise self._failure
 
@@ -105,6 +115,16 @@ class Sampling(Meter):
     ) -> None:
         if self._sampler is not None:
             self._sampler.stop()
+
+    def rest(self) -> None:
+        """Samples nothing until `wake`."""
+        if self._sampler is not None:
+            self._sampler.rest()
+
+    def wake(self) -> None:
+        """Goes on sampling."""
+        if self._sampler is not None:
+            self._sampler.start()
 
     def series(self, origin_s: float) -> Iterable[Series]:
         """Returns what was sampled so far."""

@@ -95,6 +95,16 @@ class Zeus(Meter):
         self._get_ready()
         return self
 
+    def rest(self) -> None:
+        """Samples nothing until `wake`."""
+        if self._sampler is not None:
+            self._sampler.rest()
+
+    def wake(self) -> None:
+        """Goes on sampling."""
+        if self._sampler is not None:
+            self._sampler.start()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

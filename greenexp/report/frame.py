@@ -65,8 +65,8 @@ def frame(runs: Sequence[Run]) -> pd.DataFrame:
         "run_id": text(run.tracked or run.id for run in runs),
         "started": pd.to_datetime([run.started for run in runs], utc=True, format="ISO8601"),
     }
-    for one in fields(Labels):
-        columns[one.name] = text(getattr(names[run.cell], one.name) for run in runs)
+    for label in fields(Labels):
+        columns[label.name] = text(getattr(names[run.cell], label.name) for run in runs)
     for name in COUNTED:
         columns[name] = pd.array([getattr(run, name) for run in runs], dtype="Int64")
     for name in TEXTS:

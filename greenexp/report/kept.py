@@ -48,8 +48,8 @@ def keep(folder: Path, wanted: str, made_of: FilesRead, text: str) -> None:
 
 def _files(folder: Path) -> dict[str, list[int]]:
     """Returns size and time of change of the report's files, by name."""
-    found = {path.name: path.stat() for path in folder.iterdir() if path.name != KEPT}
-    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(found.items())}
+    stats = {path.name: path.stat() for path in folder.iterdir() if path.name != KEPT}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(stats.items())}
 
 
 def _code() -> list[list[int]]:

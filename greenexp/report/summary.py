@@ -56,6 +56,7 @@ def study(
     label: str | None = None,
     *,
     pools: Workers | None = None,
+    earlier: Sequence[Run] = (),
 ) -> Study:
     """Returns what the runs say.
 
@@ -66,6 +67,8 @@ def study(
         reprice: a run's preset to the one to price with.
         label: what to call the preset where it is one for all.
         pools: processes that do a part meanwhile; None: all is done here.
+        earlier: other runs; those that were measured together on the same machine and in the same
+            setting help to tell how processes differ.
     """
     labels = of_runs(every)
     pricing: dict[str, Any] = {
@@ -82,7 +85,8 @@ def study(
         pool = pools.statistics
         spoken_for = [run.id for group in groups(used) for run in group.first_runs()]
         opened.begin_predictions(spoken_for, pools.pictures)
-    compared = compare(used, opened.predictions, options, quantities, pool)
+    beside, _ = priced([run for run in earlier if run.together], of_runs(earlier), **pricing)
+    compared = compare(used, opened.predictions, options, quantities, pool, beside)
     advice = begun(pool, partial(decide.advice, compared.cells, compared.overall, options))
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
     return Study(

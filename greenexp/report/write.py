@@ -13,6 +13,7 @@ from greenexp.report.figures.plot import Figure
 from greenexp.report.kept import PAGE
 from greenexp.report.tables import page
 from greenexp.report.words.advice import sentence
+from greenexp.report.words.marks import intervals, marks
 from greenexp.report.workers import Workers, draw, tabulate, workers
 from greenexp.runs.files import write_atomically
 from greenexp.runs.run import Run
@@ -22,7 +23,7 @@ from greenexp.study.labels import of_runs
 from greenexp.study.pairs import versus_baseline
 from greenexp.study.select import priced
 from greenexp.study.study import Study
-from greenexp.tracking.findings import log_summary, log_versus
+from greenexp.tracking.findings import log_marks, log_summary, log_versus
 from greenexp.tracking.reader import reader
 
 
@@ -30,7 +31,7 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
     """Writes the summary of a sweep into the tracker and returns its MLflow run id.
 
     The summary is a run of its own with page, tables and pictures. The sweep's runs get
-    `vs_baseline/…`, those flagged too, for their validity stands beside it.
+    `vs_baseline/…`, those flagged too, for the tag `greenexp.verdict` beside it marks them.
 
     Args:
         where: the runs are.
@@ -39,7 +40,7 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
         runs: of the sweep.
         sweep: its name.
     """
-    advised = "\n\n".join(sentence(one, made) for one in made.advice)
+    advised = "\n\n".join(sentence(advice, made) for advice in made.advice)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
         run_id = log_summary(
@@ -49,12 +50,17 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
             tags={"greenexp.sweep": sweep, "mlflow.note.content": advised},
             metrics={
                 "summary/runs": made.runs,
-                "summary/left_out": sum(one.runs for one in made.left_out),
+                "summary/left_out": sum(exclusion.runs for exclusion in made.left_out),
             },
             folder=Path(folder),
         )
     every_run, _ = priced(runs, of_runs(runs), keep_flagged=True)
-    log_versus(where, versus_baseline(every_run), reader(where).tables().metrics)
+    tables = reader(where).tables()
+    versus = versus_baseline(every_run)
+    for marked, ends in intervals(made).items():
+        versus.setdefault(marked, {}).update(ends)
+    log_versus(where, versus, tables.metrics)
+    log_marks(where, marks(made, runs), tables.tags)
     return run_id
 
 
@@ -76,14 +82,14 @@ def write(made: Study, folder: Path, pools: Workers | None = None) -> Path:
     path = folder / PAGE
     writing = [pools.statistics.submit(tabulate, made, folder)]
     drawn = figures.figures(made)
-    for rank, figure in enumerate(sorted(drawn, key=lambda one: -len(one.panels))):
+    for rank, figure in enumerate(sorted(drawn, key=lambda chart: -len(chart.panels))):
         pool = pools.pictures if rank else pools.statistics
         writing.append(pool.submit(draw, figure, folder / f"{figure.name}.png"))
     write_atomically(path, page.html(made, [_shown(figure) for figure in drawn]))
-    for one in writing:
-        one.result()
+    for future in writing:
+        future.result()
     return path
 
 
-def _shown(figure: Figure) -> page.Drawn:
-    return page.Drawn(figure.name, figure.title, figure.caption, interactive.div(figure))
+def _shown(figure: Figure) -> page.PageFigure:
+    return page.PageFigure(figure.name, figure.title, figure.caption, interactive.div(figure))

@@ -45,7 +45,7 @@ def disturbances(stretches: Sequence[Phase | Window], limits: Interference) -> l
 
     A mean must exceed its limit by more than the clocks behind it can be wrong.
     """
-    found = []
+    doubts = []
     for doubt, quantity, limit in (
         ("cpu_steal", "steal_pct", limits.steal_pct),
         ("other_processes", "other_processes_pct", limits.other_processes_pct),
@@ -57,15 +57,15 @@ def disturbances(stretches: Sequence[Phase | Window], limits: Interference) -> l
     ):
         mean = mean_level(stretches, quantity)
         if mean is not None and _above(mean - _resolution(stretches, quantity), limit):
-            found.append(doubt)
+            doubts.append(doubt)
     for doubt, quantity in (
         ("cpu_throttled", "cpu_throttle_events"),
         ("gpu_throttled", "gpu_throttled_pct"),
         ("gpu_shared", "other_gpu_processes"),
     ):
         if any(r.value > 0 for s in stretches for r in s.readings if r.quantity == quantity):
-            found.append(doubt)
-    return found
+            doubts.append(doubt)
+    return doubts
 
 
 def mean_level(stretches: Sequence[Phase | Window], quantity: str) -> float | None:

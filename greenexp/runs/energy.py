@@ -52,7 +52,7 @@ def energy_readings(stretch: Phase | Window, holds: Mapping[str, Source]) -> lis
     None where `holds` is empty or the stretch lacks one of its readings. Where two meters read one
     component from one kind of source, the first counts.
     """
-    found: list[Reading] = []
+    readings: list[Reading] = []
     for component, source in holds.items():
         read = [
             r
@@ -61,8 +61,8 @@ def energy_readings(stretch: Phase | Window, holds: Mapping[str, Source]) -> lis
         ]
         if not read:
             return None
-        found.append(read[0])
-    return found or None
+        readings.append(read[0])
+    return readings or None
 
 
 def energy_by_kind(stretch: Phase | Window, holds: Mapping[str, Source]) -> dict[str, float] | None:

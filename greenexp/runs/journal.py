@@ -35,6 +35,7 @@ class Record:
         result: the raw record.
         machine: the machine that measured, see `machine.fingerprint`; None in old records.
         version: of greenexp; None in old records.
+        together: equal for runs that were measured together, in rounds; None: measured alone.
     """
 
     id: str
@@ -48,12 +49,13 @@ class Record:
     result: Result
     machine: str | None = None
     version: str | None = None
+    together: str | None = None
 
     @property
     def block(self) -> int | None:
         """The complete block of a sweep that the run belongs to; None for a single run."""
-        found = self.configuration.get("sweep", {}).get("block")
-        return None if found is None else int(found)
+        number = self.configuration.get("sweep", {}).get("block")
+        return None if number is None else int(number)
 
     @property
     def replicate(self) -> int:

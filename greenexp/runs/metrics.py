@@ -145,22 +145,41 @@ def _combined(
 
 
 def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) -> dict[str, float]:
-    """Returns idle power, and energy less idle energy, of just what the windows hold."""
-    idle = [phase for phase in result.phases if phase.name == "idle" and phase.duration_s > 0]
-    idle_j = [joules for phase in idle if (joules := total_energy_j(phase, holds)) is not None]
-    if not idle or len(idle_j) < len(idle):
-        return {}
-    metrics = ratio("power/idle_w", idle_j, [phase.duration_s for phase in idle])
-    idle_w = metrics["power/idle_w"]
+    """Returns power at rest, and energy less what rest takes, of just what the windows hold.
+
+    Where runs were measured together, rest is with all of them parked: what the others' contexts
+    on a GPU take is not the run's own.
+    """
+    rests = {name: _rest(result, holds, name) for name in ("idle", "parked")}
+    metrics: dict[str, float] = {}
+    for name, rest in rests.items():
+        if rest is not None:
+            metrics |= ratio(f"power/{name}_w", *rest)
+    away = "parked" if rests["parked"] is not None else "idle"
+    known = rests[away]
+    if known is None:
+        return metrics
+    idle_w = metrics[f"power/{away}_w"]
     images = [window.images for window in result.windows]
     seconds = [window.duration_s for window in result.windows]
     net_j = [joules - idle_w * s for joules, s in zip(gross_j, seconds, strict=True)]
     net = sum(net_j) / sum(images)
     spread = _half_width(ratio_interval(net_j, images))
-    of_idle = _half_width(ratio_interval(idle_j, [phase.duration_s for phase in idle]))
+    of_idle = _half_width(ratio_interval(*known))
     if spread is not None and of_idle is not None:
         spread = math.hypot(spread, of_idle * sum(seconds) / sum(images))
     return metrics | with_interval("energy/net_per_image_j", net, _about(net, spread))
+
+
+def _rest(
+    result: Result, holds: Mapping[str, Source], name: str
+) -> tuple[list[float], list[float]] | None:
+    """Returns joules and seconds of the phases in which the machine rested; None without any."""
+    phases = [phase for phase in result.phases if phase.name == name and phase.duration_s > 0]
+    joules = [taken for phase in phases if (taken := total_energy_j(phase, holds)) is not None]
+    if not phases or len(joules) < len(phases):
+        return None
+    return joules, [phase.duration_s for phase in phases]
 
 
 def _price_of_images(result: Result, hardware: Hardware) -> dict[str, float]:
@@ -220,7 +239,7 @@ def _prices(
     """
     holds = energy_holds(result.windows or stretches)
     share = money.share(hardware, result.device or "cpu")
-    found = []
+    rows = []
     for stretch in stretches:
         joules = total_energy_j(stretch, holds)
         price = money.cost(hardware.price, seconds=stretch.duration_s, energy_j=joules, share=share)
@@ -232,8 +251,8 @@ def _prices(
             "electricity_usd": price.electricity_usd,
             "carbon_g": grams,
         }
-        found.append(_known(figures))
-    return found
+        rows.append(_known(figures))
+    return rows
 
 
 def _known(figures: Mapping[str, float | None]) -> dict[str, float]:

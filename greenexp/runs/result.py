@@ -38,13 +38,17 @@ class Phase:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of steady inference: the latency of each batch and what the meters read."""
+    """A stretch of steady inference: the latency of each batch and what the meters read.
+
+    `round` is the turn of a block that it belongs to, from 1; 0 for a run that is measured alone.
+    """
 
     start_s: float
     duration_s: float
     images: int
     latencies_s: Sequence[float]
     readings: Sequence[Reading]
+    round: int = 0
 
 
 @dataclass(frozen=True)

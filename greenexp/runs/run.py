@@ -23,6 +23,7 @@ from greenexp.runs import energy, metrics
 from greenexp.runs.doubts import validity
 from greenexp.runs.identity import BASELINE, peers_hash
 from greenexp.runs.journal import Record
+from greenexp.runs.rounds import rounds_of
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.workload import Interference, Workload
@@ -64,6 +65,9 @@ class Run:
         provenance: of model and data.
         quantities: that its meters brought beside those of the list.
         version: of greenexp that measured; None in old records.
+        together: equal for runs that were measured together, in rounds; None: measured alone.
+        rounds: of a run that was measured together: the number of each of its rounds, `round`, and
+            by metric what it took there; `SECONDS` is the time an image took.
         schema: version of this form.
         tracked: MLflow's id of the run where it was fetched from there.
         folder: of its record where it was read from a journal.
@@ -95,6 +99,8 @@ class Run:
     provenance: Mapping[str, Scalar] = field(default_factory=dict)
     quantities: Sequence[Quantity] = ()
     version: str | None = None
+    together: str | None = None
+    rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     schema: int = SCHEMA
     tracked: str | None = None
     folder: str | None = None
@@ -111,9 +117,10 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """From its start to its journal; None where its end is not known."""
-        if not self.ended:
-            return self.metrics.get("run/time_s")
+        """What it took; None where that is not known."""
+        own_s = self.metrics.get("run/time_s")  # without what it slept among others
+        if own_s is not None or not self.ended:
+            return own_s
         between = datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)
         return between.total_seconds()
 
@@ -171,6 +178,8 @@ def of(record: Record) -> Run:
         provenance=result.provenance,
         quantities=result.quantities,
         version=record.version,
+        together=record.together,
+        rounds=rounds_of(result) if record.together is not None else {},
     )
 
 

@@ -66,8 +66,8 @@ def build(choice: Mapping[str, Any], key: str, allow: Sequence[str] = ()) -> Any
     except BadInput as refused:
         if not key.startswith(STEP):
             raise
-        said = str(refused).removeprefix("tactic.")  # a tactic can't know that it is a step
-        raise type(refused)(f"{key}.{said}") from None
+        text = str(refused).removeprefix("tactic.")  # a tactic can't know that it is a step
+        raise type(refused)(f"{key}.{text}") from None
 
 
 def _built(value: Any, key: str, allow: Sequence[str]) -> Any:

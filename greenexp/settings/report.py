@@ -14,10 +14,12 @@ class Report:
     max_top1_drop: float = 0.01  # fraction of top-1 that advice may give up, 0.01 is one point
     requests_per_month: float = 1e6  # images served a month, one a request
     months: float = 12.0  # over which bills are summed
+    equal_within: float = 0.03  # fraction by which two may differ and be called equal
     keep_flagged: bool = False  # True: runs that something stands against count too
     after_sweep: bool = True  # False: a sweep ends without a summary
 
     def __post_init__(self) -> None:
         check_range("report.max_top1_drop", self.max_top1_drop, at_least=0, at_most=1)
+        check_range("report.equal_within", self.equal_within, above=0, below=1)
         check_range("report.requests_per_month", self.requests_per_month, above=0)
         check_range("report.months", self.months, above=0)

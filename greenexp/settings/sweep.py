@@ -15,6 +15,7 @@ class Sweep:
     rerun: bool = False  # True: cells with a finished run in the tracker are measured again
     dry_run: bool = False  # True: the plan is shown and written, and nothing is measured
     block: int | None = None  # set by the sweep: the complete block this run belongs to, from 1
+    requests: str | None = None  # set by the sweep: file of the runs of the block to measure
     replicate: int = 1  # set by the sweep: 2 for the second baseline of the A/A pair
 
 
@@ -23,6 +24,7 @@ class Isolation:
     """The child process that each run has for itself."""
 
     timeout_s: float = 3600.0  # s after which a run is killed and recorded as a timeout
+    alone: bool = True  # False: measurements may run side by side on a machine
 
     def __post_init__(self) -> None:
         check_range("isolation.timeout_s", self.timeout_s, above=0)

@@ -59,7 +59,7 @@ def locations(samples: Sequence[Sequence[float]]) -> list[Location]:
     exact sign-flip permutation test of the mean up to `EXACT_UP_TO` units, Wilcoxon's signed-rank
     test beyond.
     """
-    found: dict[int, Location] = {}
+    by_index: dict[int, Location] = {}
     by_size: dict[int, list[int]] = {}
     for index, sample in enumerate(samples):
         by_size.setdefault(len(sample), []).append(index)
@@ -67,8 +67,8 @@ def locations(samples: Sequence[Sequence[float]]) -> list[Location]:
         if size == 0:
             raise ValueError("a sample without units has no location")
         rows = np.asarray([samples[index] for index in indices], dtype=np.float64)
-        found |= dict(zip(indices, _of_equal_size(rows), strict=True))
-    return [found[index] for index in range(len(samples))]
+        by_index |= dict(zip(indices, _of_equal_size(rows), strict=True))
+    return [by_index[index] for index in range(len(samples))]
 
 
 def location(sample: Sequence[float]) -> Location:
@@ -186,11 +186,14 @@ def paired_ratio(values: Sequence[float], others: Sequence[float]) -> PairedRati
     """
     if len(values) < 2:
         return None
-    found = location((np.log(np.asarray(values)) - np.log(np.asarray(others))).tolist())
-    if found.low is None or found.high is None or found.p_value is None:
+    log_ratio = location((np.log(np.asarray(values)) - np.log(np.asarray(others))).tolist())
+    if log_ratio.low is None or log_ratio.high is None or log_ratio.p_value is None:
         return None
     return PairedRatio(
-        math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.p_value
+        math.exp(log_ratio.mean),
+        math.exp(log_ratio.low),
+        math.exp(log_ratio.high),
+        log_ratio.p_value,
     )
 
 

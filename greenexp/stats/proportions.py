@@ -76,7 +76,7 @@ def _normal_quantile() -> float:
 
 
 @dataclass(frozen=True)
-class Combined:
+class MeanChange:
     """The mean of a change over models, with what models differ by in its error."""
 
     mean: float
@@ -85,7 +85,7 @@ class Combined:
     p_value: float
 
 
-def combined(changes: Sequence[float], variances: Sequence[float]) -> Combined | None:
+def combined(changes: Sequence[float], variances: Sequence[float]) -> MeanChange | None:
     """Returns the change over models by a random-effects model; None for fewer than two.
 
     The spread between models is Paule and Mandel's (1982), the interval Hartung's, Knapp's, Sidik's
@@ -113,4 +113,4 @@ def combined(changes: Sequence[float], variances: Sequence[float]) -> Combined |
     error = math.sqrt(max(squares, 1.0) / total)
     half = t_quantile(freedom) * error
     p_value = 2 * float(stats.t.sf(abs(mean) / error, freedom))
-    return Combined(mean, mean - half, mean + half, p_value)
+    return MeanChange(mean, mean - half, mean + half, p_value)

@@ -87,36 +87,42 @@ class JudgedChanges:
 def judge(changes: Sequence[Changes]) -> JudgedChanges:
     """Returns what the tests say of each model's changes and of the changes over models."""
     of_models = [
-        {tactic: tested(counts) for tactic, counts in one.of_tactics.items()} for one in changes
+        {tactic: tested(counts) for tactic, counts in model.of_tactics.items()} for model in changes
     ]
     models: dict[tuple[Setting, str], list[Accuracy]] = defaultdict(list)
-    for one, known in zip(changes, of_models, strict=True):
-        for tactic in one.compared:
+    for model, known in zip(changes, of_models, strict=True):
+        for tactic in model.compared:
             if tactic in known:
-                models[one.setting, tactic].append(known[tactic])
-    return JudgedChanges(of_models, {key: over_models(found) for key, found in models.items()})
+                models[model.setting, tactic].append(known[tactic])
+    return JudgedChanges(
+        of_models, {key: over_models(accuracies) for key, accuracies in models.items()}
+    )
 
 
-def over_models(found: Sequence[Accuracy]) -> Accuracy | None:
+def over_models(accuracies: Sequence[Accuracy]) -> Accuracy | None:
     """Returns the mean change of top-1 over models, by `combined`; None without any.
 
     Where a model lacks its predictions, or there is one model, there is no interval.
     """
-    if not found:
+    if not accuracies:
         return None
     changes = [
-        paired_proportion(one.lost, one.gained, one.images)
-        for one in found
-        if one.lost is not None and one.gained is not None and one.images
+        paired_proportion(accuracy.lost, accuracy.gained, accuracy.images)
+        for accuracy in accuracies
+        if accuracy.lost is not None and accuracy.gained is not None and accuracy.images
     ]
-    mixed = combined([one.difference for one in changes], [one.variance for one in changes])
-    if mixed is None or len(changes) < len(found):
-        return Accuracy(float(np.mean([one.delta for one in found])), models=len(found))
+    mixed = combined(
+        [change.difference for change in changes], [change.variance for change in changes]
+    )
+    if mixed is None or len(changes) < len(accuracies):
+        return Accuracy(
+            float(np.mean([accuracy.delta for accuracy in accuracies])), models=len(accuracies)
+        )
     return Accuracy(
         delta=mixed.mean,
         interval=Interval(max(mixed.low, -1.0), min(mixed.high, 1.0)),  # no top-1 changes by more
-        lost=sum(one.lost or 0 for one in found),
-        gained=sum(one.gained or 0 for one in found),
+        lost=sum(accuracy.lost or 0 for accuracy in accuracies),
+        gained=sum(accuracy.gained or 0 for accuracy in accuracies),
         p_value=mixed.p_value,
         models=len(changes),
     )
@@ -137,9 +143,9 @@ def relations(
     better = np.zeros((len(cells), len(cells)), dtype=bool)
     by_images: dict[tuple[str, ...], list[tuple[int, NDArray[np.bool_]]]] = defaultdict(list)
     for index, cell in enumerate(cells):
-        found = next(filter(None, map(judged.get, cell.run_ids)), None)
-        if found is not None and found.images:
-            by_images[found.images].append((index, found.correct))
+        outcomes = next(filter(None, map(judged.get, cell.run_ids)), None)
+        if outcomes is not None and outcomes.images:
+            by_images[outcomes.images].append((index, outcomes.correct))
     for images, members in by_images.items():
         at = np.array([index for index, _ in members])
         right = np.stack([correct for _, correct in members]).astype(np.float64)

@@ -14,51 +14,60 @@ from greenexp.study.verdicts import Verdict
 LARGEST_LOG = 700.0  # whose exponential is still a float
 
 
-def claims(found: Mapping[str, Location], noise: Location | None) -> dict[str, Effect]:
+def claims(locations: Mapping[str, Location], noise: Location | None) -> dict[str, Effect]:
     """Returns the effect of each tactic of a family, with what may be claimed of it.
 
     A tactic is said to take less (or more) where Holm's procedure over the family shows it at 5 %
     and the whole interval lies beyond what two baselines differ by.
 
     Args:
-        found: by tactic, of the logarithms of the ratios.
+        locations: by tactic, of the logarithms of the ratios.
         noise: of the logarithms of the A/A ratios; None without any.
     """
     floor = None if noise is None else _reach(noise)
-    tested = {name: one.p_value for name, one in found.items() if one.p_value is not None}
+    tested = {
+        name: location.p_value
+        for name, location in locations.items()
+        if location.p_value is not None
+    }
     adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     return {
-        name: effect(one, adjusted.get(name), len(tested), floor) for name, one in found.items()
+        name: effect(location, adjusted.get(name), len(tested), floor)
+        for name, location in locations.items()
     }
 
 
-def effect(one: Location, adjusted: float | None, comparisons: int, floor: float | None) -> Effect:
+def effect(
+    location: Location, adjusted: float | None, comparisons: int, floor: float | None
+) -> Effect:
     """Returns one effect.
 
     Args:
-        one: of the logarithms of the ratios.
+        location: of the logarithms of the ratios.
         adjusted: its p value by Holm's procedure; None where there is none.
         comparisons: how many tactics are tested together.
         floor: how far from 0 the logarithm of an A/A ratio may lie; None where unknown.
     """
     plain = Effect(
-        ratio=math.exp(one.mean),
-        units=one.units,
-        p_value=one.p_value,
+        ratio=math.exp(location.mean),
+        units=location.units,
+        p_value=location.p_value,
         adjusted_p=adjusted,
-        test=one.test,
+        test=location.test,
         floor=None if floor is None else _exp(floor) - 1,
     )
-    if one.low is None or one.high is None or one.spread is None or adjusted is None:
+    if location.low is None or location.high is None or location.spread is None or adjusted is None:
         return plain
-    smallest = detectable(one.spread, one.units, comparisons)
+    smallest = detectable(location.spread, location.units, comparisons)
     if smallest is not None and floor is not None:
-        smallest = max(smallest, floor + (detectable(one.spread, one.units) or 0.0))
+        smallest = max(smallest, floor + (detectable(location.spread, location.units) or 0.0))
     return replace(
         plain,
-        interval=Interval(_exp(one.low), _exp(one.high)),
+        interval=Interval(_exp(location.low), _exp(location.high)),
         detectable=None if smallest is None else -math.expm1(-smallest),
-        verdict=_verdict(one.low, one.high, one.units, adjusted, comparisons, floor or 0.0),
+        verdict=_verdict(
+            location.low, location.high, location.units, adjusted, comparisons, floor or 0.0
+        ),
     )
 
 

@@ -33,10 +33,10 @@ def advice(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) -
     for cell in cells:
         by_setting[cell.setting][cell.model].append(cell)
     for setting, by_model in by_setting.items():
-        result += [of_model(found, options) for found in by_model.values()]
+        result += [of_model(members, options) for members in by_model.values()]
         lines = [line for line in overall if line.setting == setting]
         if lines:
-            of_setting = [cell for found in by_model.values() for cell in found]
+            of_setting = [cell for members in by_model.values() for cell in members]
             result.append(over_models(lines, of_setting, options))
     return result
 
@@ -88,19 +88,19 @@ def over_models(lines: Sequence[Overall], cells: Sequence[Cell], options: Report
     """
     setting = lines[0].setting
     metric = ENERGY if any(ENERGY in line.effects for line in lines) else LATENCY
-    found = [line for line in lines if metric in line.effects]
-    models = max((line.effects[metric].units for line in found), default=0)
+    candidates = [line for line in lines if metric in line.effects]
+    models = max((line.effects[metric].units for line in candidates), default=0)
     if models == 1:
         return Advice(AdviceKind.ONE_MODEL, setting, metric=metric)
-    allowed = [line for line in found if _within(line.accuracy, options)]
+    allowed = [line for line in candidates if _within(line.accuracy, options)]
     shown = [line for line in allowed if line.effects[metric].verdict == Verdict.LOWER]
     if shown:
         best = min(shown, key=lambda line: line.effects[metric].ratio)
         its = [cell for cell in cells if cell.tactic == best.tactic and metric in cell.effects]
         return _deploy_everywhere(best, its, metric, options)
-    few = models < units_needed(len(found))
+    few = models < units_needed(len(candidates))
     kind = AdviceKind.TOO_FEW_MODELS if few else AdviceKind.KEEP_NOTHING_SHOWN
-    return Advice(kind, setting, metric=metric, models=models, tactics=len(found))
+    return Advice(kind, setting, metric=metric, models=models, tactics=len(candidates))
 
 
 def _within(accuracy: Accuracy | None, options: Report) -> bool:
@@ -112,7 +112,7 @@ def _best(shown: Sequence[Cell]) -> Cell:
     """Returns the cell that saves most of the first of WORTH that is known of all."""
     for name in WORTH:
         saved = [_saved(cell, name) for cell in shown]
-        known = [one.value for one in saved if one is not None]
+        known = [saving.value for saving in saved if saving is not None]
         if len(known) == len(shown):
             return shown[known.index(max(known))]
     return shown[0]
@@ -149,7 +149,7 @@ def _deploy_everywhere(
         tactic=line.tactic,
         effect=line.effects[metric],
         basis=energy_basis(cell.energy_source for cell in cells),
-        saved=Monthly(**{one.name: _mean(models, one.name) for one in fields(Monthly)}),
+        saved=Monthly(**{field.name: _mean(models, field.name) for field in fields(Monthly)}),
         paybacks=_paybacks(cells),
         accuracy=line.accuracy,
         caveat=_caveat(
@@ -161,12 +161,12 @@ def _deploy_everywhere(
 
 def _paybacks(cells: Sequence[Cell]) -> dict[Currency, list[Payback]]:
     """Returns the paybacks of which something may be claimed, by currency."""
-    found: dict[Currency, list[Payback]] = defaultdict(list)
+    paybacks: dict[Currency, list[Payback]] = defaultdict(list)
     for cell in cells:
-        for currency, one in cell.paybacks.items():
-            if one.verdict != PaybackVerdict.ONE_BLOCK:
-                found[currency].append(one)
-    return dict(found)
+        for currency, payback in cell.paybacks.items():
+            if payback.verdict != PaybackVerdict.ONE_BLOCK:
+                paybacks[currency].append(payback)
+    return dict(paybacks)
 
 
 def _caveat(accuracy: Accuracy | None, judged: int | None, options: Report) -> Caveat | None:
@@ -191,16 +191,16 @@ def _mean(models: Sequence[Sequence[Cell]], name: str) -> Quantity | None:
     means = []
     for cells in models:
         saved = [_saved(cell, name) for cell in cells]
-        known = [one.value for one in saved if one is not None]
+        known = [saving.value for saving in saved if saving is not None]
         if len(known) < len(saved):
             return None
         means.append(sum(known) / len(known))
-    found = location(means)
-    if found.low is None or found.high is None:
-        return Quantity(found.mean)
-    return Quantity(found.mean, Interval(found.low, found.high))
+    estimate = location(means)
+    if estimate.low is None or estimate.high is None:
+        return Quantity(estimate.mean)
+    return Quantity(estimate.mean, Interval(estimate.low, estimate.high))
 
 
 def _saved(cell: Cell, name: str) -> Quantity | None:
-    found: Quantity | None = None if cell.monthly is None else getattr(cell.monthly, name)
-    return found
+    quantity: Quantity | None = None if cell.monthly is None else getattr(cell.monthly, name)
+    return quantity

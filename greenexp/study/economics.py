@@ -25,7 +25,7 @@ PUES = (1.0, 1.2, 1.5, 2.0)
 
 
 @dataclass(frozen=True)
-class Spent:
+class Expense:
     """What an image, or applying a tactic, takes of one run.
 
     Attributes:
@@ -44,20 +44,20 @@ class Prices:
     hardware: Hardware
     share: float = 1.0
 
-    def usd(self, spent: Spent) -> float | None:
+    def usd(self, spent: Expense) -> float | None:
         """Returns dollars, None where no part is known; see `cost.Cost`."""
         return self._cost(spent).total_usd
 
-    def holds(self, spent: Spent) -> str | None:
+    def holds(self, spent: Expense) -> str | None:
         """Returns which parts the dollars hold, see `cost.Cost`."""
         return self._cost(spent).holds
 
-    def grams(self, spent: Spent) -> float | None:
+    def grams(self, spent: Expense) -> float | None:
         """Returns g CO2e, None where energy or intensity is unknown."""
         pue = self.hardware.price.pue
         return money.carbon_g(self.hardware.carbon, pue=pue, energy_j=spent.joules)
 
-    def _cost(self, spent: Spent) -> money.Cost:
+    def _cost(self, spent: Expense) -> money.Cost:
         return money.cost(
             self.hardware.price, seconds=spent.seconds, energy_j=spent.joules, share=self.share
         )
@@ -67,9 +67,9 @@ class Prices:
 class Pair:
     """A tactic and the baseline of the same block: an image of each, and applying the tactic."""
 
-    image: Spent
-    baseline: Spent
-    applying: Spent
+    image: Expense
+    baseline: Expense
+    applying: Expense
 
 
 def quantity(samples: Sequence[float | None]) -> Quantity | None:
@@ -94,24 +94,24 @@ def quantities(figures: Sequence[Mapping[str, float]]) -> dict[str, Quantity]:
     alike: dict[int, list[str]] = defaultdict(list)
     for name, of_name in samples.items():
         alike[len(of_name)].append(name)
-    found: dict[str, Quantity] = {}
+    estimates: dict[str, Quantity] = {}
     for names in alike.values():
         rows = mean_intervals(np.array([samples[name] for name in names], dtype=np.float64))
-        found |= {
+        estimates |= {
             name: Quantity(value, None if low is None or high is None else Interval(low, high))
             for name, (value, low, high) in zip(names, rows, strict=True)
         }
-    return {name: found[name] for name in samples}
+    return {name: estimates[name] for name in samples}
 
 
 def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
     """Returns break-even in joules, dollars and seconds, as far as each is known of all pairs."""
-    of: dict[Currency, Callable[[Spent], float | None]] = {
+    of: dict[Currency, Callable[[Expense], float | None]] = {
         "j": lambda spent: spent.joules,
         "usd": prices.usd,
         "s": lambda spent: spent.seconds,
     }
-    found: dict[Currency, Payback] = {}
+    break_evens: dict[Currency, Payback] = {}
     for currency, taken in of.items():
         if currency == "usd" and not _alike(pairs, prices):
             continue
@@ -119,8 +119,8 @@ def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
         saving = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
         known = [(a, s) for a, s in zip(applying, saving, strict=True) if None not in (a, s)]
         if known and len(known) == len(pairs):
-            found[currency] = payback(currency, *zip(*known, strict=True))
-    return found
+            break_evens[currency] = payback(currency, *zip(*known, strict=True))
+    return break_evens
 
 
 def payback(currency: Currency, prices: Sequence[float], savings: Sequence[float]) -> Payback:
@@ -185,10 +185,10 @@ def monthly(pairs: Sequence[Pair], prices: Prices, requests_per_month: float) ->
     Kilowatt-hours are the device's, before PUE; dollars and carbon hold it.
     """
 
-    def saved(taken: Callable[[Spent], float | None], per: float) -> Quantity | None:
+    def saved(taken: Callable[[Expense], float | None], per: float) -> Quantity | None:
         per_image = [_less(taken(pair.baseline), taken(pair.image)) for pair in pairs]
         return quantity(
-            [None if one is None else one * requests_per_month / per for one in per_image]
+            [None if saving is None else saving * requests_per_month / per for saving in per_image]
         )
 
     return Monthly(
@@ -239,7 +239,7 @@ def sensitivities(
     # Dollars and grams are linear in seconds and joules, so the mean over blocks is priced.
     image = _mean([pair.image for pair in pairs])
     baseline = _mean([pair.baseline for pair in pairs])
-    found = []
+    results = []
     for name, unit, varied, saved_unit in tried:
         saved = [
             _saved(image, baseline, Prices(other, prices.share), saved_unit, requests_per_month)
@@ -248,8 +248,8 @@ def sensitivities(
         known = [value for value in saved if value is not None]
         if len(known) == len(varied):
             values = [value for value, _ in varied]
-            found.append(Sensitivity(name, unit, values, known, saved_unit))
-    return found
+            results.append(Sensitivity(name, unit, values, known, saved_unit))
+    return results
 
 
 def _alike(pairs: Sequence[Pair], prices: Prices) -> bool:
@@ -261,14 +261,14 @@ def _around(present: float) -> list[float]:
     return [present * factor for factor in FACTORS]
 
 
-def _mean(spent: Sequence[Spent]) -> Spent:
-    joules = [one.joules for one in spent if one.joules is not None]
+def _mean(spent: Sequence[Expense]) -> Expense:
+    joules = [expense.joules for expense in spent if expense.joules is not None]
     complete = len(joules) == len(spent)
-    return Spent(mean([one.seconds for one in spent]), mean(joules) if complete else None)
+    return Expense(mean([expense.seconds for expense in spent]), mean(joules) if complete else None)
 
 
 def _saved(
-    image: Spent, baseline: Spent, prices: Prices, unit: str, requests_per_month: float
+    image: Expense, baseline: Expense, prices: Prices, unit: str, requests_per_month: float
 ) -> float | None:
     """Returns the dollars, or kg CO2e, that a month saves."""
     taken, per = (prices.usd, 1.0) if unit == "USD" else (prices.grams, G_PER_KG)
@@ -286,13 +286,13 @@ def _emitting(hardware: Hardware, g_per_kwh: float) -> Hardware:
     return dataclasses.replace(hardware, carbon=carbon)
 
 
-def _less(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+def _less(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other
 
 
-def _plus(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one + other
+def _plus(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value + other
 
 
-def _times(one: float | None, factor: float) -> float | None:
-    return None if one is None else one * factor
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor

@@ -16,18 +16,18 @@ from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.settings.report import Report
 from greenexp.study import accuracy, economics
 from greenexp.study.accuracy import Changes, Predictions
-from greenexp.study.economics import Pair, Spent
 from greenexp.study.estimates import Accuracy, Effect
 from greenexp.study.families import Effects, Family, family, judge
-from greenexp.study.pairs import Group, RunPair, comparable, groups
+from greenexp.study.pairs import Group, comparable, groups
 from greenexp.study.pareto import Objective, front
 from greenexp.study.select import PricedRun
+from greenexp.study.spending import by_seconds, spent
 from greenexp.study.study import Cell, Overall, Setting
 from greenexp.study.tasks import begun
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """What the comparison found, see `Study`."""
 
     cells: Sequence[Cell]
@@ -41,7 +41,8 @@ def compare(
     options: Report,
     quantities: Sequence[quantity_list.Quantity] = quantity_list.QUANTITIES,
     pool: Executor | None = None,
-) -> Compared:
+    earlier: Sequence[PricedRun] = (),
+) -> Comparison:
     """Returns every tactic against the baseline, for each model and over models.
 
     Args:
@@ -50,14 +51,16 @@ def compare(
         options: requests a month and months of the economics.
         quantities: that the runs have; those compared have effects.
         pool: of processes that the tests run in meanwhile; None: they run here.
+        earlier: other runs of the machines; they tell how processes differ, and are not compared.
     """
     metrics = [quantity.name for quantity in quantity_list.compared(quantities)]
-    found = groups(used)
-    families = [family(group, metrics) for group in found]
-    effects = begun(pool, partial(judge, families, metrics))
-    plain = [_cells(group, options) for group in found]
-    correct = {run.id: predictions(run.id) for group in found for run in group.first_runs()}
-    changes = [_changes(*both, correct) for both in zip(found, families, strict=True)]
+    peer_groups = groups(used)
+    families = [family(group, metrics) for group in peer_groups]
+    others = [family(group, metrics) for group in groups(earlier)]
+    effects = begun(pool, partial(judge, families, metrics, options.equal_within, others))
+    plain = [_cells(group, options) for group in peer_groups]
+    correct = {run.id: predictions(run.id) for group in peer_groups for run in group.first_runs()}
+    changes = [_changes(*both, correct) for both in zip(peer_groups, families, strict=True)]
     accuracies = begun(pool, partial(accuracy.judge, changes))
     cells = [
         cell
@@ -73,13 +76,13 @@ def compare(
         for line in _overall(cells, setting, of_setting, accuracies().overall)
     ]
     noise = {setting.name: of_setting for setting, of_setting in effects().noise.items()}
-    return Compared(cells, overall, noise)
+    return Comparison(cells, overall, noise)
 
 
-def _changes(group: Group, one: Family, correct: Mapping[str, ImageOutcomes | None]) -> Changes:
+def _changes(group: Group, family: Family, correct: Mapping[str, ImageOutcomes | None]) -> Changes:
     changes = {tactic: accuracy.counted(group, tactic, correct) for tactic in group.tactics}
     known = {tactic: change for tactic, change in changes.items() if change is not None}
-    return Changes(group.setting, known, {tactic for _, tactic in one.pairs})
+    return Changes(group.setting, known, {tactic for _, tactic in family.pairs})
 
 
 def _cells(group: Group, options: Report) -> list[Cell]:
@@ -123,7 +126,7 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
     own = group.tactics[tactic]
     cell = _plain(group, tactic, [own[block] for block in sorted(own)])
     both = group.pairs(tactic)
-    pairs = _spent(comparable(both, ENERGY)) or [_by_seconds(pair) for pair in _spent(both)]
+    pairs = spent(comparable(both, ENERGY)) or [by_seconds(pair) for pair in spent(both)]
     if not pairs:
         return cell
     prices = both[0][0].prices
@@ -137,22 +140,9 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
     )
 
 
-def _spent(both: Sequence[RunPair]) -> list[Pair]:
-    return [
-        Pair(run.image, base.image, run.applying)
-        for run, base in both
-        if run.image is not None and base.image is not None and run.applying is not None
-    ]
-
-
-def _by_seconds(pair: Pair) -> Pair:
-    """Returns a pair without joules, where those of tactic and baseline can't be compared."""
-    return Pair(*(Spent(one.seconds) for one in (pair.image, pair.baseline, pair.applying)))
-
-
 def _rank(cell: Cell) -> tuple[bool, float, str]:
-    one = cell.effects.get(ENERGY) or cell.effects.get(LATENCY)
-    return not cell.is_baseline, one.ratio if one else math.inf, cell.tactic
+    effect = cell.effects.get(ENERGY) or cell.effects.get(LATENCY)
+    return not cell.is_baseline, effect.ratio if effect else math.inf, cell.tactic
 
 
 def _with_front(cells: Sequence[Cell], correct: Mapping[str, ImageOutcomes | None]) -> list[Cell]:
@@ -203,5 +193,5 @@ def _overall(
 
 
 def _overall_rank(line: Overall) -> tuple[float, str]:
-    one = line.effects.get(ENERGY) or next(iter(line.effects.values()))
-    return one.ratio, line.tactic
+    effect = line.effects.get(ENERGY) or next(iter(line.effects.values()))
+    return effect.ratio, line.tactic

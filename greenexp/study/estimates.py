@@ -29,6 +29,7 @@ class Effect:
         cliffs_delta: -1 where every run of the tactic took less than every one of the baseline.
         detectable: the saving, as a fraction, that would be shown with 80 % power.
         floor: how far, as a fraction, a ratio of two baselines can be from 1; None without A/A.
+        margin: within which, as a fraction, the two may be called equal; None: not asked.
         verdict: what may be claimed.
     """
 
@@ -41,6 +42,7 @@ class Effect:
     cliffs_delta: float | None = None
     detectable: float | None = None
     floor: float | None = None
+    margin: float | None = None
     verdict: Verdict = Verdict.TOO_FEW
 
 

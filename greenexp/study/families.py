@@ -13,14 +13,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from greenexp.stats.paired import Location, cliffs_delta, locations
+from greenexp.stats.two_levels import Spread, spread
+from greenexp.study import blocks
+from greenexp.study.blocks import Layout, layout
 from greenexp.study.claims import claims, effect
 from greenexp.study.estimates import Effect
-from greenexp.study.pairs import Group, comparable
+from greenexp.study.pairs import Contrast, Group, comparable, logs
 from greenexp.study.study import Setting
 
 AA = ""  # stands for the tactic of A/A pairs
 Effects = Mapping[str, Mapping[str, Effect]]  # by tactic, then metric
-Located = Mapping[tuple[str, str], Location]  # by metric and tactic
+Key = tuple[str, str]  # metric and tactic
+Located = Mapping[Key, Location]
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,17 @@ class Family:
         setting: what else is the same.
         model: label.
         pairs: the figures of runs and of their baselines, by metric and tactic.
+        logs: the logarithms of their ratios, likewise.
+        contrasts: of tactics that were measured together with their baselines, likewise.
+        layouts: by metric, of processes that were measured together.
     """
 
     setting: Setting
     model: str
-    pairs: Mapping[tuple[str, str], Sequence[tuple[float, float]]]
+    pairs: Mapping[Key, Sequence[tuple[float, float]]]
+    logs: Mapping[Key, Sequence[float]]
+    contrasts: Mapping[Key, Sequence[Contrast]]
+    layouts: Mapping[str, Layout]
 
     def tactics(self, metric: str) -> list[str]:
         """Returns the tactics that have the metric; A/A is none."""
@@ -59,57 +69,119 @@ class Judgement:
 
 def family(group: Group, metrics: Iterable[str]) -> Family:
     """Returns the family of a group's tactics."""
-    pairs = {AA: group.aa_pairs()} | {tactic: group.pairs(tactic) for tactic in group.tactics}
-    figures = {
-        (metric, tactic): [
-            (run.figures[metric], base.figures[metric]) for run, base in comparable(both, metric)
-        ]
+    both = {AA: group.aa_pairs()} | {tactic: group.pairs(tactic) for tactic in group.tactics}
+    alike = {
+        (metric, tactic): comparable(pairs, metric)
         for metric in metrics
-        for tactic, both in pairs.items()
+        for tactic, pairs in both.items()
     }
-    known = {key: both for key, both in figures.items() if both}
-    return Family(group.setting, group.model, known)
+    alike = {key: pairs for key, pairs in alike.items() if pairs}
+    figures = {
+        (metric, tactic): [(run.figures[metric], base.figures[metric]) for run, base in pairs]
+        for (metric, tactic), pairs in alike.items()
+    }
+    tested = [key for key in alike if not group.together or key[1] == AA]
+    contrasts = {
+        (metric, tactic): list(group.contrasts(tactic, metric).values())
+        for metric, tactic in alike
+        if group.together and tactic != AA
+    }
+    return Family(
+        setting=group.setting,
+        model=group.model,
+        pairs=figures,
+        logs={key: logs(alike[key], key[0]) for key in tested},
+        contrasts=contrasts,
+        layouts={metric: layout(group, metric) for metric in metrics} if group.together else {},
+    )
 
 
-def judge(families: Sequence[Family], metrics: Sequence[str]) -> Judgement:
-    """Returns what the tests say of families, in the order of the metrics."""
+def judge(
+    families: Sequence[Family],
+    metrics: Sequence[str],
+    margin: float,
+    earlier: Sequence[Family] = (),
+) -> Judgement:
+    """Returns what the tests say of families, in the order of the metrics.
+
+    Args:
+        families: of all models and settings.
+        metrics: that are compared.
+        margin: fraction within which a tactic may be called equal to the baseline.
+        earlier: families that help to tell the spread between processes of their settings.
+    """
     located = _located(families)
-    effects = [_effects(*both, metrics) for both in zip(families, located, strict=True)]
+    between = _spreads([*families, *earlier])
+    effects = [
+        _effects_together(family, between, metrics, margin)
+        if family.contrasts
+        else _effects(family, of_family, metrics)
+        for family, of_family in zip(families, located, strict=True)
+    ]
     noise: dict[Setting, Mapping[str, Effect]] = {}
     overall: dict[Setting, Effects] = {}
-    for setting in dict.fromkeys(one.setting for one in families):
-        of_setting = [n for n, one in enumerate(families) if one.setting == setting]
+    for setting in dict.fromkeys(family.setting for family in families):
+        of_setting = [n for n, family in enumerate(families) if family.setting == setting]
         of_noise = _noise([located[n] for n in of_setting], metrics)
         noise[setting] = {
-            metric: effect(one, one.p_value, 1, None) for metric, one in of_noise.items()
+            metric: effect(location, location.p_value, 1, None)
+            for metric, location in of_noise.items()
         }
         models = [(families[n].model, effects[n]) for n in of_setting]
         overall[setting] = _overall(models, of_noise, metrics)
     return Judgement(effects, noise, overall)
 
 
-def _located(families: Sequence[Family]) -> list[dict[tuple[str, str], Location]]:
+def _spreads(families: Iterable[Family]) -> dict[tuple[Setting, str], Spread]:
+    """Returns the spread between processes by setting and metric, where something tells it."""
+    layouts: dict[tuple[Setting, str], list[Layout]] = defaultdict(list)
+    for family in families:
+        for metric, of_family in family.layouts.items():
+            layouts[family.setting, metric].append(of_family)
+    spreads = {key: spread(of_key) for key, of_key in layouts.items()}
+    return {key: estimate for key, estimate in spreads.items() if estimate is not None}
+
+
+def _located(families: Sequence[Family]) -> list[dict[Key, Location]]:
     """Returns for each family by metric and tactic where the logarithms of its ratios lie."""
-    keys = [(number, *key) for number, one in enumerate(families) for key in one.pairs]
-    samples = [
-        [math.log(value / base) for value, base in both]
-        for one in families
-        for both in one.pairs.values()
-    ]
-    found: list[dict[tuple[str, str], Location]] = [{} for _ in families]
-    for (number, metric, tactic), one in zip(keys, locations(samples), strict=True):
-        found[number][metric, tactic] = one
-    return found
+    keys = [(number, *key) for number, family in enumerate(families) for key in family.logs]
+    samples = [of_key for family in families for of_key in family.logs.values()]
+    located: list[dict[Key, Location]] = [{} for _ in families]
+    for (number, metric, tactic), location in zip(keys, locations(samples), strict=True):
+        located[number][metric, tactic] = location
+    return located
 
 
-def _effects(one: Family, located: Located, metrics: Sequence[str]) -> Effects:
+def _effects(family: Family, located: Located, metrics: Sequence[str]) -> Effects:
     result: dict[str, dict[str, Effect]] = defaultdict(dict)
     for metric in metrics:
-        of_tactics = {tactic: located[metric, tactic] for tactic in one.tactics(metric)}
+        of_tactics = {tactic: located[metric, tactic] for tactic in family.tactics(metric)}
         for tactic, known in claims(of_tactics, located.get((metric, AA))).items():
-            values, bases = zip(*one.pairs[metric, tactic], strict=True)
-            result[tactic][metric] = replace(known, cliffs_delta=cliffs_delta(values, bases))
+            result[tactic][metric] = replace(known, cliffs_delta=_delta(family, metric, tactic))
     return dict(result)
+
+
+def _effects_together(
+    family: Family,
+    between: Mapping[tuple[Setting, str], Spread],
+    metrics: Sequence[str],
+    margin: float,
+) -> Effects:
+    result: dict[str, dict[str, Effect]] = defaultdict(dict)
+    for metric in metrics:
+        each = {tactic: family.contrasts.get((metric, tactic)) for tactic in family.tactics(metric)}
+        known = {tactic: contrasts for tactic, contrasts in each.items() if contrasts}
+        if known:
+            of_metric = blocks.effects(known, between.get((family.setting, metric)), margin)
+            for tactic, of_tactic in of_metric.items():
+                delta = _delta(family, metric, tactic)
+                result[tactic][metric] = replace(of_tactic, cliffs_delta=delta)
+    return dict(result)
+
+
+def _delta(family: Family, metric: str, tactic: str) -> float:
+    values, bases = zip(*family.pairs[metric, tactic], strict=True)
+    return cliffs_delta(values, bases)
 
 
 def _noise(located: Sequence[Located], metrics: Sequence[str]) -> dict[str, Location]:
@@ -132,7 +204,7 @@ def _overall(
     Methods and their Application, 1997, section 3.8).
     """
     tactics = dict.fromkeys(tactic for _, effects in models for tactic in effects)
-    found: dict[str, dict[str, Effect]] = defaultdict(dict)
+    result: dict[str, dict[str, Effect]] = defaultdict(dict)
     for metric in metrics:
         members = {
             tactic: [
@@ -145,16 +217,16 @@ def _overall(
         members = {tactic: known for tactic, known in members.items() if known}
         samples = {tactic: _models_logs(known) for tactic, known in members.items()}
         located = dict(zip(samples, locations(list(samples.values())), strict=True))
-        for tactic, one in claims(located, noise.get(metric)).items():
+        for tactic, claim in claims(located, noise.get(metric)).items():
             deltas = [effect.cliffs_delta for _, effect in members[tactic]]
             known = [delta for delta in deltas if delta is not None]
-            found[tactic][metric] = replace(one, cliffs_delta=float(np.mean(known)))
-    return dict(found)
+            result[tactic][metric] = replace(claim, cliffs_delta=float(np.mean(known)))
+    return dict(result)
 
 
 def _models_logs(members: Iterable[tuple[str, Effect]]) -> list[float]:
     """Returns the mean logarithm of the ratio of each model."""
     models: dict[str, list[float]] = defaultdict(list)
-    for model, one in members:
-        models[model].append(math.log(one.ratio))
+    for model, estimate in members:
+        models[model].append(math.log(estimate.ratio))
     return [float(np.mean(of_model)) for of_model in models.values()]

@@ -117,13 +117,13 @@ def _with_options(
     alike: dict[str, list[str]] = defaultdict(list)
     for cell, name in names.items():
         alike[name].append(cell)
-    found = {}
+    full_names = {}
     for name, cells in alike.items():
         options = {cell: _options(params[cell], prefix, ignored) for cell in cells}
         differ = _differing(options.values())
         for cell in cells:
-            found[cell] = " ".join([name, *_said(options[cell], differ)])
-    return found
+            full_names[cell] = " ".join([name, *_said(options[cell], differ)])
+    return full_names
 
 
 def _options(params: Params, prefix: str, ignored: Sequence[str]) -> dict[str, str]:
@@ -144,18 +144,18 @@ def _varied(
     alike: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for cell, place in places.items():
         alike[place].append(cell)
-    found = {}
+    differences = {}
     for cells in alike.values():
         settings = {cell: _settings(params[cell]) for cell in cells}
         differ = _differing(settings.values())
         for cell in cells:
-            found[cell] = " ".join(_said(settings[cell], differ))
-    return found
+            differences[cell] = " ".join(_said(settings[cell], differ))
+    return differences
 
 
 def _settings(params: Params) -> dict[str, str]:
     """Returns what else a run's figures depend on, by the key as it is said."""
-    found = {}
+    settings = {}
     for key, value in params.items():
         last = key.rpartition(".")[2]
         if key in NO_SETTING or key.startswith(NO_SETTINGS) or last == "_target_":
@@ -165,15 +165,15 @@ def _settings(params: Params) -> dict[str, str]:
         short = key
         for prefix in SAID_SHORT:
             short = short.removeprefix(prefix)
-        found[short] = value
-    return found
+        settings[short] = value
+    return settings
 
 
 def _differing(options: Iterable[Mapping[str, str]]) -> list[str]:
     """Returns the keys, sorted, whose value is not the same in all; absent is a value."""
     given = list(options)
-    keys = {key for one in given for key in one}
-    return sorted(key for key in keys if len({one.get(key) for one in given}) > 1)
+    keys = {key for row in given for key in row}
+    return sorted(key for key in keys if len({row.get(key) for row in given}) > 1)
 
 
 def _said(options: Mapping[str, str], keys: Iterable[str]) -> list[str]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from greenexp.quantities import COST, ENERGY, TOP1, compared
+from greenexp.runs.rounds import ROUND
+from greenexp.stats.robust import Center, center
 from greenexp.study.select import PricedRun
 from greenexp.study.study import Setting
 
@@ -17,42 +19,117 @@ RunPair = tuple[PricedRun, PricedRun]  # of a tactic, and of the baseline
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """How a run compares with baselines, on the logarithm.
+
+    Attributes:
+        value: of the ratio; below 0 the run took less.
+        error: standard error within the runs, over rounds; None where they were measured apart.
+        baselines: how many it is held against.
+    """
+
+    value: float
+    error: float | None
+    baselines: int
+
+
+@dataclass(frozen=True)
 class Group:
     """The runs of one model in one setting.
+
+    A place is what runs are compared in: a block, or what was measured together.
 
     Attributes:
         setting: what else is the same.
         model: label.
-        tactics: the runs of each tactic by block.
-        baseline: by block.
-        second: the second baseline (A/A) by block.
+        tactics: the runs of each tactic by place.
+        baseline: by place.
+        second: the second baseline (A/A) by place.
     """
 
     setting: Setting
     model: str
-    tactics: Mapping[str, Mapping[int, PricedRun]]
-    baseline: Mapping[int, PricedRun]
-    second: Mapping[int, PricedRun]
+    tactics: Mapping[str, Mapping[str, PricedRun]]
+    baseline: Mapping[str, PricedRun]
+    second: Mapping[str, PricedRun]
+
+    @property
+    def together(self) -> bool:
+        """Whether all its runs were measured together with what they are compared with."""
+        every = [self.baseline, self.second, *self.tactics.values()]
+        return all(run.together for runs in every for run in runs.values())
+
+    @property
+    def places(self) -> list[str]:
+        """Where a baseline is, in order of their blocks."""
+        return list(self.baseline)
+
+    def baselines(self, place: str) -> list[PricedRun]:
+        """Returns the baselines of a place: both where its runs were measured together."""
+        first, second = self.baseline.get(place), self.second.get(place)
+        both = [first, second if first is not None and first.together else None]
+        return [run for run in both if run is not None]
 
     def pairs(self, tactic: str) -> list[RunPair]:
-        """Returns a tactic's runs with the baseline of their block."""
+        """Returns a tactic's runs with the baseline of their place."""
         return self._beside_baseline(self.tactics[tactic])
 
     def aa_pairs(self) -> list[RunPair]:
-        """Returns the second baselines with the first of their block."""
+        """Returns the second baselines with the first of their place."""
         return self._beside_baseline(self.second)
 
     def every_pair(self) -> list[RunPair]:
         """Returns the pairs of all tactics, and those of A/A."""
         return [pair for tactic in self.tactics for pair in self.pairs(tactic)] + self.aa_pairs()
 
-    def _beside_baseline(self, own: Mapping[int, PricedRun]) -> list[RunPair]:
-        return [(own[b], self.baseline[b]) for b in sorted(own) if b in self.baseline]
+    def contrasts(self, tactic: str, metric: str) -> dict[str, Contrast]:
+        """Returns how a tactic compares with the baselines of each place where it can."""
+        contrasts = {
+            place: contrast(run, self.baselines(place), metric)
+            for place, run in self.tactics[tactic].items()
+        }
+        return {place: log_ratio for place, log_ratio in contrasts.items() if log_ratio is not None}
+
+    def _beside_baseline(self, own: Mapping[str, PricedRun]) -> list[RunPair]:
+        return [(run, self.baseline[place]) for place, run in own.items() if place in self.baseline]
 
     def first_runs(self) -> list[PricedRun]:
         """Returns one run of the baseline and of each tactic."""
         every = [self.baseline, *self.tactics.values()]
-        return [blocks[min(blocks)] for blocks in every if blocks]
+        return [next(iter(runs.values())) for runs in every if runs]
+
+
+def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contrast | None:
+    """Returns how a run compares with baselines; None where nothing can be compared.
+
+    Of runs that were measured together the trimmed mean, over the rounds that all measured, of the
+    logarithm of what the run took in undisturbed batches less the mean logarithm of the baselines.
+    Of others the logarithm of the ratio to the first baseline.
+    """
+    alike = [base for _, base in comparable([(run, base) for base in bases], metric)]
+    if not alike:
+        return None
+    middle = in_rounds(run, alike, metric)
+    if middle is not None:
+        return Contrast(middle.value, middle.error, len(alike))
+    return Contrast(math.log(run.figures[metric] / alike[0].figures[metric]), None, 1)
+
+
+def in_rounds(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Center | None:
+    """Returns what `contrast` says of runs that were measured together; None of others."""
+    if any(base.place != run.place for base in bases):
+        return None
+    own, *others = (_by_round(member, metric) for member in (run, *bases))
+    shared = sorted(set(own).intersection(*others))
+    return center([own[n] - sum(other[n] for other in others) / len(others) for n in shared])
+
+
+def _by_round(run: PricedRun, metric: str) -> dict[float, float]:
+    """Returns the logarithm of what a run took in each round; empty where it was measured alone."""
+    if metric not in run.rounds:
+        return {}
+    values = zip(run.rounds[ROUND], run.rounds[metric], strict=True)
+    return {number: math.log(value) for number, value in values if value > 0}
 
 
 def groups(used: Iterable[PricedRun]) -> list[Group]:
@@ -64,16 +141,16 @@ def groups(used: Iterable[PricedRun]) -> list[Group]:
 
 
 def _group(members: Sequence[PricedRun]) -> Group:
-    tactics: dict[str, dict[int, PricedRun]] = defaultdict(dict)
-    baseline: dict[int, PricedRun] = {}
-    second: dict[int, PricedRun] = {}
-    for run in members:
+    tactics: dict[str, dict[str, PricedRun]] = defaultdict(dict)
+    baseline: dict[str, PricedRun] = {}
+    second: dict[str, PricedRun] = {}
+    for run in sorted(members, key=lambda member: member.block):
         if not run.is_baseline:
-            tactics[run.tactic][run.block] = run
+            tactics[run.tactic][run.place] = run
         elif run.is_second:
-            second[run.block] = run
+            second[run.place] = run
         else:
-            baseline[run.block] = run
+            baseline[run.place] = run
     first = members[0]
     return Group(first.setting, first.model, dict(sorted(tactics.items())), baseline, second)
 
@@ -102,26 +179,26 @@ def _made_of(run: PricedRun, metric: str) -> tuple[str | None, str | None]:
 
 def logs(pairs: Iterable[RunPair], metric: str) -> list[float]:
     """Returns the logarithms of the ratios of the pairs that can be compared."""
-    return [
-        math.log(run.figures[metric] / base.figures[metric])
-        for run, base in comparable(pairs, metric)
-    ]
+    contrasts = [contrast(run, [base], metric) for run, base in pairs]
+    return [log_ratio.value for log_ratio in contrasts if log_ratio is not None]
 
 
 def versus_baseline(used: Iterable[PricedRun]) -> dict[str, dict[str, float]]:
-    """Returns by run id how each run compares with the baseline of its block.
+    """Returns by run id how each run compares with the baseline of its place.
 
     Ratios of energy, latency and cost, and the difference of top-1, by their metrics' names.
     """
-    found: dict[str, dict[str, float]] = {}
+    comparisons: dict[str, dict[str, float]] = {}
     for group in groups(used):
         for run, base in group.every_pair():
+            bases = [base] if run.is_second else group.baselines(run.place)
+            contrasts = {name: contrast(run, bases, metric) for metric, name in VERSUS.items()}
             values = {
-                f"vs_baseline/{name}": math.exp(of_pair[0])
-                for metric, name in VERSUS.items()
-                if (of_pair := logs([(run, base)], metric))
+                f"vs_baseline/{name}": math.exp(log_ratio.value)
+                for name, log_ratio in contrasts.items()
+                if log_ratio is not None
             }
             if TOP1 in run.figures and TOP1 in base.figures:
                 values["vs_baseline/top1_delta"] = run.figures[TOP1] - base.figures[TOP1]
-            found[run.id] = values
-    return found
+            comparisons[run.id] = values
+    return comparisons

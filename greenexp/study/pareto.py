@@ -28,16 +28,20 @@ class Objective:
 
     def better(self) -> BoolMatrix:
         """Returns (points, points): whether the row's interval lies wholly below the column's."""
-        lows = np.array([-np.inf if one is None else one.low for one in self.intervals])
-        highs = np.array([np.inf if one is None else one.high for one in self.intervals])
-        found: BoolMatrix = highs[:, None] < lows[None, :]
-        return found
+        lows = np.array(
+            [-np.inf if interval is None else interval.low for interval in self.intervals]
+        )
+        highs = np.array(
+            [np.inf if interval is None else interval.high for interval in self.intervals]
+        )
+        matrix: BoolMatrix = highs[:, None] < lows[None, :]
+        return matrix
 
     def equal(self) -> BoolMatrix:
         """Returns (points, points): whether both have one value."""
         values = np.asarray(self.values, dtype=np.float64)
-        found: BoolMatrix = values[:, None] == values[None, :]
-        return found
+        matrix: BoolMatrix = values[:, None] == values[None, :]
+        return matrix
 
 
 def front(objectives: Sequence[tuple[BoolMatrix, BoolMatrix]]) -> list[bool]:
@@ -52,4 +56,4 @@ def front(objectives: Sequence[tuple[BoolMatrix, BoolMatrix]]) -> list[bool]:
     as_good = np.logical_and.reduce([better | equal for better, equal in objectives])
     ahead = np.logical_or.reduce([better for better, _ in objectives])
     dominated = (as_good & ahead).any(axis=0)
-    return [not one for one in dominated.tolist()]
+    return [not flag for flag in dominated.tolist()]

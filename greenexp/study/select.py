@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from greenexp.quantities import (
     CARBON,
@@ -19,9 +19,10 @@ from greenexp.quantities import (
 )
 from greenexp.runs import cost as money
 from greenexp.runs.identity import BASELINE
+from greenexp.runs.rounds import SECONDS
 from greenexp.runs.run import SECOND_BASELINE, Run
 from greenexp.settings.hardware import Hardware
-from greenexp.study.economics import MILLION, Prices, Spent
+from greenexp.study.economics import MILLION, Expense, Prices
 from greenexp.study.labels import Labels
 from greenexp.study.study import LeftOut, Setting
 from greenexp.study.verdicts import LeftOutReason
@@ -51,6 +52,8 @@ class PricedRun:
         applying: what applying the tactic took; None likewise.
         prices: of the machine.
         energy_source: as tagged.
+        together: equal for runs that were measured together; None: measured alone.
+        rounds: what it took in each round, by metric, priced; see `Run.rounds`.
         mismatch: whether the prices are of another device than the one that ran.
     """
 
@@ -63,11 +66,18 @@ class PricedRun:
     block: int
     replicate: int
     figures: Mapping[str, float]
-    image: Spent | None
-    applying: Spent | None
+    image: Expense | None
+    applying: Expense | None
     prices: Prices
     energy_source: str | None
     mismatch: bool
+    together: str | None = None
+    rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Equal for runs that are compared with each other: measured together, or in one block."""
+        return self.together or str(self.block)
 
     @property
     def is_baseline(self) -> bool:
@@ -111,9 +121,11 @@ def priced(
         if reason is not None:
             left[reason].append(name)
             continue
-        key = run.peers, run.machine, called.tactic, run.block, run.replicate
+        # A tactic that was measured later has brought its own baselines; earlier ones stay.
+        place = run.together if run.is_baseline else None
+        key = run.peers, run.machine, called.tactic, run.block, run.replicate, place
         known = latest.get(key, run)
-        older, newer = sorted([known, run], key=lambda one: one.started)
+        older, newer = sorted([known, run], key=lambda attempt: attempt.started)
         if older is not newer:
             left[LeftOutReason.REPEATED, ""].append(name)
         latest[key] = newer
@@ -123,7 +135,7 @@ def priced(
         LeftOut(*reason, runs=len(names), examples=names[:MENTIONED])
         for reason, names in left.items()
     ]
-    return _told_apart(used), sorted(left_out, key=lambda one: one.reason)
+    return _told_apart(used), sorted(left_out, key=lambda exclusion: exclusion.reason)
 
 
 def stand_aside(
@@ -174,16 +186,16 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
     )
     prices = Prices(preset, money.share(preset, device))
     figures = {
-        one.name: run.metrics[one.name]
-        for one in (with_own(run.quantities) if run.quantities else QUANTITIES)
-        if one.name in run.metrics and one.name not in PRICED
+        quantity.name: run.metrics[quantity.name]
+        for quantity in (with_own(run.quantities) if run.quantities else QUANTITIES)
+        if quantity.name in run.metrics and quantity.name not in PRICED
     }
     image = applying = None
     if figures.get(THROUGHPUT):
-        image = Spent(1 / figures[THROUGHPUT], figures.get(ENERGY))
+        image = Expense(1 / figures[THROUGHPUT], figures.get(ENERGY))
         figures |= _known({COST: _times(prices.usd(image)), CARBON: _times(prices.grams(image))})
     if OPTIMIZATION_S in figures:
-        applying = Spent(figures[OPTIMIZATION_S], figures.get(OPTIMIZATION_J))
+        applying = Expense(figures[OPTIMIZATION_S], figures.get(OPTIMIZATION_J))
         figures |= _known({OPTIMIZATION_USD: prices.usd(applying)})
     return PricedRun(
         id=run.tracked or run.id,
@@ -200,7 +212,22 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
         prices=prices,
         energy_source=run.energy_source,
         mismatch=not money.matches(preset, device=device, cpu=cpu, gpus=run.gpus),
+        together=run.together,
+        rounds=_priced_rounds(run.rounds, prices),
     )
+
+
+def _priced_rounds(
+    rounds: Mapping[str, Sequence[float]], prices: Prices
+) -> Mapping[str, Sequence[float]]:
+    """Returns what a run took in each round, with its dollars."""
+    if SECONDS not in rounds:
+        return rounds
+    joules = rounds.get(ENERGY, [None] * len(rounds[SECONDS]))
+    spent = [Expense(s, j) for s, j in zip(rounds[SECONDS], joules, strict=True)]
+    usd = [prices.usd(expense) for expense in spent]
+    known = [value * MILLION for value in usd if value is not None]
+    return {**rounds, COST: known} if len(known) == len(usd) else rounds
 
 
 def _told_apart(used: Sequence[PricedRun]) -> list[PricedRun]:

@@ -10,6 +10,7 @@ class Verdict(StrEnum):
 
     LOWER = "lower"
     HIGHER = "higher"
+    EQUAL = "equal"  # within the margin of the effect
     NOT_SHOWN = "no difference shown"
     TOO_FEW = "too few runs"
 

@@ -13,13 +13,12 @@ from greenexp.runs.run import Run
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
 from greenexp.sweep.forecast import Forecast
-from greenexp.sweep.plan import Cell, Exclusion, PlannedRun
-from greenexp.sweep.resume import Key
+from greenexp.sweep.plan import Cell, Exclusion, Key, PlannedRun, left_of
 from greenexp.tracking.tracker import Tracker
 
 
 @dataclass(frozen=True)
-class Composed:
+class Composition:
     """A cell's configuration as plain containers, and the options chosen."""
 
     configuration: Mapping[str, Any]
@@ -31,21 +30,27 @@ class Plan:
     """What a sweep is to do.
 
     Attributes:
-        runs: every run, in order.
+        blocks: every block, in order, with its runs.
         finished: those that need not be measured again, by their key; they are skipped.
         exclusions: cells that can't be run, and why.
         forecast: of the runs left to measure.
     """
 
-    runs: Sequence[PlannedRun]
+    blocks: Sequence[Sequence[PlannedRun]]
     finished: Mapping[Key, Run]
     exclusions: Sequence[Exclusion]
     forecast: Forecast
 
     @property
-    def left(self) -> list[PlannedRun]:
-        """The runs to measure."""
-        return [run for run in self.runs if run.key not in self.finished]
+    def runs(self) -> list[PlannedRun]:
+        """Every run, in order."""
+        return [run for block in self.blocks for run in block]
+
+    @property
+    def left(self) -> list[list[PlannedRun]]:
+        """The blocks to measure, with the runs that are left of each."""
+        every = [left_of(block, self.finished) for block in self.blocks]
+        return [block for block in every if block]
 
     def as_json(self) -> str:
         """Returns the plan as it is written before anything runs."""
@@ -76,7 +81,7 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanReady:
     """The plan stands and is written to `path`; nothing has run yet."""
 
     plan: Plan
@@ -85,24 +90,27 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Started:
-    """A run begins."""
+class BlockStart:
+    """A block begins."""
 
-    run: PlannedRun
+    block: Sequence[PlannedRun]
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A run has ended; `failure` is one line where it did not end well."""
+class RunEnd:
+    """A run has ended; `failure` is one line where it did not end well.
+
+    `seconds` are those that it took itself; None where that is not known.
+    """
 
     run: PlannedRun
     outcome: str
-    seconds: float
+    seconds: float | None
     failure: str | None = None
 
 
 @dataclass(frozen=True)
-class Completed:
+class SweepEnd:
     """Every run has ended.
 
     Attributes:
@@ -120,4 +128,4 @@ class Completed:
     report: Report
 
 
-Event = Notice | Planned | Started | Ended | Completed
+Event = Notice | PlanReady | BlockStart | RunEnd | SweepEnd

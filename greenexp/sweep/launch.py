@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 from greenexp.errors import BadInput, NotTracked, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.environment import version
+from greenexp.measuring.lock import machine_lock
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
 from greenexp.runs.cost import stale_quote
@@ -21,23 +21,33 @@ from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
-from greenexp.settings.sweep import Sweep, Tracking
+from greenexp.settings.sweep import Isolation, Sweep, Tracking
 from greenexp.settings.workload import Workload
 from greenexp.sweep import resume
-from greenexp.sweep.events import Completed, Composed, Ended, Event, Notice, Plan, Planned, Started
+from greenexp.sweep.events import (
+    BlockStart,
+    Composition,
+    Event,
+    Notice,
+    Plan,
+    PlanReady,
+    RunEnd,
+    SweepEnd,
+)
 from greenexp.sweep.forecast import forecast
 from greenexp.sweep.plan import (
     Cell,
     Exclusion,
+    Key,
     PlannedRun,
     blocks,
     exclusion_lines,
+    left_of,
     product,
     title,
     varying_keys,
 )
 from greenexp.sweep.preflight import Preflight
-from greenexp.sweep.resume import Key
 from greenexp.tracking import store
 from greenexp.tracking import tracker as tracking
 from greenexp.tracking.reader import reader
@@ -46,7 +56,7 @@ PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
-class Launched:
+class LaunchResult:
     """How a launched run came back: its journal, or why it has none."""
 
     journal: Path | None
@@ -54,7 +64,7 @@ class Launched:
 
 
 class Launcher(Protocol):
-    """Starts runs where they are to be measured, and waits for them.
+    """Starts blocks where they are to be measured, and waits for them.
 
     Attributes:
         in_turn: whether it runs one after the other on this machine, so that progress can be told.
@@ -62,14 +72,16 @@ class Launcher(Protocol):
 
     in_turn: bool
 
-    def launch(self, runs: Sequence[PlannedRun], first: int) -> Sequence[Launched]:
-        """Returns how each run came back; `first` is the number of the first within the sweep."""
+    def launch(
+        self, blocks: Sequence[Sequence[PlannedRun]], first: int
+    ) -> Sequence[Sequence[LaunchResult]]:
+        """Returns how each run of each block came back; `first` is the number of the first."""
         ...
 
 
 def sweep(
     swept: Sequence[Sequence[str]],
-    compose: Callable[[tuple[str, ...]], Composed],
+    compose: Callable[[tuple[str, ...]], Composition],
     launcher: Launcher,
     folder: Path,
     left_out: Sequence[Exclusion] = (),
@@ -96,6 +108,9 @@ def sweep(
     first = compose(products[0]).configuration
     where = typed(first, "tracking", Tracking)
     rules = typed(first, "sweep", Sweep)
+    alone = typed(first, "isolation", Isolation).alone and launcher.in_turn and not rules.dry_run
+    with machine_lock(alone=alone):
+        pass  # another's measurement is told of before this one costs anything
     cells, exclusions, notices = _cells(products, compose, Preflight(looks=not rules.dry_run))
     yield from map(Notice, notices)
     if not cells:
@@ -109,21 +124,22 @@ def sweep(
     earlier = [] if tracker is None else reader(where).runs(exact=False)
     plan = _plan(cells, [*left_out, *exclusions], first, compose, earlier)
     write_atomically(folder / PLAN, plan.as_json())
-    yield Planned(plan, folder / PLAN, where)
+    yield PlanReady(plan, folder / PLAN, where)
     if rules.dry_run or tracker is None:
         return
     failures: list[str] = []
-    for event in _launch(plan.left, launcher):
-        if isinstance(event, Ended) and event.failure is not None:
-            failures.append(event.failure)
-        yield event
+    with machine_lock(alone=alone):
+        for event in _launch(plan.left, launcher):
+            if isinstance(event, RunEnd) and event.failure is not None:
+                failures.append(event.failure)
+            yield event
     report = typed(first, "report", Report)
-    yield Completed(failures, cells, where, tracker, report)
+    yield SweepEnd(failures, cells, where, tracker, report)
 
 
 def _cells(
     products: Sequence[tuple[str, ...]],
-    compose: Callable[[tuple[str, ...]], Composed],
+    compose: Callable[[tuple[str, ...]], Composition],
     preflight: Preflight,
 ) -> tuple[list[Cell], list[Exclusion], list[str]]:
     """Composes and checks every cell.
@@ -163,12 +179,13 @@ def _plan(
     cells: Sequence[Cell],
     exclusions: Sequence[Exclusion],
     first: Mapping[str, Any],
-    compose: Callable[[tuple[str, ...]], Composed],
+    compose: Callable[[tuple[str, ...]], Composition],
     earlier: Sequence[Run],
 ) -> Plan:
     """Orders the runs, finds those that are finished, and forecasts the rest."""
     rules = typed(first, "sweep", Sweep)
-    runs = blocks(cells, first["repetitions"], rules.seed)
+    planned = blocks(cells, first["repetitions"], rules.seed)
+    runs = [run for block in planned for run in block]
     machine = fingerprint()
     known = resume.finished(earlier, machine, version("greenexp"))
     finished: dict[Key, Run] = {}
@@ -178,10 +195,10 @@ def _plan(
         cell.id: typed(compose(cell.overrides).configuration, "workload", Workload).at_least_s
         for cell in cells
     }
-    left = [run.cell.id for run in runs if run.key not in finished]
+    left = [run.cell.id for block in planned for run in left_of(block, finished)]
     history = resume.usages(earlier, machine)
     predicted = forecast(left, [shortest_s[cell] for cell in left], history)
-    return Plan(runs, finished, exclusions, predicted)
+    return Plan(planned, finished, exclusions, predicted)
 
 
 def _send_what_was_missed(folder: Path) -> Iterator[str]:
@@ -196,24 +213,23 @@ def _send_what_was_missed(folder: Path) -> Iterator[str]:
             yield f"greenexp: {error}"
 
 
-def _launch(runs: Sequence[PlannedRun], launcher: Launcher) -> Iterator[Event]:
-    """Launches the runs and yields how they go."""
+def _launch(blocks: Sequence[Sequence[PlannedRun]], launcher: Launcher) -> Iterator[Event]:
+    """Launches the blocks and yields how they go."""
 
-    def ended(run: PlannedRun, launched: Launched, seconds: float) -> Ended:
+    def ended(run: PlannedRun, launched: LaunchResult) -> RunEnd:
         if launched.journal is None:
-            return Ended(run, launched.failure, seconds, f"{run.name}: {launched.failure}")
+            return RunEnd(run, launched.failure, None, f"{run.name}: {launched.failure}")
         measured = from_json(launched.journal.with_name(RUN).read_bytes())
         outcome, reason = measured.outcome, measured.reason
         well = outcome == "ok" or measured.is_finding
         failure = None if well else f"{run.name}: {outcome}: {reason}"
-        return Ended(run, outcome, seconds, failure)
+        return RunEnd(run, outcome, measured.seconds, failure)
 
     if not launcher.in_turn:  # side by side, on other machines
-        for run, launched in zip(runs, launcher.launch(runs, 0), strict=True):
-            yield ended(run, launched, 0.0)
+        for block, back in zip(blocks, launcher.launch(blocks, 0), strict=True):
+            yield from map(ended, block, back)
         return
-    for index, run in enumerate(runs):
-        yield Started(run)
-        began_s = time.monotonic()
-        (launched,) = launcher.launch([run], index)
-        yield ended(run, launched, time.monotonic() - began_s)
+    for index, block in enumerate(blocks):
+        yield BlockStart(block)
+        (back,) = launcher.launch([block], index)
+        yield from map(ended, block, back)

@@ -12,6 +12,7 @@ from typing import Any
 
 from greenexp.runs.identity import BASELINE, run_name
 
+Key = tuple[str, int | None, int]  # cell, block, replicate
 THEN = " > "  # between the steps of a chain
 
 
@@ -43,7 +44,7 @@ class PlannedRun:
     replicate: int
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> Key:
         """What tells the run from every other of the plan, and finds it again in the tracker."""
         return self.cell.id, self.block, self.replicate
 
@@ -52,33 +53,44 @@ class PlannedRun:
         """The cell's title with the run's place."""
         return run_name(self.cell.title, self.block, self.replicate)
 
-    @property
-    def overrides(self) -> tuple[str, ...]:
-        """The cell's overrides, with the run's place in the sweep."""
-        place = (f"sweep.block={self.block}", f"sweep.replicate={self.replicate}")
-        return (*self.cell.overrides, title_override(self.cell.title), *place)
 
+def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[list[PlannedRun]]:
+    """Returns the blocks of a sweep: `repetitions` of each group of peers, in random order.
 
-def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[PlannedRun]:
-    """Returns the runs of `repetitions` complete blocks, each in a random order of its own.
-
-    In each block stands every cell, and twice the baseline of cells that are compared with one:
-    two runs of one configuration (A/A) show how far noise alone sets runs apart. A block's order
-    depends on the seed and its number only, so that more repetitions leave earlier blocks as they
+    A block holds every cell of its peers, and the baseline twice where others are compared with
+    it: two runs of one configuration (A/A) show how far noise alone sets runs apart. The order
+    depends on the seed and the repetition only, so that more of them leave earlier ones as they
     were.
     """
-    compared = {cell.peers for cell in cells if not cell.is_baseline}
-    runs: list[PlannedRun] = []
-    for block in range(1, repetitions + 1):
-        of_block = [PlannedRun(cell, block, 1) for cell in cells]
-        of_block += [
-            PlannedRun(cell, block, 2)
-            for cell in cells
-            if cell.is_baseline and cell.peers in compared
-        ]
-        random.Random(f"{seed}/{block}").shuffle(of_block)
-        runs += of_block
-    return runs
+    groups: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        groups[cell.peers].append(cell)
+    planned: list[list[PlannedRun]] = []
+    for number in range(1, repetitions + 1):
+        dice = random.Random(f"{seed}/{number}")
+        of_number = [_block(members, number) for members in groups.values()]
+        for block in of_number:
+            dice.shuffle(block)
+        dice.shuffle(of_number)
+        planned += of_number
+    return planned
+
+
+def _block(members: Sequence[Cell], number: int) -> list[PlannedRun]:
+    block = [PlannedRun(cell, number, 1) for cell in members]
+    if any(not cell.is_baseline for cell in members):
+        block += [PlannedRun(cell, number, 2) for cell in members if cell.is_baseline]
+    return block
+
+
+def left_of(block: Sequence[PlannedRun], finished: Collection[Key]) -> list[PlannedRun]:
+    """Returns the runs of a block that are still to be measured.
+
+    Pairs never cross blocks that were measured apart: whatever is missing brings its own
+    baselines.
+    """
+    missing = [run for run in block if run.key not in finished]
+    return [run for run in block if missing and (run.cell.is_baseline or run in missing)]
 
 
 @dataclass(frozen=True)
@@ -155,15 +167,15 @@ def varying_keys(products: Sequence[Sequence[str]]) -> set[str]:
         for override in overrides:
             key, _, value = override.lstrip("+").partition("=")
             values[key].add(value)
-    return {key for key, found in values.items() if len(found) > 1}
+    return {key for key, levels in values.items() if len(levels) > 1}
 
 
-def title_override(name: str) -> str:
-    """Returns the override that gives a cell its title, quoted for Hydra."""
+def quoted(text: str) -> str:
+    """Returns a text as a value of Hydra's overrides."""
     # In Hydra's grammar a backslash is itself, but for those right before a quote.
-    escaped = re.sub(r"(\\*)'", r"\1\1\'", name)
+    escaped = re.sub(r"(\\*)'", r"\1\1\'", text)
     escaped = re.sub(r"(\\+)$", r"\1\1", escaped)
-    return f"title='{escaped}'"
+    return f"'{escaped}'"
 
 
 def exclusion_lines(exclusions: Sequence[Exclusion], what: str) -> list[str]:

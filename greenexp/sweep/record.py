@@ -1,23 +1,35 @@
-"""From a composed configuration to a recorded run: child process, journal, tracker."""
+"""From composed configurations to recorded runs: child processes, journal, tracker."""
 
 from __future__ import annotations
 
+import json
+import os
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from greenexp.measuring.arm import Member
+from greenexp.measuring.block import Stage, together
 from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
+from greenexp.measuring.lock import machine_lock
 from greenexp.measuring.machine import fingerprint
 from greenexp.runs import journal
 from greenexp.runs.files import write_atomically
-from greenexp.runs.identity import cell_hash
-from greenexp.runs.journal import Record
+from greenexp.runs.identity import BASELINE, cell_hash
+from greenexp.runs.journal import RECORD, Record
+from greenexp.runs.result import Result
 from greenexp.runs.run import RUN, Run, of, to_json
+from greenexp.settings.build import typed
+from greenexp.settings.sweep import Isolation
 from greenexp.tracking import tracker as tracking
+
+Tell = Callable[[Stage], None]
 
 
 @dataclass(frozen=True)
@@ -36,14 +48,93 @@ class Request:
     title: str
     sweep: str | None = None
 
+    @property
+    def is_baseline(self) -> bool:
+        """Whether others are compared with it."""
+        return self.choices["tactic"] == BASELINE
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A run that was measured and journalled.
+
+    Attributes:
+        request: the number of what asked for it.
+        is_extra: whether it repeats one for another part of its block.
+        run: that was measured.
+        path: of its record.
+    """
+
+    request: int
+    is_extra: bool
+    run: Run
+    path: Path
+
 
 def measure(request: Request, folder: Path) -> tuple[Run, Path]:
     """Measures in a child process and journals; returns the run and the path of its record.
 
-    A run that fails is recorded too, with its outcome and reason.
+    The journal comes first: what was measured outlives a tracker that does not take it.
+
+    Raises:
+        BadInput: where another process measures on this machine.
     """
     started = _now()
-    result = isolated(request.configuration)
+    with machine_lock(alone=_isolation(request).alone):
+        result = isolated(request.configuration)
+    run = _write(request, result, started, None, folder)
+    return run, folder / RECORD
+
+
+def measure_block(
+    requests: Sequence[Request], folder: Path, tell: Tell = lambda stage: None
+) -> list[Measurement]:
+    """Measures peers together and journals them, in the order of the requests.
+
+    The journal has the block whole or not at all, each run in a folder of its own. A run without
+    peers is measured alone. Where memory is too small for all, the baselines are measured several
+    times, see `together`.
+
+    Args:
+        requests: they differ in their tactic alone.
+        folder: of the block; must not be there.
+        tell: is called as the block goes.
+
+    Raises:
+        BadInput: where another process measures on this machine.
+    """
+    started = _now()
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    with machine_lock(alone=_isolation(requests[0]).alone):
+        if len(requests) == 1:
+            tell(Stage("prepare", 0))
+            parts = [{0: isolated(requests[0].configuration)}]
+        else:
+            members = [Member(request.configuration, request.is_baseline) for request in requests]
+            parts = together(members, uuid.uuid4().hex, tell)
+    measured: dict[int, Measurement] = {}
+    extra: list[Measurement] = []
+    for part, results in enumerate(parts, 1):
+        name = uuid.uuid4().hex if len(requests) > 1 else None
+        for number, result in results.items():
+            again = number in measured
+            own = f"{number}-{part}" if again else str(number)
+            run = _write(requests[number], result, started, name, partial / own)
+            measurement = Measurement(number, again, run, folder / own / RECORD)
+            if again:
+                extra.append(measurement)
+            else:
+                measured[number] = measurement
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial.replace(folder)
+    return [*(measured[number] for number in sorted(measured)), *extra]
+
+
+def _isolation(request: Request) -> Isolation:
+    return typed(request.configuration, "isolation", Isolation)
+
+
+def _write(request: Request, result: Result, started: str, name: str | None, folder: Path) -> Run:
     record = Record(
         id=uuid.uuid4().hex,
         title=request.title,
@@ -56,11 +147,23 @@ def measure(request: Request, folder: Path) -> tuple[Run, Path]:
         result=result,
         machine=fingerprint(),
         version=version("greenexp"),
+        together=name,
     )
     path = journal.write(record, folder)
     run = of(record)
     write_atomically(path.with_name(RUN), to_json(run))
-    return run, path
+    return run
+
+
+def write_requests(requests: Sequence[Request], path: Path) -> None:
+    """Writes the runs of a block for the job that will measure them."""
+    text = json.dumps([asdict(request) for request in requests], ensure_ascii=False)
+    write_atomically(path, text)
+
+
+def read_requests(path: Path) -> list[Request]:
+    """Returns what `write_requests` wrote."""
+    return TypeAdapter(list[Request]).validate_json(path.read_bytes())
 
 
 def send(path: Path) -> str:

@@ -60,15 +60,19 @@ class Chain:
         """What all steps need and make together."""
         steps = list(named(self.steps))
         each = [step.tactic.traits for step in steps]
-        extras = sorted({one.extra for one in each if one.extra is not None})
+        extras = sorted({traits.extra for traits in each if traits.extra is not None})
         return Traits(
-            makes=tuple(dict.fromkeys(form for one in each for form in one.makes)),
+            makes=tuple(dict.fromkeys(form for traits in each for form in traits.makes)),
             devices=tuple(
-                device for device in ("cpu", "cuda") if all(device in one.devices for one in each)
+                device
+                for device in ("cpu", "cuda")
+                if all(device in traits.devices for traits in each)
             ),
-            packages=tuple(dict.fromkeys(package for one in each for package in one.packages)),
+            packages=tuple(
+                dict.fromkeys(package for traits in each for package in traits.packages)
+            ),
             extra=",".join(extras) or None,
-            calibration_images=max((one.calibration_images for one in each), default=0),
+            calibration_images=max((traits.calibration_images for traits in each), default=0),
             batch_size=_merged("batch_size", steps),
             threads=_merged("threads", steps),
         )

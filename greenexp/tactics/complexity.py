@@ -114,10 +114,14 @@ def memory_bytes(module: nn.Module) -> int | None:
     if isinstance(module, HoldsWeights):
         return None
     tensors = [
-        part for one in (*module.parameters(), *module.buffers()) for part in _plain(one.data)
+        part for tensor in (*module.parameters(), *module.buffers()) for part in _plain(tensor.data)
     ]
-    storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in tensors}
-    return sum(storages.values()) + sum(one.numel() * one.element_size() for one in _packed(module))
+    storages = {
+        tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors
+    }
+    return sum(storages.values()) + sum(
+        tensor.numel() * tensor.element_size() for tensor in _packed(module)
+    )
 
 
 def _plain(tensor: Tensor) -> Iterator[Tensor]:

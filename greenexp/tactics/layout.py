@@ -35,7 +35,7 @@ class ChannelsLast:
         """
         import torch
 
-        weights = [one.weight for one in module.modules() if isinstance(one, torch.nn.Conv2d)]
+        weights = [layer.weight for layer in module.modules() if isinstance(layer, torch.nn.Conv2d)]
         moved = sum(
             weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
             for weight in weights

@@ -76,8 +76,8 @@ class OpenVino:
                 },
             )
         except Exception as error:  # they raise types of many kinds, and say why at the end
-            said = str(error).strip() or type(error).__name__
-            raise Unsupported(f"OpenVINO can't take the model: {said.splitlines()[-1]}") from None
+            text = str(error).strip() or type(error).__name__
+            raise Unsupported(f"OpenVINO can't take the model: {text.splitlines()[-1]}") from None
         constants = [
             operation
             for operation in model.get_ops()

@@ -58,7 +58,9 @@ class HalfPrecision:
         if isinstance(module, Autocast):
             return proof
         parameters = list(module.parameters())
-        half = [one for one in parameters if str(one.dtype) == f"torch.{self.dtype}"]
+        half = [
+            parameter for parameter in parameters if str(parameter.dtype) == f"torch.{self.dtype}"
+        ]
         if not half:
             raise NoEffect("no weight was cast; the model has none in floating point")
         return {**proof, "tensors_cast": len(half), "tensors": len(parameters)}

@@ -52,8 +52,8 @@ class SemiStructuredSparsity:
         import torch
         from torch.sparse import SparseSemiStructuredTensor
 
-        layers = [one for one in module.modules() if isinstance(one, torch.nn.Linear)]
-        sparse = sum(isinstance(one.weight, SparseSemiStructuredTensor) for one in layers)
+        layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.Linear)]
+        sparse = sum(isinstance(layer.weight, SparseSemiStructuredTensor) for layer in layers)
         if sparse == 0:
             raise NoEffect(
                 f"no Linear layer was made sparse; rows and columns must be multiples of {MULTIPLE}"

@@ -89,7 +89,9 @@ class StructuredPruning:
         except Exception as error:  # torch-pruning raises types of many kinds
             raise Unsupported(f"torch-pruning can't follow it: {first_line(error)}") from None
         importance = GroupMagnitudeImportance(p=2)
-        attending = {layer for one in _attentions(module) for layer in _projections(one)}
+        attending = {
+            layer for attention in _attentions(module) for layer in _projections(attention)
+        }
         removed = 0
         for group in groups:
             root, handler = group[0].dep.target.module, group[0].dep.handler
@@ -152,11 +154,11 @@ class _Trial:
 
         Members are layers, and parameters that stand in a block of the model's own.
         """
-        identities = {id(one) for one in members}
+        identities = {id(member) for member in members}
         before = [
-            (one, _state(one))
-            for one in self.module.modules()
-            if identities & {id(one), *map(id, one.parameters(recurse=False))}
+            (module, _state(module))
+            for module in self.module.modules()
+            if identities & {id(module), *map(id, module.parameters(recurse=False))}
         ]
         attempt = _Attempt()
         try:
@@ -188,8 +190,8 @@ def _norm_groups(group: Any) -> int:
     import torch
 
     norms = [member.target.module for member, _ in group]
-    found = [one.num_groups for one in norms if isinstance(one, torch.nn.GroupNorm)]
-    return math.lcm(*found) if found else 1
+    counts = [norm.num_groups for norm in norms if isinstance(norm, torch.nn.GroupNorm)]
+    return math.lcm(*counts) if counts else 1
 
 
 def _least(scores: Tensor, due: int, groups: int) -> list[int]:

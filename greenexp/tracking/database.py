@@ -32,8 +32,8 @@ def experiments(engine: Engine) -> dict[str, str]:
     """Returns the ids of the experiments by name; those deleted are none."""
     wanted = select(EXPERIMENTS.c.name, EXPERIMENTS.c.experiment_id)
     with engine.connect() as connection:
-        found = connection.execute(wanted.where(EXPERIMENTS.c.lifecycle_stage == ACTIVE))
-        return {str(name): str(experiment_id) for name, experiment_id in found}
+        rows = connection.execute(wanted.where(EXPERIMENTS.c.lifecycle_stage == ACTIVE))
+        return {str(name): str(experiment_id) for name, experiment_id in rows}
 
 
 def ours(experiment_id: str) -> Select[Any]:
@@ -69,10 +69,10 @@ def histories(
     wanted = select(METRICS.c.key, METRICS.c.step, METRICS.c.value).where(
         METRICS.c.run_uuid == run_id, names
     )
-    found: dict[str, list[tuple[int, float]]] = {}
+    points: dict[str, list[tuple[int, float]]] = {}
     for name, step, value in _rows(engine, wanted):
-        found.setdefault(str(name), []).append((int(step), float(value)))
-    return found
+        points.setdefault(str(name), []).append((int(step), float(value)))
+    return points
 
 
 def _rows(engine: Engine, wanted: Select[Any]) -> list[Any]:

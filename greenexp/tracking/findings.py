@@ -14,6 +14,7 @@ from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S, rounded
 from greenexp.tracking.reader import reader
 from greenexp.tracking.tracker import METRICS_PER_CALL, PARAMETERS_PER_CALL
+from greenexp.tracking.view import VERDICT_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +99,29 @@ def log_versus(
         for run_id, points in new.items():
             for start in range(0, len(points), METRICS_PER_CALL):
                 opened.client.log_batch(run_id, metrics=points[start : start + METRICS_PER_CALL])
+    return len(new)
+
+
+def log_marks(settings: Tracking, marks: Mapping[str, str], known: pd.DataFrame) -> int:
+    """Sets the tag `greenexp.verdict` of runs that are there; returns of how many it changed.
+
+    Args:
+        settings: which store and experiment.
+        marks: by run id.
+        known: a row a run id and a column a tag, as last read.
+
+    Raises:
+        BadInput: as `reader`.
+        NotTracked: where the store does not take them.
+    """
+    there = known[VERDICT_TAG].to_dict() if VERDICT_TAG in known.columns else {}
+    new = {run_id: mark for run_id, mark in marks.items() if there.get(run_id) != mark}
+    if not new:
+        return 0
+    opened = reader(settings)
+    with _refused(settings):
+        for run_id, mark in new.items():
+            opened.client.set_tag(run_id, VERDICT_TAG, mark)
     return len(new)
 
 

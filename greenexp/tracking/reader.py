@@ -98,12 +98,12 @@ class Reader:
         with _refused(self.settings):
             locations = self._locations()
             self._known.update(locations)
-            found = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
-            if None in found.values():
+            runs_by_id = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
+            if None in runs_by_id.values():
                 for run in runs_of(self.tables()):
-                    if found.get(str(run.tracked)) is None:
-                        found[str(run.tracked)] = run
-        runs = [run for run in found.values() if run is not None]
+                    if runs_by_id.get(str(run.tracked)) is None:
+                        runs_by_id[str(run.tracked)] = run
+        runs = [run for run in runs_by_id.values() if run is not None]
         return sorted(runs, key=lambda run: (run.started, run.tracked or ""))
 
     def paths(self) -> list[str]:
@@ -179,18 +179,20 @@ class Reader:
         """
         with _refused(self.settings):
             histories = self._histories(run_id)
-        found = {}
+        series = {}
         for name in sorted(histories, key=lambda name: (not name.startswith(ESTIMATE), name)):
             component = name.removesuffix(POWER).rpartition("/")[2]
-            found[component] = sorted((step / MS_PER_S, value) for step, value in histories[name])
-        return found
+            series[component] = sorted((step / MS_PER_S, value) for step, value in histories[name])
+        return series
 
     def _histories(self, run_id: str) -> dict[str, list[tuple[int, float]]]:
         if self.engine is not None:
             return database.histories(self.engine, run_id, SERIES, POWER)
         names = self.client.get_run(run_id).data.metrics
         return {
-            name: [(one.step, one.value) for one in self.client.get_metric_history(run_id, name)]
+            name: [
+                (point.step, point.value) for point in self.client.get_metric_history(run_id, name)
+            ]
             for name in names
             if name.startswith(SERIES) and name.endswith(POWER)
         }
@@ -283,10 +285,10 @@ def _server_experiments(uri: str) -> dict[str, str]:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    found: dict[str, str] = {}
+    ids: dict[str, str] = {}
     page_token: str | None = None
     while page_token != "":
         page = client.search_experiments(page_token=page_token)
-        found |= {str(one.name): str(one.experiment_id) for one in page}
+        ids |= {str(experiment.name): str(experiment.experiment_id) for experiment in page}
         page_token = page.token or ""
-    return found
+    return ids

@@ -162,13 +162,13 @@ def _params(connection: Connection, examples: Mapping[str, str]) -> dict[str, di
 
     cells = {run_id: cell for cell, run_id in examples.items()}
     ids = list(cells)
-    found: dict[str, dict[str, str]] = {cell: {} for cell in examples}
+    params: dict[str, dict[str, str]] = {cell: {} for cell in examples}
     wanted: Any = select(SqlParam.run_uuid, SqlParam.key, SqlParam.value)
     for start in range(0, len(ids), IDS_PER_QUERY):
         some = ids[start : start + IDS_PER_QUERY]
         for run_id, key, value in connection.execute(wanted.where(SqlParam.run_uuid.in_(some))):
-            found[cells[run_id]][key] = value
-    return found
+            params[cells[run_id]][key] = value
+    return params
 
 
 def _runs(rows: Sequence[RunRow]) -> pd.DataFrame:

@@ -53,12 +53,12 @@ class Tracker:
 
     def log(self, record: Record) -> str:
         """Sends a record, unless it is there already, and returns its MLflow run id."""
-        found = self.client.search_runs(
+        runs = self.client.search_runs(
             [self.experiment_id], f"tags.`{ID_TAG}` = '{record.id}'", max_results=1
         )
-        if found and found[0].info.status != "RUNNING":
-            return str(found[0].info.run_id)
-        for half_sent in found:
+        if runs and runs[0].info.status != "RUNNING":
+            return str(runs[0].info.run_id)
+        for half_sent in runs:
             self.client.delete_run(half_sent.info.run_id)
         return self._send(record)
 

@@ -1,7 +1,9 @@
 """The view of the MLflow UI that answers "which tactic makes my model greener and cheaper".
 
 MLflow keeps a saved view as a tag of the experiment and lists it in the "Views" menu of the page.
-One view serves the table of runs and the charts: the address chooses between them.
+One view serves the table of runs and the charts: the address chooses between them. The table
+groups the runs by model. Within a model, the tactic with the smallest ratio to the baseline comes
+first, with its interval and verdict beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ VIEW_KEY = "greenexp"
 VIEW_NAME = "greenexp: greener and cheaper"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 SECTION = "greenexp"
+VERDICT_TAG = "greenexp.verdict"
 RUN_COLOR_TAG = "mlflow.runColor"
 # A browser that never chose otherwise shows the menus for language models, runs hidden in them.
 WORKFLOW = "workflowType=machine_learning"
@@ -28,22 +31,24 @@ Mode = Literal["TABLE", "CHART"]
 
 # Columns from left to right with their widths in pixels: what decides stands first, and each width
 # holds its header, which the UI's own 100 px cut after about 14 characters.
-VERSUS = "vs_baseline/"  # begins the metrics that hold a run against its baseline
+RATIOS = {quantity.name: f"vs_baseline/{quantity.slug}_ratio" for quantity in compared()}
+TOP1_DELTA = "vs_baseline/top1_delta"
 HEADER_PX, CHARACTER_PX = 60, 5
+SORTED_PX = 20  # of the arrow beside the column that sorts
 COLUMN_WIDTHS_PX = {
     "attributes.`Run Name`": 288,
     "runDateAndNestInfo": 86,
+    f"tags.`{VERDICT_TAG}`": 250,
+    **{
+        f"metrics.`{name}`": HEADER_PX
+        + CHARACTER_PX * len(name)
+        + (SORTED_PX if name == RATIOS[ENERGY] else 0)
+        for name in (*RATIOS.values(), TOP1_DELTA)
+    },
     **{
         f"metrics.`{quantity.name}`": quantity.width_px
         for quantity in QUANTITIES
         if quantity.width_px is not None and (quantity.compared or quantity.name == TOP1)
-    },
-    **{
-        f"metrics.`{name}`": HEADER_PX + CHARACTER_PX * len(name)
-        for name in (
-            f"{VERSUS}top1_delta",
-            *(f"{VERSUS}{quantity.slug}_ratio" for quantity in compared()),
-        )
     },
     **{
         f"metrics.`{quantity.name}`": quantity.width_px
@@ -106,10 +111,15 @@ def run_url(base_url: str, experiment_id: str, run_id: str) -> str:
 
 
 def view_state() -> dict[str, Any]:
-    """The state of the page: columns, sorting and charts. Runs with the least energy come first."""
+    """Returns the state of the page: columns, groups, sorting and charts."""
     return {
-        "orderByKey": f"metrics.`{ENERGY}`",
+        "orderByKey": f"metrics.`{RATIOS[ENERGY]}`",
         "orderByAsc": True,
+        "groupBy": {
+            "aggregateFunction": "average",
+            "groupByKeys": [{"mode": "param", "groupByData": "model"}],
+        },
+        "useGroupedValuesInCharts": False,  # a point a run
         "selectedColumns": [name for name in COLUMN_WIDTHS_PX if name not in PERMANENT_COLUMNS],
         "columnOrder": list(COLUMN_WIDTHS_PX),
         "columnWidths": COLUMN_WIDTHS_PX,
@@ -124,13 +134,22 @@ def view_state() -> dict[str, Any]:
 
 def _charts() -> list[dict[str, Any]]:
     return [
-        _chart("SCATTER", "accuracy-energy", xaxis=_axis(ENERGY), yaxis=_axis(TOP1)),
-        *(_chart("BAR", quantity.slug, metricKey=quantity.name) for quantity in compared()),
+        *(
+            _chart("SCATTER", f"top1-{slug}", xaxis=_axis(RATIOS[name]), yaxis=_axis(TOP1_DELTA))
+            for slug, name in (("energy", ENERGY), ("cost", COST))
+        ),
+        _chart(
+            "SCATTER",
+            "energy-latency",
+            xaxis=_axis(RATIOS[LATENCY]),
+            yaxis=_axis(RATIOS[ENERGY]),
+        ),
         _chart(
             "PARALLEL",
             "all",
             selectedParams=["tactic"],
-            selectedMetrics=[TOP1, LATENCY, COST, ENERGY],  # the last one colors the lines
+            # The last one colors the lines.
+            selectedMetrics=[TOP1_DELTA, *(RATIOS[name] for name in (LATENCY, COST, ENERGY))],
         ),
     ]
 

@@ -49,7 +49,7 @@ class GreenexpSweeper(Sweeper):
         from greenexp.cli.arguments import fitting
         from greenexp.cli.sweep import HydraLauncher, composed, show
         from greenexp.sweep import launch
-        from greenexp.sweep.events import Composed
+        from greenexp.sweep.events import Composition
         from greenexp.sweep.plan import Exclusion
 
         if self._hydra_context is None or self._config is None or self._launcher is None:
@@ -61,7 +61,7 @@ class GreenexpSweeper(Sweeper):
         OmegaConf.save(config, folder / "multirun.yaml")
 
         @functools.cache  # the plan asks for a cell twice
-        def compose(overrides: tuple[str, ...]) -> Composed:
+        def compose(overrides: tuple[str, ...]) -> Composition:
             return composed(loader.load_sweep_config(config, list(overrides)))
 
         repository = _repository(loader, config)
@@ -70,7 +70,7 @@ class GreenexpSweeper(Sweeper):
         if "model" in swept and "model.labels" not in swept:
             labels = self._labels(config, swept)
             swept["model"], exclusions = fitting(repository, swept["model"], labels)
-        launcher = HydraLauncher(self._launcher)
+        launcher = HydraLauncher(self._launcher, compose, folder)
         show(launch.sweep(list(swept.values()), compose, launcher, folder, exclusions), folder)
 
     def _labels(self, config: DictConfig, swept: Mapping[str, Sequence[str]]) -> str | None:

@@ -22,7 +22,7 @@ from tests.support.ready_sweeps import (
     IMPOSSIBLE,
     PAIRS,
     STUDY,
-    Planned,
+    DryRun,
     swept,
 )
 
@@ -80,7 +80,7 @@ def test_pruning_amounts_are_every_tenth_of_both() -> None:
 
 # What the command plans
 
-Plan = Callable[..., Planned]
+Plan = Callable[..., DryRun]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """Plans an experiment on the CPU where no hub can be reached and nothing is cached."""
 
     @functools.cache
-    def call(name: str, *arguments: str) -> Planned:
+    def call(name: str, *arguments: str) -> DryRun:
         folder = tmp_path_factory.mktemp(name)
         where = [f"tracking.uri=sqlite:///{folder}/mlflow.db", f"tracking.journal={folder}/journal"]
         given = [f"experiment={name}", "sweep.dry_run=true", "device=cpu", *arguments]
@@ -110,7 +110,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         (path,) = folder.rglob("plan.json")
         plan = json.loads(path.read_text("utf-8"))
         excluded = {one["title"]: one["reason"] for one in plan["excluded"]}
-        return Planned(plan["runs"], excluded, plan["forecast"], done.stderr)
+        return DryRun(plan["runs"], excluded, plan["forecast"], done.stderr)
 
     return call
 
@@ -157,7 +157,7 @@ def test_paper_plans_2520_runs_of_its_models_and_leaves_none_out(plan: Plan) -> 
     assert set(planned.titles) == expected
     assert set(planned.twice) == {title for title in expected if title.endswith(" · baseline")}
     assert planned.excluded == {}
-    assert planned.forecast["at_least_s"] > 2520 * 60  # windows until ±1 %, not three of a second
+    assert planned.forecast["at_least_s"] >= 2520 * 20  # idle, warm-up and 100 rounds
 
 
 @pytest.mark.slow

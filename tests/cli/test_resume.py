@@ -194,19 +194,39 @@ def assert_each_run_is_there_once(folder: Path, runs: int) -> None:
     """Shows that plan, journals and tracker agree, however often the command was killed."""
     plan = planned(folder)
     assert len(plan) == runs
-    once = dict.fromkeys(plan, 1)
     records = journalled(folder)
     assert {record["result"]["outcome"] for record in records} <= {"ok", "killed"}
     fine = [record for record in records if record["result"]["outcome"] == "ok"]
-    assert Counter(map(key_of_record, fine)) == once
+    assert set(map(key_of_record, fine)) == plan
+    assert_nothing_is_measured_without_need(fine)
     finished = [run for run in tracked(folder, ViewType.ALL) if run.info.status == "FINISHED"]
-    assert Counter(map(key_of_run, finished)) == once
+    assert Counter(map(key_of_run, finished)) == Counter(map(key_of_record, fine))
     statuses = {"ok": "FINISHED", "killed": "FAILED"}
     assert Counter((r["id"], statuses[r["result"]["outcome"]]) for r in records) == Counter(
         (run.data.tags["greenexp.id"], run.info.status) for run in tracked(folder)
     )
     assert all(path.with_name("sent").exists() for path in journals(folder))
     assert "Traceback" not in said(folder).read_text()
+
+
+def assert_nothing_is_measured_without_need(records: list[dict]) -> None:
+    """Shows that each block measured something that was missing; only baselines stand by again.
+
+    A tactic whose baselines were all killed was compared with nothing, so it is still missing.
+    """
+    baselines = [record for record in records if record["choices"]["tactic"] == "baseline"]
+    based = {record["together"] for record in baselines}
+    others = [
+        record for record in records if record not in baselines and record["together"] in based
+    ]
+    assert max(Counter(map(key_of_record, others)).values(), default=1) == 1
+    measured: set[Key] = set()
+    together: dict[str, set[Key]] = {}
+    for record in sorted(records, key=lambda record: record["started"]):
+        together.setdefault(record["together"] or record["id"], set()).add(key_of_record(record))
+    for keys in together.values():
+        assert keys - measured
+        measured |= keys
 
 
 def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path) -> None:

@@ -37,13 +37,13 @@ class Acting(Baseline):
         return module
 
 
-Measured = Callable[[Callable[[], object]], Result]
+Measuring = Callable[[Callable[[], object]], Result]
 
 
 @pytest.fixture
 def measured(
     vit_folder: Path, colors_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Measured:
+) -> Measuring:
     """Measures the tiny ViT with a tactic that acts, and reads the result from its file."""
 
     def call(act: Callable[[], object]) -> Result:
@@ -71,7 +71,7 @@ def raising(error: BaseException) -> Callable[[], object]:
     return act
 
 
-def test_run_that_ends_well_is_ok(measured: Measured) -> None:
+def test_run_that_ends_well_is_ok(measured: Measuring) -> None:
     result = measured(lambda: None)
     assert (result.outcome, result.reason, result.traceback) == ("ok", None, None)
     assert result.predictions is not None
@@ -108,14 +108,14 @@ def test_run_that_ends_well_is_ok(measured: Measured) -> None:
     ],
 )
 def test_error_meant_for_the_user_is_an_outcome_with_its_reason(
-    measured: Measured, act: Callable[[], object], outcome: str, reason: str
+    measured: Measuring, act: Callable[[], object], outcome: str, reason: str
 ) -> None:
     result = measured(act)
     assert (result.outcome, result.reason, result.traceback) == (outcome, reason, None)
     assert (list(result.windows), result.predictions) == ([], None)
 
 
-def test_memory_that_torch_can_t_have_on_the_cpu_is_out_of_memory(measured: Measured) -> None:
+def test_memory_that_torch_can_t_have_on_the_cpu_is_out_of_memory(measured: Measuring) -> None:
     result = measured(lambda: torch.empty(1 << 60))  # more than any machine has
     assert result.outcome == "oom"
     assert result.reason is not None
@@ -136,7 +136,7 @@ def test_memory_that_torch_can_t_have_on_the_cpu_is_out_of_memory(measured: Meas
         pytest.param(AssertionError("é ü 漢"), "AssertionError: é ü 漢", id="other_alphabets"),
     ],
 )
-def test_bug_keeps_its_traceback(measured: Measured, error: Exception, reason: str) -> None:
+def test_bug_keeps_its_traceback(measured: Measuring, error: Exception, reason: str) -> None:
     result = measured(raising(error))
     assert (result.outcome, result.reason) == ("error", reason)
     assert result.traceback is not None
@@ -146,14 +146,14 @@ def test_bug_keeps_its_traceback(measured: Measured, error: Exception, reason: s
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 def test_being_stopped_is_no_outcome(
-    measured: Measured, tmp_path: Path, stop: type[BaseException]
+    measured: Measuring, tmp_path: Path, stop: type[BaseException]
 ) -> None:
     with pytest.raises(stop):
         measured(raising(stop()))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_compiler_caches_are_empty_and_gone_afterwards(measured: Measured) -> None:
+def test_compiler_caches_are_empty_and_gone_afterwards(measured: Measuring) -> None:
     seen: dict[str, list[str]] = {}
 
     def look() -> None:
@@ -170,7 +170,7 @@ def test_compiler_caches_are_empty_and_gone_afterwards(measured: Measured) -> No
 
 
 def test_compiler_that_must_not_split_the_model_and_can_t_help_it_is_unsupported(
-    measured: Measured, monkeypatch: pytest.MonkeyPatch
+    measured: Measuring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from greenexp.tactics.compilation import TorchCompile
 
@@ -188,7 +188,7 @@ def test_compiler_that_must_not_split_the_model_and_can_t_help_it_is_unsupported
 
 
 def test_number_that_is_none_is_not_written(
-    measured: Measured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measured: Measuring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         module, "run", lambda whole: Result("ok", effect={"sparsity": float("nan")})

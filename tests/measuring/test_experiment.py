@@ -66,7 +66,9 @@ def test_phases_come_in_order_and_each_is_metered() -> None:
         "effect",  # as it is before it is measured
         *window,  # accuracy
         *window,  # warm-up
+        "forward",  # what it answers before it is measured
         *(QUICK.min_windows * window),
+        "forward",  # and after
         "effect",  # is it still what it was?
         "meter off",
     ]

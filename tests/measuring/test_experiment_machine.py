@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from greenexp.errors import Disturbed
-from greenexp.measuring.experiment import IDLE_SLICES, run
+from greenexp.measuring.experiment import run
+from greenexp.measuring.turns import SLICES
 from greenexp.protocols import Reading, Shortest
 from greenexp.settings.workload import Interference
 from tests.support.runs import QUICK, FakeMeter, experiment
 
 PHASES = ["idle", "load", "optimize", "accuracy", "warmup"]
-SLICE_S = 2**-10  # in place of SHORTEST_IDLE_S; a binary fraction, so that multiples are exact
+SLICE_S = 2**-10  # in place of SHORTEST_REST_S; a binary fraction, so that multiples are exact
 
 
 @pytest.mark.parametrize(
@@ -22,13 +23,13 @@ SLICE_S = 2**-10  # in place of SHORTEST_IDLE_S; a binary fraction, so that mult
         pytest.param(0.0, 1, id="no_time"),
         pytest.param(0.5 * SLICE_S, 1, id="less_than_a_slice"),
         pytest.param(3 * SLICE_S, 3, id="three"),
-        pytest.param(50 * SLICE_S, IDLE_SLICES, id="five_at_most"),
+        pytest.param(50 * SLICE_S, SLICES, id="five_at_most"),
     ],
 )
 def test_idle_is_recorded_in_slices_of_the_time_asked(
     monkeypatch: pytest.MonkeyPatch, idle_seconds: float, slices: int
 ) -> None:
-    monkeypatch.setattr("greenexp.measuring.experiment.SHORTEST_IDLE_S", SLICE_S)
+    monkeypatch.setattr("greenexp.measuring.turns.SHORTEST_REST_S", SLICE_S)
     result = run(experiment(workload=replace(QUICK, idle_seconds=idle_seconds)))
     assert [phase.name for phase in result.phases] == ["idle"] * slices + PHASES[1:]
     assert sum(phase.duration_s for phase in result.phases[:slices]) >= idle_seconds

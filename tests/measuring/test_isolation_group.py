@@ -239,4 +239,4 @@ def test_kernel_without_counters_is_no_error(
 ) -> None:
     monkeypatch.setattr(isolation, "KERNEL_COUNTERS", tmp_path / "absent")
     ended = isolation.call(os._exit, 0, timeout_s=TIMEOUT_S)
-    assert ended == isolation.Ended("returned")
+    assert ended == isolation.ProcessEnd("returned")

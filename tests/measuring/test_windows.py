@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from greenexp.errors import Disturbed
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
-from greenexp.measuring.windows import Measured, half_width_of, measure_windows
+from greenexp.measuring.windows import MeasuringEnd, half_width_of, measure_windows
 from greenexp.protocols import Reading, Shortest
 from greenexp.runs.result import Window
 from greenexp.settings.workload import Interference, Workload
@@ -53,7 +53,7 @@ class Machine:
     limits: Interference = field(default_factory=Interference)
     seen: list[int] = field(default_factory=list)
 
-    def run(self, **settings: Any) -> tuple[Measured, Sequence[Window]]:
+    def run(self, **settings: Any) -> tuple[MeasuringEnd, Sequence[Window]]:
         time = Timeline()
         latencies_s = itertools.cycle(self.latencies_s)
         taken = itertools.count()
@@ -211,7 +211,7 @@ def test_disturbed_window_is_measured_anew() -> None:
     machine = Machine({"cpu": (10.0, 99.0, 20.0)}, others_pct=(0.0, 50.0, 0.0, 0.0))
     ended, windows = machine.run(on_interference="wait")
     # The third reading is the look that found quiet; the second window was thrown away.
-    assert ended == Measured(discarded=1, settled=True)
+    assert ended == MeasuringEnd(discarded=1, settled=True)
     assert [window.readings[0].value for window in windows] == [10.0, 10.0]
     assert all(window.readings[1].value == 0.0 for window in windows)
 
@@ -219,7 +219,7 @@ def test_disturbed_window_is_measured_anew() -> None:
 def test_discarded_windows_do_not_count_towards_the_fewest() -> None:
     machine = Machine({"cpu": STEADY}, others_pct=(50.0, 0.0, 0.0))
     ended, windows = machine.run(on_interference="wait", half_width=0.01, min_windows=3)
-    assert ended == Measured(discarded=3, settled=True)
+    assert ended == MeasuringEnd(discarded=3, settled=True)
     assert len(windows) == 3
 
 
@@ -227,7 +227,7 @@ def test_disturbance_without_end_is_kept_in_the_end() -> None:
     limits = Interference(max_wait_seconds=30.0)
     machine = Machine(others_pct=(50.0,), limits=limits)
     ended, windows = machine.run(on_interference="wait", max_windows=3)
-    assert ended == Measured(discarded=0, settled=True)
+    assert ended == MeasuringEnd(discarded=0, settled=True)
     assert len(windows) == 2
 
 

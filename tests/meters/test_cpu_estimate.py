@@ -68,6 +68,17 @@ def test_window_holds_power_at_its_utilization_times_its_seconds(
     )
 
 
+def test_short_window_counts_the_time_of_this_process(
+    system: SimpleNamespace, clock: Clock
+) -> None:
+    # Ticks of the system are too coarse for it; what others take is not in it.
+    system.busy = 1.0
+    with estimate(**WHOLE) as meter, meter.window() as readings:
+        clock.run_to(0.05)
+        clock.process_s += 0.05 * THREADS / 4  # a quarter of the CPU
+    assert readings[0].value == pytest.approx(meter.power_w(0.25) * 0.05)
+
+
 def test_energy_of_a_window_is_that_of_its_mean_utilization(
     system: SimpleNamespace, clock: Clock
 ) -> None:

@@ -40,6 +40,8 @@ QUICK = [
     "workload.idle_seconds=1",
     "workload.warmup_min_seconds=0.1",
     "workload.min_seconds=1",
+    "workload.min_windows=5",
+    "workload.max_windows=5",
 ]
 PACKAGE, DRAM = 20.0, 3.0
 SERVER = [Zone("package-0", PACKAGE, parts=[Zone("core", 9.0), Zone("dram", DRAM)])]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from greenexp.meters.sampler import Sampler
+from tests.support.clock import sampling
 
 if TYPE_CHECKING:
     from tests.support.clock import Clock
@@ -39,6 +40,33 @@ def test_now_takes_a_sample_between_two_intervals(clock: Clock) -> None:
     assert (taken.t_s, taken.values) == (0.4, {("power_w", "cpu"): 0.4})
     assert sampler.between(0.0, 2.0)[0] == taken
     assert sampler.between(0.0, 0.5) == [taken]
+
+
+def test_a_resting_sampler_has_no_thread_and_goes_on_when_it_is_woken(clock: Clock) -> None:
+    sampler = Sampler(dict, interval_s=1.0)
+    sampler.start()
+    clock.run_to(2.0)
+    sampler.rest()
+    assert not sampling()
+    clock.run_to(5.0)
+    sampler.start()
+    clock.run_to(7.0)
+    sampler.stop()
+    assert [sample.t_s for sample in sampler.between(0.0, 9.0)] == [1.0, 2.0, 6.0, 7.0]
+
+
+def test_a_sampler_that_failed_is_not_woken(clock: Clock) -> None:
+    def broken() -> dict[tuple[str, str], float]:
+        raise OSError("unplugged")
+
+    sampler = Sampler(broken, interval_s=1.0)
+    sampler.start()
+    clock.run_to(1.0)
+    sampler.rest()
+    sampler.start()
+    assert not sampling()
+    with pytest.raises(OSError, match="unplugged"):
+        sampler.stop()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,18 @@ def test_net_energy_holds_the_spread_of_the_idle_power_too() -> None:
     assert interval == pytest.approx(about(net, half))
 
 
+def test_net_energy_of_a_block_is_less_what_its_parked_runs_take() -> None:
+    parked = [
+        phase("parked", 2.0, energy("cpu:0", 14.0)),
+        phase("parked", 2.0, energy("cpu:0", 18.0)),
+    ]
+    metrics = evaluate(replace(RESTED, phases=[*IDLE_SLICES, *parked]), ANY_MACHINE)
+    assert metrics["power/idle_w"] == pytest.approx(40 / 8)
+    assert metrics["power/parked_w"] == pytest.approx(32 / 4)
+    assert metrics["energy/per_image_j"] == pytest.approx(230 / 20)
+    assert metrics["energy/net_per_image_j"] == pytest.approx((230 - 8.0 * 10) / 20)
+
+
 @pytest.mark.parametrize(
     "phases",
     [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from greenexp.quantities import COST, ENERGY, LATENCY
 from greenexp.settings.hardware import Hardware, Price
 from greenexp.settings.report import Report
-from greenexp.study.effects import Compared, compare
+from greenexp.study.effects import Comparison, compare
 from tests.support.synthetic_runs import (
     STUDY,
     Row,
@@ -49,7 +49,7 @@ def figures(value: Any) -> Iterator[tuple[str, float]]:
             yield from figures(inner)
 
 
-def check_finite(found: Compared) -> None:
+def check_finite(found: Comparison) -> None:
     """Every number is one, but for the upper end of a break-even that may never come."""
     for name, number in figures([*found.cells, *found.overall, found.noise]):
         if not math.isfinite(number):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from greenexp.quantities import ENERGY
-from greenexp.study.economics import Pair, Spent, paybacks
+from greenexp.study.economics import Expense, Pair, paybacks
 from greenexp.study.savings import Payback
 from tests.support.synthetic_runs import JOULES, STUDY, Planted, cell_of, compared, rows, used
 
@@ -48,9 +48,9 @@ def test_break_even_is_of_pairs_within_blocks() -> None:
         joules, others = own.figures[ENERGY], base.figures[ENERGY]
         pairs.append(
             Pair(
-                Spent(1 / own.figures["throughput/images_per_s"], joules),
-                Spent(1 / base.figures["throughput/images_per_s"], others),
-                Spent(2.0, 20.0),
+                Expense(1 / own.figures["throughput/images_per_s"], joules),
+                Expense(1 / base.figures["throughput/images_per_s"], others),
+                Expense(2.0, 20.0),
             )
         )
     expected: dict[Any, Payback] = paybacks(pairs, next(iter(runs.values())).prices)

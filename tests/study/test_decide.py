@@ -10,7 +10,7 @@ import pytest
 from greenexp.quantities import ENERGY, LATENCY
 from greenexp.settings.report import Report
 from greenexp.study import decide
-from greenexp.study.effects import Compared, compare
+from greenexp.study.effects import Comparison, compare
 from greenexp.study.estimates import Accuracy, Interval
 from greenexp.study.study import Advice
 from greenexp.study.verdicts import AdviceKind, Caveat, EnergyBasis, PaybackVerdict
@@ -29,11 +29,11 @@ from tests.support.synthetic_runs import (
 EIGHT = ("vit", "swin", "beit", "deit", "levit", "pvt", "bit", "cvt")
 
 
-def found(made: list[Row], tactics: Mapping[str, Planted] = STUDY) -> Compared:
+def found(made: list[Row], tactics: Mapping[str, Planted] = STUDY) -> Comparison:
     return compare(used(made), predictions(made, tactics), Report())
 
 
-def advice(of: Compared, **options: float) -> list[Advice]:
+def advice(of: Comparison, **options: float) -> list[Advice]:
     return decide.advice(of.cells, of.overall, Report(**options))
 
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from greenexp.settings.hardware import Carbon, Hardware, Price
-from greenexp.study.economics import Pair, Prices, Spent, bill, monthly, paybacks, quantity
+from greenexp.study.economics import Expense, Pair, Prices, bill, monthly, paybacks, quantity
 from greenexp.study.estimates import Interval, Quantity
 from tests.support.economics import HALF, MONTH, figures, machines, pairs, paying, spent, value
 
@@ -59,7 +59,7 @@ def test_a_month_is_linear_in_requests(
 
 
 @given(st.lists(st.tuples(spent, spent), min_size=1, max_size=8), machines)
-def test_no_difference_no_saving(drawn: list[tuple[Spent, Spent]], prices: Prices) -> None:
+def test_no_difference_no_saving(drawn: list[tuple[Expense, Expense]], prices: Prices) -> None:
     alike = [Pair(image, image, applying) for image, applying in drawn]
     assert set(figures(alike, prices, MONTH).values()) == {0.0}
     for one in paybacks(alike, prices).values():
@@ -93,7 +93,7 @@ def test_bills_differ_by_what_is_saved_less_the_price(
 def test_bills_are_even_at_break_even(drawn: list[tuple[float, float]], prices: Prices) -> None:
     """Applying takes as many seconds and joules as are drawn, an image as many fewer."""
     found = [
-        Pair(Spent(1.0, 1.0), Spent(1.0 + saving, 1.0 + saving), Spent(price, price))
+        Pair(Expense(1.0, 1.0), Expense(1.0 + saving, 1.0 + saving), Expense(price, price))
         for price, saving in drawn
     ]
     even = paybacks(found, prices)["usd"].images
@@ -124,7 +124,7 @@ def test_one_price_does_not_move_the_break_even(
         assert in_dollars.images == pytest.approx(in_kind.images, rel=1e-6)
 
 
-def without_joules(one: Spent) -> Spent:
+def without_joules(one: Expense) -> Expense:
     return dataclasses.replace(one, joules=None)
 
 

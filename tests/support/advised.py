@@ -16,7 +16,7 @@ from greenexp.report.words import advice
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.study import decide
-from greenexp.study.effects import Compared, compare
+from greenexp.study.effects import Comparison, compare
 from greenexp.study.estimates import Interval, Quantity
 from greenexp.study.savings import Payback
 from greenexp.study.study import Cell, Overall, Study
@@ -53,7 +53,7 @@ class Advised:
     """What was advised, and what it was made of."""
 
     lines: Sequence[str]
-    found: Compared
+    found: Comparison
     options: Report
 
     def cell(self, who: str, tactic: str) -> Cell:

@@ -17,6 +17,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s = 0.0
+        self.process_s = 0.0  # CPU time of this process, which a test moves
         self.until_s = 0.0
         self.resting = True  # no sample is due
         self.sampled = False  # a sampler waits for this clock
@@ -24,6 +25,9 @@ class Clock:
 
     def perf_counter(self) -> float:
         return self.now_s
+
+    def process_time(self) -> float:
+        return self.process_s
 
     def run_to(self, until_s: float) -> None:
         with self.changed:

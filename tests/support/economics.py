@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from greenexp.settings.hardware import Carbon, Hardware, Price
-from greenexp.study.economics import Pair, Prices, Spent, monthly
+from greenexp.study.economics import Expense, Pair, Prices, monthly
 from greenexp.study.estimates import Quantity
 
 MONTH = 1e6  # requests
@@ -24,7 +24,7 @@ paying = st.builds(
 )
 # In thousandths, so that a saving isn't the rounding of two amounts that are all but equal.
 thousandths = st.integers(1, 10**6).map(lambda number: number / 1e3)
-spent = st.builds(Spent, seconds=thousandths, joules=thousandths)
+spent = st.builds(Expense, seconds=thousandths, joules=thousandths)
 pairs = st.lists(
     st.builds(Pair, image=spent, baseline=spent, applying=spent), min_size=1, max_size=8
 )
@@ -44,7 +44,7 @@ machines = st.builds(
     share=st.sampled_from([1.0, 0.25]),
 )
 # A block: an image of the tactic, one of the baseline, applying the tactic.
-HALF = Pair(Spent(0.05, 1.8), Spent(0.1, 3.6), Spent(60.0, 7200.0))
+HALF = Pair(Expense(0.05, 1.8), Expense(0.1, 3.6), Expense(60.0, 7200.0))
 
 
 def columns(drawn: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

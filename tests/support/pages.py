@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from greenexp.report.tables import page
-from greenexp.report.tables.page import Drawn
+from greenexp.report.tables.page import PageFigure
 from greenexp.study.study import Study
 
 ATTACK = "<script>alert(1)</script>"
@@ -84,7 +84,7 @@ class Reader(HTMLParser):
         return next(table for table in self.tables if table.caption.startswith(begin))
 
 
-def read(made: Study, drawn: tuple[Drawn, ...] = ()) -> Reader:
+def read(made: Study, drawn: tuple[PageFigure, ...] = ()) -> Reader:
     return Reader(page.html(made, drawn))
 
 

@@ -51,7 +51,7 @@ def swept(name: str) -> dict[str, list[Any]]:
 
 
 @dataclass(frozen=True)
-class Planned:
+class DryRun:
     """What a dry run wrote and said."""
 
     runs: Sequence[Mapping[str, Any]]

@@ -15,7 +15,7 @@ from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
 from greenexp.settings.hardware import Carbon, Hardware, Price
 from greenexp.settings.report import Report
-from greenexp.study.effects import Compared, compare
+from greenexp.study.effects import Comparison, compare
 from greenexp.study.labels import Labels
 from greenexp.study.select import PricedRun, priced
 from greenexp.study.study import Cell, Overall
@@ -211,18 +211,18 @@ def compared(
     *,
     judged: Predictions | None = None,
     **options: Any,
-) -> Compared:
+) -> Comparison:
     """Returns what the comparison says of the runs, each right about what its tactic leaves it."""
     return compare(used(made, preset), judged or predictions(made, tactics), Report(**options))
 
 
-def cell_of(found: Compared, tactic: str, model: str = "vit") -> Cell:
+def cell_of(found: Comparison, tactic: str, model: str = "vit") -> Cell:
     """Returns a tactic's cell of a model in the one setting there is."""
     (cell,) = [one for one in found.cells if (one.model, one.tactic) == (model, tactic)]
     return cell
 
 
-def line_of(found: Compared, tactic: str) -> Overall:
+def line_of(found: Comparison, tactic: str) -> Overall:
     """Returns a tactic's line over the models of the one setting there is."""
     (line,) = [one for one in found.overall if one.tactic == tactic]
     return line

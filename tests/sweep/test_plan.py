@@ -6,7 +6,6 @@ import math
 from collections import Counter
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from greenexp.sweep.plan import (
     PlannedRun,
     blocks,
     exclusion_lines,
+    left_of,
     product,
 )
 
@@ -51,6 +51,10 @@ def cell(model: str, tactic: str) -> Cell:
     )
 
 
+def flat(planned: list[list[PlannedRun]]) -> list[PlannedRun]:
+    return [run for block in planned for run in block]
+
+
 STUDY = [
     cell(model, tactic)
     for model in ("vit", "resnet", "swin")
@@ -68,7 +72,7 @@ seeds = st.integers(0, 2**32)
 def test_each_block_holds_every_cell_once_and_compared_baselines_twice(
     cells: list[Cell], repetitions: int, seed: int
 ) -> None:
-    runs = blocks(cells, repetitions, seed)
+    runs = flat(blocks(cells, repetitions, seed))
     models_of_others = {one.peers for one in cells if not one.is_baseline}
     once = {(one.id, 1) for one in cells}
     again = {(one.id, 2) for one in cells if one.is_baseline and one.peers in models_of_others}
@@ -108,7 +112,7 @@ def test_each_block_holds_every_cell_once_and_compared_baselines_twice(
 def test_second_baseline_stands_where_others_are_compared_with_it(
     cells: list[Cell], again: list[str]
 ) -> None:
-    runs = blocks(cells, 1, seed=0)
+    runs = flat(blocks(cells, 1, seed=0))
     assert [run.name for run in runs if run.replicate > 1] == again
     assert len(runs) == len(cells) + len(again)
 
@@ -117,13 +121,13 @@ def test_second_baseline_stands_where_others_are_compared_with_it(
 def test_more_repetitions_leave_earlier_blocks_as_they_were(
     cells: list[Cell], seed: int, repetitions: int, more: int
 ) -> None:
-    runs = blocks(cells, repetitions, seed)
-    assert blocks(cells, repetitions + more, seed)[: len(runs)] == runs
+    runs = flat(blocks(cells, repetitions, seed))
+    assert flat(blocks(cells, repetitions + more, seed))[: len(runs)] == runs
 
 
 def keys(seed: int, block: int) -> list[tuple[str, int]]:
     """Returns the order of the study's runs in one block."""
-    runs = blocks(STUDY, repetitions=3, seed=seed)
+    runs = flat(blocks(STUDY, repetitions=3, seed=seed))
     return [(run.cell.id, run.replicate) for run in runs if run.block == block]
 
 
@@ -136,7 +140,7 @@ def test_order_is_that_of_the_seed_and_the_block() -> None:
 def test_order_is_the_same_in_every_process_and_release() -> None:
     # Pinned: a sweep that goes on where another stopped must find its blocks in their order.
     tactics = [cell("vit", tactic) for tactic in ("baseline", "a", "b", "c")]
-    names = [run.name.removeprefix("vit · ") for run in blocks(tactics, 2, seed=7)]
+    names = [run.name.removeprefix("vit · ") for run in flat(blocks(tactics, 2, seed=7))]
     assert names == [
         "b · block 1",
         "c · block 1",
@@ -154,7 +158,7 @@ def test_order_is_the_same_in_every_process_and_release() -> None:
 def test_every_place_in_a_block_is_as_likely() -> None:
     """Over 2000 seeds the baseline of two cells comes first in about half of the blocks."""
     pair = [cell("vit", "x"), cell("vit", "y")]
-    first = sum(blocks(pair, 1, seed)[0].cell.id == "vit/x" for seed in range(2000))
+    first = sum(blocks(pair, 1, seed)[0][0].cell.id == "vit/x" for seed in range(2000))
     assert 900 <= first <= 1100  # 4.5 standard deviations
 
 
@@ -162,14 +166,39 @@ def test_run_says_its_place() -> None:
     run = PlannedRun(cell("vit", "baseline"), block=2, replicate=2)
     assert run.key == ("vit/baseline", 2, 2)
     assert run.name == "vit · baseline · block 2 · A/A"
-    parsed = OverridesParser.create().parse_overrides(list(run.overrides))
-    assert {one.get_key_element(): one.value() for one in parsed} == {
-        "model": "vit",
-        "tactic": "baseline",
-        "title": "vit · baseline",
-        "sweep.block": 2,
-        "sweep.replicate": 2,
-    }
+
+
+def test_a_block_holds_peers_alone() -> None:
+    planned = blocks(STUDY, repetitions=2, seed=3)
+    assert all(len({(run.cell.peers, run.block) for run in block}) == 1 for block in planned)
+    assert len(planned) == 2 * len({one.peers for one in STUDY})
+
+
+BLOCK = blocks([cell("vit", tactic) for tactic in ("baseline", "a", "b")], 1, seed=0)[0]
+
+
+def names_left(*finished: tuple[str, int]) -> set[tuple[str, int]]:
+    done = [(f"vit/{name}", 1, replicate) for name, replicate in finished]
+    left = left_of(BLOCK, done)
+    return {(run.cell.id.removeprefix("vit/"), run.replicate) for run in left}
+
+
+def test_a_block_of_which_nothing_is_finished_is_left_whole() -> None:
+    assert left_of(BLOCK, []) == BLOCK
+
+
+def test_a_finished_block_is_not_left() -> None:
+    assert names_left(("baseline", 1), ("baseline", 2), ("a", 1), ("b", 1)) == set()
+
+
+def test_a_tactic_that_is_left_brings_its_own_baselines() -> None:
+    left = names_left(("baseline", 1), ("baseline", 2), ("a", 1))
+    assert left == {("baseline", 1), ("baseline", 2), ("b", 1)}
+
+
+def test_a_second_baseline_is_measured_beside_the_first() -> None:
+    left = names_left(("baseline", 1), ("a", 1), ("b", 1))
+    assert left == {("baseline", 1), ("baseline", 2)}
 
 
 @given(st.lists(st.lists(st.text(max_size=3), unique=True, max_size=4), max_size=4))

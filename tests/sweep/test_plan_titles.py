@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from greenexp.sweep.plan import choices_of, title, title_override, varying_keys
+from greenexp.sweep.plan import choices_of, quoted, title, varying_keys
 
 CHOICES = {"model": "digits_vit", "tactic": "local_pruning", "workload": "quick"}
 
@@ -72,8 +72,8 @@ def test_title_shows_what_a_sweep_varies(cells: list[list[str]], titles: list[st
 
 
 @pytest.mark.parametrize("name", ["vit · local_pruning amount=0.5", "it's {odd}, [and] \\ back"])
-def test_title_override_says_the_title(name: str) -> None:
-    override = OverridesParser.create().parse_override(title_override(name))
+def test_quoted_text_is_a_value_of_hydra(name: str) -> None:
+    override = OverridesParser.create().parse_override(f"title={quoted(name)}")
     assert override.value() == name
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from greenexp.errors import BadInput, Unfit
-from greenexp.measuring.isolation import Ended
+from greenexp.measuring.isolation import ProcessEnd
 from greenexp.sweep import preflight as module
 from greenexp.sweep.preflight import Preflight
 from tests.support.preflights import (
@@ -33,12 +33,12 @@ class Child:
     answer: str | None
     asked: list[str] = field(default_factory=list)
 
-    def call(self, function: object, device: str, path: str, *, timeout_s: float) -> Ended:
+    def call(self, function: object, device: str, path: str, *, timeout_s: float) -> ProcessEnd:
         self.asked.append(device)
         if self.answer is None:
-            return Ended("killed", "its process was killed by SIGSEGV")
+            return ProcessEnd("killed", "its process was killed by SIGSEGV")
         Path(path).write_text(self.answer, encoding="utf-8")
-        return Ended("returned")
+        return ProcessEnd("returned")
 
 
 @pytest.fixture

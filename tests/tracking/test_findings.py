@@ -11,7 +11,7 @@ import pytest
 
 from greenexp.errors import NotTracked
 from greenexp.tracking import findings
-from greenexp.tracking.findings import log_summary, log_versus
+from greenexp.tracking.findings import log_marks, log_summary, log_versus
 from greenexp.tracking.reader import reader
 from tests.support.tracked import Store, run, tracked
 
@@ -76,6 +76,19 @@ def test_what_is_there_is_not_logged_again(store: Store, monkeypatch: pytest.Mon
     monkeypatch.undo()
     assert log_versus(store.settings, values | {second: {RATIO: 0.4}}, known(store)) == 1
     assert known(store).loc[[first, second], RATIO].tolist() == [0.25, 0.4]
+
+
+def test_marks_are_set_on_runs_where_they_changed(store: Store) -> None:
+    first, second = store.run_ids["first"], store.run_ids["second"]
+
+    def tags() -> pd.DataFrame:
+        return reader(store.settings).tables().tags
+
+    assert log_marks(store.settings, {first: "baseline", second: "A/A"}, tags()) == 2
+    assert tags().loc[[first, second], "greenexp.verdict"].tolist() == ["baseline", "A/A"]
+    assert log_marks(store.settings, {first: "baseline", second: "lower"}, tags()) == 1
+    assert tags().loc[second, "greenexp.verdict"] == "lower"
+    assert log_marks(store.settings, {}, tags()) == 0
 
 
 def test_nothing_to_log_is_fine(store: Store) -> None:

@@ -1,20 +1,12 @@
-"""The saved view: its tag decodes to what it promises, and a real browser shows it."""
+"""The saved view: its tag decodes to what it promises."""
 
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import re
-import shutil
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from greenexp.tracking.view import (
     COLUMN_WIDTHS_PX,
@@ -23,38 +15,13 @@ from greenexp.tracking.view import (
     view_tag,
     view_url,
 )
+from tests.support.saved_view import METRICS, PARAMETERS, TACTICS, TAGS, VERDICT
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    pass
 
 CREATED_MS = 1_760_000_000_000
 MAX_EXPERIMENT_TAG_CHARACTERS = 20_000  # of MLflow 3.17
-METRICS = [
-    "accuracy/top1",
-    "energy/per_image_j",
-    "latency/p50_ms",
-    "cost/usd_per_million_images",
-    "vs_baseline/top1_delta",
-    "vs_baseline/energy_ratio",
-    "vs_baseline/latency_ratio",
-    "vs_baseline/cost_ratio",
-    "carbon/g_per_million_images",
-    "throughput/images_per_s",
-    "optimization/time_s",
-    "utilization/gpu_pct",
-    "utilization/cpu_pct",
-]
-TAGS = ["greenexp.outcome", "greenexp.validity", "greenexp.energy_source"]
-PARAMETERS = ["model", "tactic"]
-TACTICS = {
-    "baseline": 1.0,
-    "dynamic_quantization": 0.55,
-    "torch_compile": 0.7,
-    "local_pruning": 1.01,
-    "global_pruning": 0.99,
-}
-MODELS_J = {"digits_vit": 0.02, "digits_mobilenet_v2": 0.026, "digits_convnext": 0.035}
-UNSUPPORTED = ("digits_convnext", "dynamic_quantization")
 
 
 def decoded_state() -> dict[str, Any]:
@@ -77,22 +44,28 @@ def test_tag_is_an_envelope_that_fits_into_a_tag() -> None:
 def test_state_selects_the_columns_and_no_others() -> None:
     state = decoded_state()
     assert state["selectedColumns"] == [
+        f"tags.`{VERDICT}`",
         *(f"metrics.`{name}`" for name in METRICS),
         *(f"tags.`{name}`" for name in TAGS),
         *(f"params.`{name}`" for name in PARAMETERS),
     ]
     assert state["columnOrder"] == list(state["columnWidths"]) == list(COLUMN_WIDTHS_PX)
-    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`energy/per_image_j`", True)
+    assert (state["orderByKey"], state["orderByAsc"]) == (
+        "metrics.`vs_baseline/energy_ratio`",
+        True,
+    )
+    assert state["groupBy"]["groupByKeys"] == [{"mode": "param", "groupByData": "model"}]
 
 
 def test_state_draws_the_charts_in_its_own_section() -> None:
     state = decoded_state()
     charts = state["compareRunCharts"]
-    assert [chart["type"] for chart in charts] == ["SCATTER", "BAR", "BAR", "BAR", "PARALLEL"]
+    assert [chart["type"] for chart in charts] == ["SCATTER", "SCATTER", "SCATTER", "PARALLEL"]
     assert (charts[0]["xaxis"]["key"], charts[0]["yaxis"]["key"]) == (
-        "energy/per_image_j",
-        "accuracy/top1",
+        "vs_baseline/energy_ratio",
+        "vs_baseline/top1_delta",
     )
+    assert state["useGroupedValuesInCharts"] is False  # a point a run
     (section,) = state["compareRunSections"]
     assert {chart["metricSectionId"] for chart in charts} == {section["uuid"]}
     assert len({chart["uuid"] for chart in charts}) == len(charts)
@@ -114,179 +87,3 @@ def test_each_tactic_of_the_study_has_its_own_color() -> None:
     key, color = run_color_tag("a_tactic_added_later")
     assert key == "mlflow.runColor"
     assert re.fullmatch("#[0-9a-f]{6}", color)
-
-
-@dataclass(frozen=True)
-class Ui:
-    """A served store of fifteen runs, and how to drive a browser on it."""
-
-    drive: ModuleType
-    page: Page
-    base_url: str
-    experiment_id: str
-    run_ids: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
-    if shutil.which("chromium") is None:
-        pytest.skip("chromium is not installed")
-    drive = load_screenshots()
-    root = tmp_path_factory.mktemp("saved_view")
-    store = f"sqlite:///{root / 'mlflow.db'}"
-    with (
-        pytest.MonkeyPatch.context() as monkeypatch,
-        drive.mlflow_server(store) as base_url,
-        drive.chromium_page() as page,
-    ):
-        monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        experiment_id, run_ids = write_runs(base_url, root)
-        yield Ui(drive, page, base_url, experiment_id, run_ids)
-
-
-def load_screenshots() -> ModuleType:
-    """The functions of docs/screenshots.py, which is a script and not in the package."""
-    path = Path(__file__).parents[1].parent / "docs" / "screenshots.py"
-    spec = importlib.util.spec_from_file_location("screenshots", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write_runs(base_url: str, root: Path) -> tuple[str, dict[str, str]]:
-    """Fifteen flat runs of a machine without a GPU, one of them unsupported; ids by run name."""
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
-
-    client = MlflowClient(base_url)
-    experiment_id = client.create_experiment("greenexp", artifact_location=(root / "a").as_uri())
-    client.set_experiment_tag(experiment_id, *view_tag(CREATED_MS))
-    run_ids = {}
-    for model, baseline_j in MODELS_J.items():
-        for tactic, factor in TACTICS.items():
-            name = f"{model} · {tactic}"
-            supported = (model, tactic) != UNSUPPORTED
-            metrics = synthetic_metrics(baseline_j, factor) if supported else {}
-            tags = {
-                "greenexp.outcome": "ok" if supported else "unsupported",
-                "greenexp.validity": "valid",
-                "greenexp.energy_source": "model",
-            }
-            run_id = client.create_run(experiment_id, run_name=name).info.run_id
-            client.log_batch(
-                run_id,
-                [Metric(key, value, CREATED_MS, 0) for key, value in metrics.items()],
-                [Param("model", model), Param("tactic", tactic), Param("dataset", "digits")],
-                [RunTag(*tag) for tag in [*tags.items(), run_color_tag(tactic)]],
-            )
-            client.set_terminated(run_id, "FINISHED" if supported else "FAILED")
-            run_ids[name] = run_id
-    return experiment_id, run_ids
-
-
-def synthetic_metrics(baseline_j: float, factor: float) -> dict[str, float]:
-    per_image_j = baseline_j * factor
-    exact = {
-        "accuracy/top1": 0.97 - 0.0002 / per_image_j,
-        "energy/per_image_j": per_image_j,
-        "energy/net_per_image_j": 0.8 * per_image_j,
-        "latency/p50_ms": 290.0 * per_image_j,
-        "throughput/images_per_s": 110.0 / per_image_j,
-        "cost/usd_per_million_images": 50.0 * per_image_j,
-        "vs_baseline/energy_ratio": factor,
-        "vs_baseline/latency_ratio": factor,
-        "vs_baseline/cost_ratio": factor,
-        "vs_baseline/top1_delta": 0.01 * (factor - 1),
-        "carbon/g_per_million_images": 4000.0 * per_image_j,
-        "optimization/time_s": 0.1 / per_image_j,
-        "utilization/cpu_pct": 93.1,
-    }
-    return {name: float(f"{value:.4g}") for name, value in exact.items()}
-
-
-def headers(page: Page) -> list[tuple[str, bool]]:
-    """Texts of the column headers on screen from left to right, and whether each is cut."""
-    found = page.evaluate(
-        """() => [...document.querySelectorAll('.ag-header-cell')]
-            .filter(cell => cell.innerText.trim())
-            .sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left)
-            .map(cell => [cell.innerText.trim(), [...cell.querySelectorAll('*')]
-                .some(part => part.clientWidth && part.scrollWidth > part.clientWidth + 1)])"""
-    )
-    return [(text, cut) for text, cut in found]
-
-
-def rows(page: Page) -> list[tuple[str, str]]:
-    """Color and name of the runs on screen from top to bottom."""
-    found = page.evaluate(
-        """() => [...document.querySelectorAll('.ag-cell[col-id="attributes.`Run Name`"]')]
-            .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
-            .map(cell => cell.innerText.split('\\n'))"""
-    )
-    return [(color, name) for color, name in found]
-
-
-@pytest.mark.slow
-def test_table_shows_the_columns_in_order_and_uncut(ui: Ui, tmp_path: Path) -> None:
-    ui.drive.open_table(ui.page, ui.base_url, ui.experiment_id)
-    ui.page.screenshot(path=tmp_path / "table.png")
-    on_opening = headers(ui.page)
-    seen = [*on_opening]
-    for left_px in range(400, 2001, 400):  # the page holds only the columns on screen
-        ui.page.evaluate(
-            "(left) => document.querySelector('.ag-body-horizontal-scroll-viewport')"
-            ".scrollLeft = left",
-            left_px,
-        )
-        ui.page.wait_for_timeout(500)
-        ui.page.screenshot(path=tmp_path / f"table_{left_px}.png")
-        seen += headers(ui.page)
-
-    measured = [name for name in METRICS if name != "utilization/gpu_pct"]
-    expected = ["Run Name", "Created", *measured, *TAGS, *PARAMETERS, "Duration"]
-    shown = list(dict.fromkeys(text for text, _ in seen))
-    assert shown == expected
-    assert [text for text, _ in on_opening][:8] == expected[:8]
-    assert [text for text, cut in seen if cut] == []
-
-
-@pytest.mark.slow
-def test_table_lists_the_runs_with_the_least_energy_first(ui: Ui, tmp_path: Path) -> None:
-    ui.drive.open_table(ui.page, ui.base_url, ui.experiment_id)
-    ui.page.screenshot(path=tmp_path / "table.png")
-    cells = rows(ui.page)
-    assert sorted(name for _, name in cells) == sorted(ui.run_ids)
-    assert cells[0][1] == "digits_vit · dynamic_quantization"
-    assert cells[-1][1] == " · ".join(UNSUPPORTED)
-    assert all(color == run_color_tag(name.split(" · ")[1])[1] for color, name in cells)
-
-
-@pytest.mark.slow
-def test_charts_draw_energy_against_accuracy_first(ui: Ui, tmp_path: Path) -> None:
-    ui.drive.open_charts(ui.page, ui.base_url, ui.experiment_id)
-    ui.page.screenshot(path=tmp_path / "charts.png")
-    section = ui.page.get_by_test_id("experiment-view-compare-runs-section-header").first
-    assert section.inner_text().split()[:2] == ["greenexp", "(5)"]
-    cards = ui.page.get_by_test_id("experiment-view-compare-runs-card")
-    scatter, energy = cards.nth(0), cards.nth(1)
-    assert "energy/per_image_j vs. accuracy/top1" in scatter.inner_text()
-    assert scatter.locator(".main-svg .point").count() == len(ui.run_ids) - 1
-    assert energy.inner_text().startswith("energy/per_image_j")
-    assert energy.locator(".main-svg .bars .point").count() == len(ui.run_ids) - 1
-    ui.page.get_by_text("Parallel Coordinates").scroll_into_view_if_needed()
-    ui.page.get_by_text("Showing only visible runs").wait_for()
-    ui.page.wait_for_timeout(1_500)
-    ui.page.screenshot(path=tmp_path / "charts_lower.png")
-
-
-@pytest.mark.slow
-def test_run_page_shows_its_metrics_and_tags(ui: Ui, tmp_path: Path) -> None:
-    name = "digits_vit · torch_compile"
-    ui.drive.open_run(ui.page, ui.base_url, ui.experiment_id, ui.run_ids[name])
-    ui.page.screenshot(path=tmp_path / "run.png")
-    text = ui.page.locator("body").inner_text()
-    assert name in text
-    assert "energy/per_image_j" in text
-    assert "greenexp.energy_source" in text

@@ -49,38 +49,43 @@ def break_even(study: Study) -> Figure | None:
             continue
         several = len(study.settings) > 1
         for model in dict.fromkeys(cell.model for cell in of_setting):
-            found = {
+            paybacks = {
                 cell.tactic: cell.paybacks[currency]
                 for cell in of_setting
                 if cell.model == model and currency in cell.paybacks
             }
-            all_paybacks += list(found.items())
-            crossing = {tactic: one for tactic, one in found.items() if _crosses(one)}
+            all_paybacks += list(paybacks.items())
+            crossing = {
+                tactic: payback for tactic, payback in paybacks.items() if _crosses(payback)
+            }
             if crossing:
                 title = joined(model, setting.name if several else "")
                 panels.append(_crossing_panel(title, crossing, styles))
         estimates.append(_estimate(of_setting, currency))
     if not panels:
         return None
-    banded = any(one.band for panel in panels for one in panel.series)
+    banded = any(series.band for panel in panels for series in panel.series)
     what = "model" if len(study.settings) == 1 else "model-setting pair"
     caption = sentences(
         "Each line starts at what applying the tactic costs and crosses 0 where it has paid for"
         " itself (marked).",
         "Bands and bars are 95 % intervals." if banded else "",
-        _named("At once", all_paybacks, lambda one: one.verdict == PaybackVerdict.AT_ONCE),
+        _named("At once", all_paybacks, lambda payback: payback.verdict == PaybackVerdict.AT_ONCE),
         _named(
             "Never, as far as can be told",
             all_paybacks,
-            lambda one: one.verdict == PaybackVerdict.NEVER,
+            lambda payback: payback.verdict == PaybackVerdict.NEVER,
         ),
         _named(
             "Nothing saved in the one block measured",
             all_paybacks,
-            lambda one: one.verdict == PaybackVerdict.ONE_BLOCK and one.saving <= 0,
+            lambda payback: payback.verdict == PaybackVerdict.ONE_BLOCK and payback.saving <= 0,
         ),
         "Lines without a band are of one block, so nothing is claimed."
-        if any(one.verdict == PaybackVerdict.ONE_BLOCK and _crosses(one) for _, one in all_paybacks)
+        if any(
+            payback.verdict == PaybackVerdict.ONE_BLOCK and _crosses(payback)
+            for _, payback in all_paybacks
+        )
         else "",
         f"Shown are {MAX_PANELS} of {plural(len(panels), what)}; the tables hold all."
         if len(panels) > MAX_PANELS
@@ -105,7 +110,7 @@ def power(study: Study) -> Figure | None:
         )
         for name, points in traces.items()
     ]
-    points = [point for one in series for point in one.points]
+    points = [point for trace in series for point in trace.points]
     highest = linear_axis("", [0.0, *(point.y for point in points)]).ends[1]
     panel = Panel(
         title="",
@@ -133,18 +138,18 @@ def _estimate(cells: Sequence[Cell], currency: Currency) -> str:
     return dollars_estimate(cells) if currency == "usd" else estimate(cells)
 
 
-def _crosses(one: Payback) -> bool:
+def _crosses(payback: Payback) -> bool:
     """Tells whether its line crosses 0 at a number of images above 0."""
-    repays = one.verdict in (PaybackVerdict.PAYS_BACK, PaybackVerdict.ONE_BLOCK)
-    return repays and one.images is not None and one.images > 0
+    repays = payback.verdict in (PaybackVerdict.PAYS_BACK, PaybackVerdict.ONE_BLOCK)
+    return repays and payback.images is not None and payback.images > 0
 
 
 def _named(
-    what: str, found: Sequence[tuple[str, Payback]], holds: Callable[[Payback], bool]
+    what: str, paybacks: Sequence[tuple[str, Payback]], holds: Callable[[Payback], bool]
 ) -> str:
     """Returns the tactics of which it holds, with how often where not of all; or nothing."""
-    tried = Counter(tactic for tactic, _ in found)
-    counted = Counter(tactic for tactic, one in found if holds(one))
+    tried = Counter(tactic for tactic, _ in paybacks)
+    counted = Counter(tactic for tactic, payback in paybacks if holds(payback))
     names = [
         tactic if count == tried[tactic] else f"{tactic} ({count} of {tried[tactic]})"
         for tactic, count in counted.items()
@@ -156,28 +161,32 @@ def _crossing_panel(
     title: str, crossing: Mapping[str, Payback], styles: Mapping[str, Look]
 ) -> Panel:
     """Returns the panel of paybacks of one currency that all cross 0."""
-    images = {tactic: one.images for tactic, one in crossing.items() if one.images is not None}
+    images = {
+        tactic: record.images for tactic, record in crossing.items() if record.images is not None
+    }
     ends = [images[tactic] * factor for tactic in images for factor in (BEFORE, AFTER)]
     x = log_axis(
         "images served (log scale)",
         ends,
-        [one.interval for one in crossing.values() if one.interval],
+        [record.interval for record in crossing.values() if record.interval],
     )
-    dearest = max(one.price for one in crossing.values())
+    dearest = max(record.price for record in crossing.values())
     currency = next(iter(crossing.values())).currency
     lines, marks = [], []
     for tactic, count in images.items():
-        one = crossing[tactic]
+        record = crossing[tactic]
         color, marker, dash = styles[tactic]
-        at = [Point(number, one.saving * number - one.price, y_range=_band(one, number))
+        at = [Point(number, record.saving * number - record.price, y_range=_band(record, number))
               for number in _grid(*x.ends, count)]  # fmt: skip
-        lines.append(Series(tactic, at, color, dash=dash, band=one.saving_interval is not None))
+        lines.append(Series(tactic, at, color, dash=dash, band=record.saving_interval is not None))
         mark = Point(
             count,
             0.0,
-            x_range=one.interval,
-            text="\n".join([tactic, joined(payback(one), payback_span(one)), payback_terms(one)]),
-            hollow=one.interval is None,
+            x_range=record.interval,
+            text="\n".join(
+                [tactic, joined(payback(record), payback_span(record)), payback_terms(record)]
+            ),
+            hollow=record.interval is None,
         )
         marks.append(Series(tactic, [mark], color, marker))
     return Panel(
@@ -189,11 +198,11 @@ def _crossing_panel(
     )
 
 
-def _band(one: Payback, images: float) -> Interval | None:
-    saving = one.saving_interval
+def _band(payback: Payback, images: float) -> Interval | None:
+    saving = payback.saving_interval
     if saving is None:
         return None
-    return Interval(saving.low * images - one.price, saving.high * images - one.price)
+    return Interval(saving.low * images - payback.price, saving.high * images - payback.price)
 
 
 def _grid(start: float, end: float, through: float) -> list[float]:

@@ -35,6 +35,7 @@ AGAIN = "baseline again (A/A)"
 STYLES: dict[Verdict, tuple[str, Marker]] = {
     Verdict.LOWER: (BLUE, "down"),
     Verdict.HIGHER: (VERMILLION, "up"),
+    Verdict.EQUAL: (GREY, "square"),
     Verdict.NOT_SHOWN: (GREY, "circle"),
     Verdict.TOO_FEW: (BLACK, "diamond"),
 }
@@ -67,7 +68,9 @@ def forest(study: Study, quantity: Quantity) -> Figure | None:
     if not panels:
         return None
     folded = crowded and any(len(_models(study, setting)) > 1 for setting in every)
-    hollow = any(point.hollow for panel in panels for one in panel.series for point in one.points)
+    hollow = any(
+        point.hollow for panel in panels for series in panel.series for point in series.points
+    )
     shaded = any(panel.shade for panel in panels)
     strong = any(tick.strong for panel in panels for tick in panel.y.ticks)
     caption = sentences(
@@ -104,15 +107,15 @@ def _rows(study: Study, setting: Setting, metric: str, with_models: bool) -> lis
             for cell in cells
         ]
     rows = []
-    for one in study.overall:
-        if one.setting != setting or metric not in one.effects:
+    for line in study.overall:
+        if line.setting != setting or metric not in line.effects:
             continue
-        over = f"{one.tactic} over {one.models} models"
-        rows.append(_Row(one.tactic, over, one.effects[metric], strong=True))
+        over = f"{line.tactic} over {line.models} models"
+        rows.append(_Row(line.tactic, over, line.effects[metric], strong=True))
         rows += [
             _Row(cell.model, f"{cell.model} · {cell.tactic}", cell.effects[metric])
             for cell in cells
-            if with_models and cell.tactic == one.tactic
+            if with_models and cell.tactic == line.tactic
         ]
     return rows
 

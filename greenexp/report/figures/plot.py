@@ -191,12 +191,12 @@ class Entry:
 
 def legend(figure: Figure) -> list[Entry]:
     """Returns the legend: each name once, with all the looks that its series have."""
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
 
     def add(name: str, color: str, marker: Marker | None, dash: Dash | None) -> None:
         if name:
-            before = found.get(name, Entry(name, color))
-            found[name] = Entry(name, color, marker or before.marker, dash or before.dash)
+            before = entries.get(name, Entry(name, color))
+            entries[name] = Entry(name, color, marker or before.marker, dash or before.dash)
 
     for panel in figure.panels:
         for series in panel.series:
@@ -205,7 +205,7 @@ def legend(figure: Figure) -> list[Entry]:
             add(line.name, BLACK, None, line.dash)
         if panel.shade is not None:
             add(panel.shade_name, SHADE, "square", None)
-    return list(found.values())
+    return list(entries.values())
 
 
 def shortened(text: str, characters: int) -> str:

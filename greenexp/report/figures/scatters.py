@@ -147,8 +147,8 @@ def _has_place(cell: Cell) -> bool:
     )
 
 
-def _has_both(one: Cell | Overall) -> bool:
-    return ENERGY in one.effects and one.accuracy is not None
+def _has_both(row: Cell | Overall) -> bool:
+    return ENERGY in row.effects and row.accuracy is not None
 
 
 def _parameters(cell: Cell) -> float | None:
@@ -197,12 +197,14 @@ def _stairs(points: Sequence[Point]) -> list[Point]:
     rising = sorted(points, key=lambda point: (point.x, -point.y))
     best = itertools.accumulate((point.y for point in rising), max, initial=-math.inf)
     return [
-        Point(one.x, one.y) for one, before in zip(rising, best, strict=False) if one.y > before
+        Point(point.x, point.y)
+        for point, before in zip(rising, best, strict=False)
+        if point.y > before
     ]
 
 
 def _field(setting: Setting, series: Sequence[Series]) -> Panel:
-    points = [point for one in series for point in one.points]
+    points = [point for trace in series for point in trace.points]
     return Panel(
         title=setting.name,
         x=log_axis(
@@ -219,9 +221,9 @@ def _field(setting: Setting, series: Sequence[Series]) -> Panel:
     )
 
 
-def _lost(name: str, one: Cell | Overall, size_px: float, hollow: bool = False) -> Point:
+def _lost(name: str, row: Cell | Overall, size_px: float, hollow: bool = False) -> Point:
     """Returns the place of what has both; see `_has_both`."""
-    effect, accuracy = one.effects[ENERGY], one.accuracy
+    effect, accuracy = row.effects[ENERGY], row.accuracy
     assert accuracy is not None
     saved = PERCENT * (1.0 - effect.ratio)
     lost = PERCENT * (0.0 - accuracy.delta)
@@ -236,7 +238,7 @@ def _lost(name: str, one: Cell | Overall, size_px: float, hollow: bool = False) 
 
 
 def _lost_field(setting: Setting, series: Sequence[Series], max_top1_drop: float) -> Panel:
-    points = [point for one in series for point in one.points]
+    points = [point for trace in series for point in trace.points]
     allowed = PERCENT * max_top1_drop
     accepted = Line(allowed, f"largest loss accepted: {plural(allowed, 'point')}", "dashed")
     return Panel(

@@ -263,12 +263,12 @@ def _bars(
     if not any(ranges):
         return None
     values = [getattr(point, along) for point in points]
-    shown = [None if one is None else axis.within(one) for one in ranges]
+    shown = [None if ends is None else axis.within(ends) for ends in ranges]
     return {
         "type": "data",
         "symmetric": False,
-        "array": [one and one.high - at for one, at in zip(shown, values, strict=True)],
-        "arrayminus": [one and at - one.low for one, at in zip(shown, values, strict=True)],
+        "array": [ends and ends.high - at for ends, at in zip(shown, values, strict=True)],
+        "arrayminus": [ends and at - ends.low for ends, at in zip(shown, values, strict=True)],
         "color": _transparent(series.color, 0.6),
         "thickness": 1.3,
         "width": 0,
@@ -280,7 +280,7 @@ def _band(series: Series) -> go.Scatter:
     ranges = [(point.x, point.y_range) for point in series.points if point.y_range]
     return go.Scatter(
         x=[x for x, _ in ranges] + [x for x, _ in reversed(ranges)],
-        y=[one.low for _, one in ranges] + [one.high for _, one in reversed(ranges)],
+        y=[ends.low for _, ends in ranges] + [ends.high for _, ends in reversed(ranges)],
         mode="lines",
         line={"width": 0, "color": series.color},
         fill="toself",

@@ -40,22 +40,26 @@ def frames(study: Study) -> dict[str, pd.DataFrame]:
             [_cell(cell, study) for cell in study.cells], columns.cells(study.quantities)
         ),
         "paybacks": _frame(
-            [_payback(cell, one) for cell in study.cells for one in cell.paybacks.values()],
+            [_payback(cell, payback) for cell in study.cells for payback in cell.paybacks.values()],
             columns.PAYBACKS,
         ),
         "sensitivities": _frame(
             [
                 row
                 for cell in study.cells
-                for one in cell.sensitivities
-                for row in _tried(cell, one)
+                for sensitivity in cell.sensitivities
+                for row in _tried(cell, sensitivity)
             ],
             columns.SENSITIVITIES,
         ),
         "left_out": _frame(
             [
-                {"reason": one.reason, "runs": one.runs, "examples": _joined(one.examples)}
-                for one in study.left_out
+                {
+                    "reason": exclusion.reason,
+                    "runs": exclusion.runs,
+                    "examples": _joined(exclusion.examples),
+                }
+                for exclusion in study.left_out
             ],
             columns.LEFT_OUT,
         ),

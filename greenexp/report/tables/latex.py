@@ -51,9 +51,9 @@ def latex(study: Study, which: Sequence[Which] = ("overall", "cells")) -> str:
     """
     tables = [
         written
-        for one in which
+        for kind in which
         for number, setting in enumerate(study.settings, 1)
-        if (written := _of_setting(study, one, setting, f"tab:greenexp-{one}-{number}"))
+        if (written := _of_setting(study, kind, setting, f"tab:greenexp-{kind}-{number}"))
     ]
     return PREAMBLE + ("\n".join(tables) or NONE)
 
@@ -71,16 +71,18 @@ def _of_setting(study: Study, which: Which, setting: Setting, label: str) -> str
     sources = "; ".join(wording.sources(cells)) or "not measured"
     ending = f"{setting.name}, {setting.machine}. {energy.capitalize()}: {sources}."
     if which == "overall":
-        lines = [_of_line(one, study) for one in study.overall if one.setting == setting]
-        compared = [energy if one.name == ENERGY else one.label for one in study.compared]
+        lines = [_of_line(line, study) for line in study.overall if line.setting == setting]
+        compared = [
+            energy if quantity.name == ENERGY else quantity.label for quantity in study.compared
+        ]
         names = ["Tactic", "Models", *map(str.capitalize, compared), "Top-1", "Adj. p", "Verdict"]
         caption = f"Ratio to the baseline (95 % interval), mean over models. {ending}"
         return _table(names, lines, caption, label) if lines else ""
     short = wording.joules_name(cells)
     names = ["Tactic"]
-    for one in study.tabled_narrow:
-        names.append(short if one.name == ENERGY else one.title)
-        names += [f"× {one.label}"] if one.compared else []
+    for quantity in study.tabled_narrow:
+        names.append(short if quantity.name == ENERGY else quantity.title)
+        names += [f"× {quantity.label}"] if quantity.compared else []
     names += ["Top-1", "Change", "Adj. p", "Verdict"]
     lines = []
     for model in dict.fromkeys(cell.model for cell in cells):
@@ -100,24 +102,24 @@ def _of_line(line: Overall, study: Study) -> list[str]:
         str(line.models),
         *(
             _stacked(wording.ratio(effect), wording.ratio_span(effect))
-            for effect in (line.effects.get(one.name) for one in study.compared)
+            for effect in (line.effects.get(quantity.name) for quantity in study.compared)
         ),
         _stacked(
             wording.points(None if change is None else change.delta),
             wording.points_span(None if change is None else change.interval),
         ),
         escape(wording.p_value(None if energy is None else energy.adjusted_p)),
-        escape(wording.ABSENT if energy is None else energy.verdict),
+        escape(wording.ABSENT if energy is None else wording.verdict(energy)),
     ]
 
 
 def _of_cell(cell: Cell, tabled: Sequence[Quantity]) -> list[str]:
     figures = []
-    for one in tabled:
-        effect = cell.effects.get(one.name)
-        span = wording.ratio_span(effect) if one.name == ENERGY else ""
-        figures.append(escape(wording.quantity(cell.quantities.get(one.name))))
-        if one.compared:
+    for quantity in tabled:
+        effect = cell.effects.get(quantity.name)
+        span = wording.ratio_span(effect) if quantity.name == ENERGY else ""
+        figures.append(escape(wording.quantity(cell.quantities.get(quantity.name))))
+        if quantity.compared:
             figures.append("" if cell.is_baseline else _stacked(wording.ratio(effect), span))
     top1 = cell.quantities.get("accuracy/top1")
     compared = ["", "", ""]
@@ -126,7 +128,7 @@ def _of_cell(cell: Cell, tabled: Sequence[Quantity]) -> list[str]:
         compared = [
             escape(wording.points(None if cell.accuracy is None else cell.accuracy.delta)),
             escape(wording.p_value(None if energy is None else energy.adjusted_p)),
-            escape(wording.ABSENT if energy is None else energy.verdict),
+            escape(wording.ABSENT if energy is None else wording.verdict(energy)),
         ]
     return [
         rf"\quad {escape(cell.tactic)}",

@@ -38,7 +38,7 @@ NOTHING = "'none'"  # as the policy spells it
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PageFigure:
     """A figure as it stands on the page.
 
     Attributes:
@@ -96,7 +96,7 @@ class Place:
     models: Sequence[Model]
 
 
-def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
+def html(study: Study, figures: Sequence[PageFigure] = ()) -> str:
     """Returns the page, whole.
 
     Args:
@@ -109,7 +109,7 @@ def html(study: Study, figures: Sequence[Drawn] = ()) -> str:
     plotly_js = _plotly_js() if figures else ""
     scripts = [plotly_js] if figures else []
     scripts += [script for figure in figures for script in SCRIPT.findall(_unix(figure.div))]
-    placed: dict[str, list[tuple[Drawn, Markup]]] = {}
+    placed: dict[str, list[tuple[PageFigure, Markup]]] = {}
     for figure in figures:
         placed.setdefault(place_of(figure.name), []).append((figure, Markup(_unix(figure.div))))
     general, of_models = _advice(study)
@@ -178,16 +178,18 @@ def _is_small(study: Study) -> bool:
 def _advice(study: Study) -> tuple[list[str], list[str]]:
     """Returns the sentences that stand open, and those of single models that are folded away."""
     small = _is_small(study)
-    opened = [one for one in study.advice if small or one.model is None]
-    folded = [one for one in study.advice if not small and one.model is not None]
-    return [sentence(one, study) for one in opened], [sentence(one, study) for one in folded]
+    opened = [advice for advice in study.advice if small or advice.model is None]
+    folded = [advice for advice in study.advice if not small and advice.model is not None]
+    return [sentence(advice, study) for advice in opened], [
+        sentence(advice, study) for advice in folded
+    ]
 
 
 def _places(study: Study) -> list[Place]:
-    found = []
+    places = []
     for setting in study.settings:
         cells = [cell for cell in study.cells if cell.setting == setting]
-        found.append(
+        places.append(
             Place(
                 setting=setting,
                 energy=wording.energy_name(cells),
@@ -201,7 +203,7 @@ def _places(study: Study) -> list[Place]:
                 ],
             )
         )
-    return found
+    return places
 
 
 def _plotly_js() -> str:

@@ -58,7 +58,10 @@ def overview(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
             [
                 "tactic",
                 "models",
-                *(energy if one.name == ENERGY else one.label for one in study.compared),
+                *(
+                    energy if quantity.name == ENERGY else quantity.label
+                    for quantity in study.compared
+                ),
                 "top-1",
                 "verdict",
             ],
@@ -89,7 +92,7 @@ def details(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
         cells = [cell for cell in every if cell.setting == setting]
         energy = wording.energy_name(cells)
         table = _table(f"{setting.name}: in brackets or below, times the same model's baseline")
-        measured = [wording.heading(one, energy) for one in study.tabled_narrow]
+        measured = [wording.heading(quantity, energy) for quantity in study.tabled_narrow]
         ending = ["top-1", "images to repay joules", "verdict"]
         _add_columns(table, ["tactic", *measured, *ending], width)
         for model in dict.fromkeys(cell.model for cell in cells):
@@ -160,12 +163,12 @@ def _of_noise(noise: Mapping[str, Effect], compared: Sequence[Quantity], width: 
 
 
 def _ratios(effects: Mapping[str, Effect], compared: Sequence[Quantity], width: int) -> list[Text]:
-    found = []
+    ratios = []
     for quantity in compared:
         effect = effects.get(quantity.name)
         span = wording.ratio_span(effect) if quantity.name == ENERGY or width >= WIDE else ""
-        found.append(_beside(wording.ratio(effect), span, width))
-    return found
+        ratios.append(_beside(wording.ratio(effect), span, width))
+    return ratios
 
 
 def _of_cell(cell: Cell, tabled: Sequence[Quantity], width: int) -> list[Text]:
@@ -202,7 +205,7 @@ def _verdict(effect: Effect | None, width: int) -> Text:
         return Text(wording.ABSENT)
     known = effect.adjusted_p is not None
     p_value = f"p {wording.p_value(effect.adjusted_p)}" if known else ""
-    text = _beside(effect.verdict, p_value, width)
+    text = _beside(wording.verdict(effect), p_value, width)
     text.stylize(STYLES.get(effect.verdict, ""))
     return text
 

@@ -10,7 +10,7 @@ from greenexp.stats.power import units_needed
 from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Currency, Payback
 from greenexp.study.study import Advice, Study
-from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict
+from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
 SAVED = {"kwh": "kWh", "usd": "USD", "kg_co2e": "kg CO2e", "hours": "hours of the machine"}
 CURRENCIES: dict[Currency, str] = {"j": "energy", "usd": "dollars", "s": "time"}
@@ -21,117 +21,123 @@ NOTHING = {
 }
 
 
-def sentence(one: Advice, study: Study) -> str:
+def sentence(advice: Advice, study: Study) -> str:
     """Returns the sentence that gives one advice of a study."""
-    who = "Over models" if one.model is None else one.model
-    at = f" on {one.setting.name}" if len(study.settings) > 1 else ""
-    return f"{who}{at}: {_said(one, study)}."
+    who = "Over models" if advice.model is None else advice.model
+    at = f" on {advice.setting.name}" if len(study.settings) > 1 else ""
+    return f"{who}{at}: {_said(advice, study)}."
 
 
-def _said(one: Advice, study: Study) -> str:
-    match one.kind:
+def _said(advice: Advice, study: Study) -> str:
+    match advice.kind:
         case AdviceKind.DEPLOY:
-            return _deploy(one, study)
+            return _deploy(advice, study)
         case AdviceKind.ONE_MODEL:
             return "one model tells nothing of others; sweep model=all"
         case AdviceKind.TOO_FEW_MODELS:
             return (
-                f"{one.models} models can't show what holds for others; with "
-                f"{wording.plural(one.tactics, 'tactic')} at least {units_needed(one.tactics)} "
-                "are needed"
+                f"{advice.models} models can't show what holds for others; with "
+                f"{wording.plural(advice.tactics, 'tactic')} at least "
+                f"{units_needed(advice.tactics)} are needed"
             )
         case AdviceKind.NO_BASELINE | AdviceKind.ONLY_BASELINE | AdviceKind.NO_PAIR:
-            return f"nothing can be said, for {NOTHING[one.kind]}"
+            return f"nothing can be said, for {NOTHING[advice.kind]}"
         case _:
-            return _keep(one, study)
+            return _keep(advice, study)
 
 
-def _keep(one: Advice, study: Study) -> str:
-    what = "energy" if one.metric == ENERGY else "time"
-    drop = "mean top-1 drop" if one.model is None else "top-1 drop"
+def _keep(advice: Advice, study: Study) -> str:
+    what = "energy" if advice.metric == ENERGY else "time"
+    drop = "mean top-1 drop" if advice.model is None else "top-1 drop"
     limit = wording.points(study.max_top1_drop).removeprefix("+")
     none = (
         f"keep the baseline; no tactic is shown to take less {what} at a {drop} of at most {limit}"
     )
-    if one.effect is None:
+    if advice.effect is None:
         return none
-    seen = f"{one.tactic} took {_ratio(one.effect)} of the baseline's"
-    blocks = wording.plural(one.effect.units, "block")
-    if one.kind is AdviceKind.KEEP_TOO_FEW:
+    seen = f"{advice.tactic} took {_ratio(advice.effect)} of the baseline's"
+    blocks = wording.plural(advice.effect.units, "block")
+    if advice.kind is AdviceKind.KEEP_TOO_FEW:
         return f"{none}: {seen}, but {blocks} can't tell that from chance"
+    if advice.effect.margin is not None:
+        if advice.effect.verdict == Verdict.EQUAL:
+            return f"{none}: {seen}, {wording.verdict(advice.effect)}"
+        return f"{none}: {seen}, which {blocks} can't tell from none yet"
     floor = ""
-    if one.effect.floor is not None:
-        floor = f", and two baselines differ by up to {wording.percentage(one.effect.floor)}"
+    if advice.effect.floor is not None:
+        floor = f", and two baselines differ by up to {wording.percentage(advice.effect.floor)}"
     return f"{none}: {seen} over {blocks}, which is not shown to be real{floor}"
 
 
-def _deploy(one: Advice, study: Study) -> str:
-    month = _month(one, study.requests_per_month)
-    if one.model is None:
-        over = f" over {wording.plural(one.models, 'model')}"
+def _deploy(advice: Advice, study: Study) -> str:
+    month = _month(advice, study.requests_per_month)
+    if advice.model is None:
+        over = f" over {wording.plural(advice.models, 'model')}"
         mean = month and f"{month} on average over the models"
-        clauses = [f"{_takes(one)}{over}", mean, _pays_back_of_models(one)]
+        clauses = [f"{_takes(advice)}{over}", mean, _pays_back_of_models(advice)]
     else:
-        clauses = [_takes(one), month, _pays_back(one)]
-    return "; ".join(filter(None, [*clauses, _top1(one)]))
+        clauses = [_takes(advice), month, _pays_back(advice)]
+    return "; ".join(filter(None, [*clauses, _top1(advice)]))
 
 
-def _takes(one: Advice) -> str:
-    said = f"deploy {one.tactic}, which takes {_ratio(one.effect)} of the baseline's "
-    if one.metric != ENERGY:
-        return f"{said}latency"
-    estimated = one.basis is not None and one.basis.holds_estimates
-    return f"{said}energy an image{' (estimated)' if estimated else ''}"
+def _takes(advice: Advice) -> str:
+    clause = f"deploy {advice.tactic}, which takes {_ratio(advice.effect)} of the baseline's "
+    if advice.metric != ENERGY:
+        return f"{clause}latency"
+    estimated = advice.basis is not None and advice.basis.holds_estimates
+    return f"{clause}energy an image{' (estimated)' if estimated else ''}"
 
 
 def _ratio(effect: Effect | None) -> str:
     return wording.joined(wording.ratio(effect), wording.ratio_span(effect))
 
 
-def _month(one: Advice, requests_per_month: float) -> str:
-    saved = {unit: wording.saved(one.saved, name) for name, unit in SAVED.items()}
+def _month(advice: Advice, requests_per_month: float) -> str:
+    saved = {unit: wording.saved(advice.saved, name) for name, unit in SAVED.items()}
     known = {unit: amount for unit, amount in saved.items() if amount is not None}
     less = [_amount(amount, unit) for unit, amount in known.items() if amount.value >= 0]
     more = [_amount(_negative(amount), unit) for unit, amount in known.items() if amount.value < 0]
-    said = [f"saves {wording.listing(less)}"] if less else []
-    said += [f"takes {wording.listing(more)} more"] if more else []
+    parts = [f"saves {wording.listing(less)}"] if less else []
+    parts += [f"takes {wording.listing(more)} more"] if more else []
     images = wording.requests(requests_per_month)
-    return f"at {images} images a month it {' and '.join(said)}" if said else ""
+    return f"at {images} images a month it {' and '.join(parts)}" if parts else ""
 
 
-def _amount(one: Quantity, unit: str) -> str:
-    return wording.joined(f"{wording.quantity(one)} {unit}", wording.quantity_span(one))
+def _amount(quantity: Quantity, unit: str) -> str:
+    return wording.joined(f"{wording.quantity(quantity)} {unit}", wording.quantity_span(quantity))
 
 
-def _negative(one: Quantity) -> Quantity:
-    ends = one.interval
-    return Quantity(-one.value, None if ends is None else Interval(-ends.high, -ends.low))
+def _negative(quantity: Quantity) -> Quantity:
+    ends = quantity.interval
+    return Quantity(-quantity.value, None if ends is None else Interval(-ends.high, -ends.low))
 
 
-def _pays_back(one: Advice) -> str:
+def _pays_back(advice: Advice) -> str:
     """Returns when it pays back on one model."""
     parts = [
-        f"{_payback(found)} in {name}"
+        f"{_payback(payback)} in {name}"
         for currency, name in CURRENCIES.items()
-        for found in one.paybacks.get(currency, ())
+        for payback in advice.paybacks.get(currency, ())
     ]
     return f"applying it pays back {wording.listing(parts)}" if parts else ""
 
 
-def _payback(found: Payback) -> str:
-    pays = found.verdict == PaybackVerdict.PAYS_BACK
-    return wording.joined(wording.payback(found), wording.payback_span(found) if pays else "")
+def _payback(payback: Payback) -> str:
+    pays = payback.verdict == PaybackVerdict.PAYS_BACK
+    return wording.joined(wording.payback(payback), wording.payback_span(payback) if pays else "")
 
 
-def _pays_back_of_models(one: Advice) -> str:
+def _pays_back_of_models(advice: Advice) -> str:
     """Returns for how many models it pays back, and the least and the most images that takes."""
     parts = []
     for currency, name in CURRENCIES.items():
-        known = one.paybacks.get(currency, ())
-        paid = [found.images or 0.0 for found in known if found.verdict != PaybackVerdict.NEVER]
+        known = advice.paybacks.get(currency, ())
+        paid = [
+            payback.images or 0.0 for payback in known if payback.verdict != PaybackVerdict.NEVER
+        ]
         if known:
-            said = f"for {len(paid)} of {wording.plural(len(known), 'model')} in {name}"
-            parts.append(wording.joined(said, _wait(paid)))
+            clause = f"for {len(paid)} of {wording.plural(len(known), 'model')} in {name}"
+            parts.append(wording.joined(clause, _wait(paid)))
     return f"applying it pays back {wording.listing(parts)}" if parts else ""
 
 
@@ -144,17 +150,21 @@ def _wait(images: Sequence[float]) -> str:
     return f"after {wording.span(Interval(min(images), max(images)), wording.count)} images"
 
 
-def _top1(one: Advice) -> str:
+def _top1(advice: Advice) -> str:
     """Returns the change of top-1, and what must be said of it."""
-    change = one.accuracy
+    change = advice.accuracy
     if change is None:
         return ""
     points = wording.joined(wording.points(change.delta), wording.points_span(change.interval))
-    said = f"top-1 changes by {points}"
-    match one.caveat:
+    clause = f"top-1 changes by {points}"
+    match advice.caveat:
         case Caveat.ERROR_UNKNOWN:
-            return f"{said}, whose error is unknown, for predictions on the same images are missing"
+            return (
+                f"{clause}, whose error is unknown, for predictions on the same images are missing"
+            )
         case Caveat.LARGER_DROP_POSSIBLE:
-            judged = f"{change.models} models" if one.model is None else f"{change.images:,} images"
-            return f"{said}, and {judged} can't rule out a larger drop than allowed"
-    return said
+            judged = (
+                f"{change.models} models" if advice.model is None else f"{change.images:,} images"
+            )
+            return f"{clause}, and {judged} can't rule out a larger drop than allowed"
+    return clause

@@ -29,7 +29,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
 def tactic_looks(study: Study) -> Mapping[str, Look]:
     """Returns the look of each tactic, the same in every figure of the study."""
-    tactics = [one.tactic for one in study.overall]
+    tactics = [line.tactic for line in study.overall]
     tactics += [cell.tactic for cell in study.cells if not cell.is_baseline]
     baselines = {cell.tactic: BASELINE_LOOK for cell in study.cells if cell.is_baseline}
     return {**baselines, **looks(tactics)}

@@ -11,7 +11,7 @@ from greenexp.study.basis import energy_basis
 from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Currency, Monthly, Payback
 from greenexp.study.study import Cell
-from greenexp.study.verdicts import EnergyBasis, PaybackVerdict
+from greenexp.study.verdicts import EnergyBasis, PaybackVerdict, Verdict
 
 ABSENT = "–"
 DIGITS = 3
@@ -55,6 +55,13 @@ def factor(value: float | None) -> str:
     return number(value) if value >= 10 else f"{value:.3f}"
 
 
+def verdict(effect: Effect) -> str:
+    """Returns what may be claimed of a ratio: `lower`, `equal within 3%`."""
+    if effect.verdict == Verdict.EQUAL and effect.margin is not None:
+        return f"{effect.verdict} within {effect.margin:.0%}"
+    return str(effect.verdict)
+
+
 def count(value: float | None) -> str:
     """Returns a number of images: `950`, `12,300`, `4.5 million`."""
     if value is None or not math.isfinite(value):
@@ -70,8 +77,8 @@ def count(value: float | None) -> str:
 
 def images(value: float) -> str:
     """Returns a number of images with its noun."""
-    said = count(value)
-    return f"{said} image" if said == "1" else f"{said} images"
+    text = count(value)
+    return f"{text} image" if text == "1" else f"{text} images"
 
 
 def points(fraction: float | None) -> str:
@@ -146,62 +153,62 @@ def joined(text: str, detail: str) -> str:
     return f"{text} ({detail})" if detail else text
 
 
-def repaid(found: Payback | None) -> str:
+def repaid(payback: Payback | None) -> str:
     """Returns break-even where there is room for little: `12,300`, `never`, `about 12,300`."""
-    if found is None or (found.images is None and found.verdict != PaybackVerdict.NEVER):
+    if payback is None or (payback.images is None and payback.verdict != PaybackVerdict.NEVER):
         return ABSENT
-    if found.verdict == PaybackVerdict.PAYS_BACK:
-        return count(found.images)
-    if found.verdict == PaybackVerdict.ONE_BLOCK:
-        return f"about {count(found.images)}"
-    return found.verdict
+    if payback.verdict == PaybackVerdict.PAYS_BACK:
+        return count(payback.images)
+    if payback.verdict == PaybackVerdict.ONE_BLOCK:
+        return f"about {count(payback.images)}"
+    return payback.verdict
 
 
-def payback(found: Payback | None) -> str:
+def payback(record: Payback | None) -> str:
     """Returns when it has paid for itself: `at once`, `after 12,300 images`, `never`.
 
     What one block says is no claim, and is said to be of one block.
     """
-    if found is None:
+    if record is None:
         return ABSENT
-    if found.verdict in (PaybackVerdict.AT_ONCE, PaybackVerdict.NEVER):
-        return found.verdict
-    if found.images is None:
+    if record.verdict in (PaybackVerdict.AT_ONCE, PaybackVerdict.NEVER):
+        return record.verdict
+    if record.images is None:
         return "nothing saved in one block"
-    if found.verdict == PaybackVerdict.ONE_BLOCK:
-        return f"about {images(found.images)}, by one block"
-    return f"after {images(found.images)}"
+    if record.verdict == PaybackVerdict.ONE_BLOCK:
+        return f"about {images(record.images)}, by one block"
+    return f"after {images(record.images)}"
 
 
-def payback_span(found: Payback | None) -> str:
+def payback_span(payback: Payback | None) -> str:
     """Returns the interval of break-even, or why it is never; nothing where neither is known."""
-    if found is None or found.verdict in (PaybackVerdict.AT_ONCE, PaybackVerdict.ONE_BLOCK):
+    if payback is None or payback.verdict in (PaybackVerdict.AT_ONCE, PaybackVerdict.ONE_BLOCK):
         return ""
-    if found.verdict == PaybackVerdict.PAYS_BACK:
-        return span(found.interval, count)
-    return "it takes more" if found.saving <= 0 else "the saving can't be told from none"
+    if payback.verdict == PaybackVerdict.PAYS_BACK:
+        return span(payback.interval, count)
+    return "it takes more" if payback.saving <= 0 else "the saving can't be told from none"
 
 
-def payback_terms(found: Payback) -> str:
+def payback_terms(payback: Payback) -> str:
     """Returns what is paid once and what is saved with each image."""
-    _, scale, unit = CURRENCIES[found.currency]
-    saves = "saves" if found.saving >= 0 else "takes"
-    more = "" if found.saving >= 0 else " more"
-    interval = found.saving_interval
-    if interval is not None and found.saving < 0:
+    _, scale, unit = CURRENCIES[payback.currency]
+    saves = "saves" if payback.saving >= 0 else "takes"
+    more = "" if payback.saving >= 0 else " more"
+    interval = payback.saving_interval
+    if interval is not None and payback.saving < 0:
         interval = Interval(-interval.high, -interval.low)
-    amount = joined(number(abs(found.saving) * scale), span(interval, number, scale))
-    price = f"{number(found.price)} {PRICES[found.currency]}"
+    amount = joined(number(abs(payback.saving) * scale), span(interval, number, scale))
+    price = f"{number(payback.price)} {PRICES[payback.currency]}"
     return f"costs {price} once, {saves} {amount} {unit}{more}"
 
 
-def payback_wait(found: Payback | None, requests_per_month: float) -> str:
+def payback_wait(payback: Payback | None, requests_per_month: float) -> str:
     """Returns how long break-even takes at so many images a month; nothing where it's not sure."""
-    if found is None or found.verdict != PaybackVerdict.PAYS_BACK or found.images is None:
+    if payback is None or payback.verdict != PaybackVerdict.PAYS_BACK or payback.images is None:
         return ""
     if requests_per_month <= 0:
         return ""
-    months = found.images / requests_per_month
+    months = payback.images / requests_per_month
     hours = months * HOURS_PER_MONTH
     if hours < 1:
         return "within an hour"
@@ -214,8 +221,8 @@ def payback_wait(found: Payback | None, requests_per_month: float) -> str:
 
 def saved(monthly: Monthly | None, name: str) -> Quantity | None:
     """Returns one figure of a month's saving."""
-    found: Quantity | None = None if monthly is None else getattr(monthly, name)
-    return found
+    figure: Quantity | None = None if monthly is None else getattr(monthly, name)
+    return figure
 
 
 def basis(cells: Iterable[Cell]) -> EnergyBasis | None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.words.format import listing, percentage, plural
 from greenexp.runs.cost import hourly_usd
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.power import units_needed
 from greenexp.study.basis import energy_basis
+from greenexp.study.blocks import blocks_needed
+from greenexp.study.estimates import Effect
 from greenexp.study.pairs import groups
 from greenexp.study.select import PricedRun
 from greenexp.study.study import Cell, LeftOut
-from greenexp.study.verdicts import LeftOutReason
+from greenexp.study.verdicts import LeftOutReason, Verdict
 
+MOST_BLOCKS = 20  # that are proposed
 SWEEP = "python -m greenexp -m model=all tactic=all"
 QUIET = (
     "measure on a quiet machine, with workload.on_interference=wait, or let flagged runs count "
@@ -32,19 +37,19 @@ def notes(used: Sequence[PricedRun], cells: Sequence[Cell], repriced: str | None
     """
     if not used:
         return []
-    found = [*_of_energy(used)]
+    sentences = [*_of_energy(used)]
     machines = "; ".join(sorted({run.setting.machine for run in used if run.setting.machine}))
     if repriced is not None:
-        found.append(
+        sentences.append(
             f"Prices: {repriced}, given to this report; seconds and joules stay those measured on "
             f"{machines or 'the machine that ran'}."
         )
     if any(run.mismatch for run in used):
-        found.append(
+        sentences.append(
             "These prices are of another device than the one that ran, so the dollars are not that "
             f"machine's: measured on {machines or 'a machine that was not recorded'}."
         )
-    return [*found, _of_dollars(cells)]
+    return [*sentences, _of_dollars(cells)]
 
 
 def _of_energy(used: Sequence[PricedRun]) -> list[str]:
@@ -54,21 +59,21 @@ def _of_energy(used: Sequence[PricedRun]) -> list[str]:
             "Energy: none of these runs measured any, so there is no energy ratio, no carbon and "
             "no break-even in joules."
         ]
-    found = [f"Energy: {'; '.join(sources)}."]
+    sentences = [f"Energy: {'; '.join(sources)}."]
     made_of = energy_basis(sources)
     if made_of is not None and made_of.holds_estimates:
-        found[0] += (
+        sentences[0] += (
             " What is marked `model` is an estimate from CPU utilization and rated power, no "
             "measurement; it compares runs on one machine."
         )
     both = [pair for group in groups(used) for pair in group.every_pair()]
     apart = sum(run.energy_source != base.energy_source for run, base in both)
     if apart:
-        found.append(
+        sentences.append(
             f"Energy is not compared in {plural(apart, 'pair')} of {len(both)}: tactic and "
             "baseline have it from different sources, or one of them has none."
         )
-    return found
+    return sentences
 
 
 def _of_dollars(cells: Sequence[Cell]) -> str:
@@ -122,6 +127,9 @@ def next_steps(
 
 def _blocks(used: Sequence[PricedRun], cells: Sequence[Cell]) -> list[str]:
     """Returns how many blocks are missing, for claims about single models."""
+    together = [effect for cell in cells for effect in _deciding(cell) if effect.margin is not None]
+    if together:
+        return _undecided(together)
     tactics = Counter((c.setting, c.model) for c in cells if not c.is_baseline)
     most = max(tactics.values(), default=1)
     needed = units_needed(most)
@@ -154,14 +162,37 @@ def _units(cell: Cell) -> int:
 
 
 def _flagged(left_out: Sequence[LeftOut]) -> int:
-    return sum(one.runs for one in left_out if one.kind is LeftOutReason.FLAGGED)
+    return sum(exclusion.runs for exclusion in left_out if exclusion.kind is LeftOutReason.FLAGGED)
+
+
+def _deciding(cell: Cell) -> list[Effect]:
+    """Returns the effect that a cell is judged by, if it has one."""
+    effect = cell.effects.get(ENERGY) or cell.effects.get(LATENCY)
+    return [] if effect is None else [effect]
+
+
+def _undecided(effects: Sequence[Effect]) -> list[str]:
+    """Returns how many comparisons with the baseline are open, and what decides them."""
+    left = [effect for effect in effects if effect.verdict in (Verdict.NOT_SHOWN, Verdict.TOO_FEW)]
+    if not left:
+        return []
+    needed = [known for effect in left if (known := blocks_needed(effect)) is not None]
+    fewest = max(effect.units for effect in left) + 1
+    blocks = min(max(statistics.median_low(needed), fewest) if needed else fewest, MOST_BLOCKS)
+    of = f"{len(left)} of {plural(len(effects), 'comparison')} with the baseline"
+    return [
+        f"{of} {'is' if len(left) == 1 else 'are'} not yet decided; the same sweep with "
+        f"repetitions={blocks} adds blocks, which narrow the intervals."
+    ]
 
 
 def _nothing_used(left_out: Sequence[LeftOut]) -> str:
     if not left_out:
         return f"There is no run to report on: {SWEEP} repetitions=8."
-    reasons = "; ".join(f"{plural(one.runs, 'run')} {one.reason}" for one in left_out)
-    if all(one.kind is LeftOutReason.SINGLE for one in left_out):
+    reasons = "; ".join(
+        f"{plural(exclusion.runs, 'run')} {exclusion.reason}" for exclusion in left_out
+    )
+    if all(exclusion.kind is LeftOutReason.SINGLE for exclusion in left_out):
         return f"None of the runs can be compared ({reasons}): {SWEEP} makes pairs."
     if _flagged(left_out):
         return f"None of the runs counts ({reasons}): {QUIET}."
@@ -173,8 +204,8 @@ def _nothing_used(left_out: Sequence[LeftOut]) -> str:
 
 def prices(used: Iterable[PricedRun]) -> list[str]:
     """Returns for each setting what dollars and carbon are made of."""
-    found = {run.setting: run.prices.hardware for run in used}
-    return [f"{setting.name}: {', '.join(_parts(own))}." for setting, own in found.items()]
+    hardware = {run.setting: run.prices.hardware for run in used}
+    return [f"{setting.name}: {', '.join(_parts(own))}." for setting, own in hardware.items()]
 
 
 def _parts(own: Hardware) -> list[str]:

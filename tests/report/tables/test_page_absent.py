@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from greenexp.report.tables import page
-from greenexp.report.tables.page import Drawn
+from greenexp.report.tables.page import PageFigure
 from greenexp.study.estimates import Interval
 from tests.support.pages import ATTACK, IMAGE_ATTACK, Reader, read
 from tests.support.studies import empty_study, study
@@ -103,7 +103,7 @@ def test_hostile_names_are_text(attack: str) -> None:
         prices=[attack],
         made=attack,
     )
-    text = page.html(hostile, [Drawn("pareto", attack, attack, "<div></div>")])
+    text = page.html(hostile, [PageFigure("pareto", attack, attack, "<div></div>")])
     assert attack not in text
     seen = Reader(text)
     assert "".join(attack.split()) in "".join(seen.text.split())

@@ -15,7 +15,7 @@ import pytest
 from greenexp.report.figures import figures
 from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.tables import page
-from greenexp.report.tables.page import OPEN_MODELS, Drawn
+from greenexp.report.tables.page import OPEN_MODELS, PageFigure
 from greenexp.study.study import Study
 from tests.support.pages import ATTACK, IMAGE_ATTACK
 from tests.support.studies import empty_study, study
@@ -73,9 +73,9 @@ def opened(browser: Browser, path: Path, screen: str) -> Iterator[Opened]:
         tab.close()
 
 
-def drawn(made: Study) -> list[Drawn]:
+def drawn(made: Study) -> list[PageFigure]:
     return [
-        Drawn(one.name, one.title, one.caption, interactive.div(one))
+        PageFigure(one.name, one.title, one.caption, interactive.div(one))
         for one in figures.figures(made)
     ]
 

@@ -10,15 +10,15 @@ import re
 import pytest
 
 from greenexp.report.tables import page
-from greenexp.report.tables.page import OPEN_MODELS, Drawn
+from greenexp.report.tables.page import OPEN_MODELS, PageFigure
 from tests.support.pages import Reader, read
 from tests.support.studies import study
 from tests.support.studies_changed import with_cells
 
 
-def figure(name: str, script: str = "var drawn = 1;") -> Drawn:
+def figure(name: str, script: str = "var drawn = 1;") -> PageFigure:
     div = f'<div class="{name}">drawn</div><script>{script}</script>'
-    return Drawn(name, f"Title of {name}", f"Caption of {name}", div)
+    return PageFigure(name, f"Title of {name}", f"Caption of {name}", div)
 
 
 def test_every_link_leads_to_its_section() -> None:

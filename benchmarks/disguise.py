@@ -1,0 +1,47 @@
+"""The baseline in disguise: as much work as it, or a known share more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from greenexp.protocols import Sample, Scalar, Traits
+
+
+class Longer(nn.Module):
+    """A model that is given some images of each batch a second time."""
+
+    def __init__(self, inner: nn.Module, more: float) -> None:
+        super().__init__()
+        self.inner = inner
+        self.more = more
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Returns the logits of the batch."""
+        again = pixels[: round(self.more * len(pixels))]
+        logits: Tensor = self.inner(torch.cat([pixels, again]))
+        return logits[: len(pixels)]
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """Does a share more work than the baseline; exactly so where the batch has as many images."""
+
+    more: float
+
+    @property
+    def traits(self) -> Traits:
+        """Nothing of note."""
+        return Traits()
+
+    def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
+        """Returns the module in its disguise."""
+        del sample
+        return Longer(module, self.more)
+
+    def effect(self, module: nn.Module) -> dict[str, Scalar]:
+        """Returns the share."""
+        del module
+        return {"more": self.more}
