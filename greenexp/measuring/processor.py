@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from pathlib import Path
 
-PROCESSOR = 36  # of the fields of proc(5)'s stat that follow the name: the CPU last run on
+import psutil
 
 
 def current_cpu() -> int | None:
     """Returns the logical CPU that this thread last ran on; None where the system does not say."""
-    try:
-        fields = Path(f"/proc/self/task/{threading.get_native_id()}/stat").read_text()
-    except OSError:
+    if not hasattr(psutil.Process, "cpu_num"):
         return None
-    return int(fields.rpartition(")")[2].split()[PROCESSOR])
+    return int(psutil.Process(threading.get_native_id()).cpu_num())
 
 
 def move_to(cpu: int) -> None:

@@ -57,8 +57,8 @@ class RestRequest:
 class WindowRequest:
     """Asks for a window of a round, at least so long and of so many batches.
 
-    It begins on the logical CPU that is given, for one may be slower than its neighbour for long
-    and a thread stays where it is.
+    It begins on the logical CPU that is given: a thread stays where it is, and CPUs need not be
+    equally fast.
     """
 
     round: int
@@ -86,7 +86,7 @@ class Turn:
 
     Attributes:
         joules: an image; None where they are not measured, or estimated.
-        latency_s: of a batch.
+        latency_s: of an undisturbed batch, see `undisturbed_s`.
         kept: whether it was not disturbed.
         cpu: logical CPU that it began on; None where the system does not say.
     """
@@ -125,7 +125,7 @@ class Steady:
         kept = self.guard.accepts([window])
         if not kept:
             self.recorder.windows.pop()
-        return replace(_turn(window, self.guard.components), kept=kept, cpu=cpu)
+        return _turn(window, self.guard.components, kept, cpu)
 
 
 def watch(recorder: Recorder, guard: Guard, name: str, seconds: float) -> list[Phase]:
@@ -213,15 +213,9 @@ class BlockPlace:
         return asked
 
 
-def _turn(window: Window, components: Sequence[str]) -> Turn:
-    stretch = Window(
-        window.start_s,
-        window.duration_s,
-        window.images,
-        window.latencies_s,
-        used(window.readings, components),
-    )
+def _turn(window: Window, components: Sequence[str], kept: bool, cpu: int | None) -> Turn:
+    stretch = replace(window, readings=used(window.readings, components))
     holds = energy_holds([stretch])
     joules = None if "model" in holds.values() else total_energy_j(stretch, holds)
     per_image_j = None if joules is None else joules / window.images
-    return Turn(per_image_j, undisturbed_s(window))
+    return Turn(per_image_j, undisturbed_s(window), kept, cpu)

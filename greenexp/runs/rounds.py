@@ -1,7 +1,7 @@
 """What a run took in each round of its block: pure arithmetic on a `Result`.
 
-On a shared machine a neighbour stops a process for milliseconds, in some batches of a window and
-not in others. Runs are compared by the batches that it left alone.
+On a shared machine some batches of a window take much longer than others of it. Runs are compared
+by the batches that nothing disturbed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from greenexp.protocols import Reading, Source
+from greenexp.protocols import Reading
 from greenexp.quantities import ENERGY, LATENCY
 from greenexp.runs.energy import energy_holds, energy_readings, in_use
 from greenexp.runs.result import Result, Window
@@ -17,7 +17,6 @@ from greenexp.stats.robust import lower_quartile
 
 ROUND, SECONDS = "round", "seconds"
 MS_PER_S = 1e3
-MEASURED: Sequence[Source] = ("counter", "sampled")
 
 
 def rounds_of(result: Result) -> dict[str, list[float]]:
@@ -52,17 +51,20 @@ def _energy_per_image_j(windows: Sequence[Window]) -> list[float] | None:
     Joules that a meter read are those of the whole window. An estimate is its power times time and
     nothing else: the median power of the run's windows times the seconds of undisturbed batches.
     """
-    readings = [energy_readings(window, energy_holds(windows)) for window in windows]
+    holds = energy_holds(windows)
+    readings = [energy_readings(window, holds) for window in windows]
     known = [of_window for of_window in readings if of_window is not None]
     if not known or len(known) < len(windows):
         return None
-    watts = [_joules(each, "model") / w.duration_s for w, each in zip(windows, known, strict=True)]
-    power_w = statistics.median(watts)
+    pairs = list(zip(windows, known, strict=True))
+    power_w = statistics.median(
+        _joules(each, estimated=True) / window.duration_s for window, each in pairs
+    )
     return [
-        _joules(each, *MEASURED) / window.images + power_w * seconds_per_image(window)
-        for window, each in zip(windows, known, strict=True)
+        _joules(each, estimated=False) / window.images + power_w * seconds_per_image(window)
+        for window, each in pairs
     ]
 
 
-def _joules(readings: Sequence[Reading], *sources: Source) -> float:
-    return sum(reading.value for reading in readings if reading.source in sources)
+def _joules(readings: Sequence[Reading], *, estimated: bool) -> float:
+    return sum(r.value for r in readings if (r.source == "model") is estimated)

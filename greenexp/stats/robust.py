@@ -61,7 +61,7 @@ def lower_quartile(sample: Sequence[float]) -> float:
     """Returns the lower quartile of a sample: what a batch takes that nothing disturbed.
 
     A disturbance only ever adds time, so that the low end of a sample is the steady one (Chen and
-    Revels, 2016, arXiv 1608.04295). Unbiased in the median, whatever the size from three on
+    Revels, 2016, arXiv 1608.04295). Nearly unbiased in the median, whatever the size from three on
     (Hyndman and Fan, 1996, The American Statistician 50:361, definition 8), so that a run with
     fewer batches in a window is not held to be slower.
     """

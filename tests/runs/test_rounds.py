@@ -9,7 +9,7 @@ from tests.support.builders import cpu_run, energy, window
 
 
 def test_each_round_has_its_figures() -> None:
-    first = window(energy("cpu", 6.0), latencies_s=[0.25, 0.25, 0.25], images=3, duration_s=1.5)
+    first = window(energy("cpu", 6.0), latencies_s=[0.25, 0.5, 0.25], images=3, duration_s=1.5)
     windows = [replace(first, round=1), replace(first, round=4, duration_s=3.0)]
     assert rounds_of(cpu_run(*windows)) == {
         "round": [1.0, 4.0],
