@@ -35,6 +35,10 @@ class Unsupported(GreenexpError):
     """The tactic can't run here; the message gives the reason."""
 
 
+class NotFinite(GreenexpError):
+    """A model's outputs are no numbers, or infinite."""
+
+
 class NoEffect(GreenexpError):
     """The tactic ran but changed nothing, so its figures would be the baseline's."""
 

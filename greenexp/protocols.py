@@ -225,6 +225,42 @@ class Dataset(Protocol):
 
 
 @runtime_checkable
+class IdentifiedModel(Protocol):
+    """A model that tells its content, so that results of another do not stand for it.
+
+    One that can't change need not.
+    """
+
+    def digest(self, *, here: bool) -> str | None:
+        """Returns what is equal as long as configuration and weights are; None: it isn't known.
+
+        Args:
+            here: whether to look at this machine alone, and to fetch nothing.
+        """
+
+
+@runtime_checkable
+class IdentifiedDataset(Protocol):
+    """A data set that tells its content, likewise."""
+
+    def digest(self, *, calibration: int = 0, here: bool) -> str | None:
+        """Returns what is equal as long as images and labels are; None: it isn't known.
+
+        Args:
+            calibration: 0: of the evaluated images; else of so many calibration images.
+            here: whether to look at this machine alone, and to fetch nothing.
+        """
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """A data set that has something to say of what it takes; it need not."""
+
+    def notices(self) -> Sequence[str]:
+        """Returns lines for the user, once `check` has looked."""
+
+
+@runtime_checkable
 class Tactic(Protocol):
     """An optimization: a frozen dataclass that validates its options when it is made."""
 

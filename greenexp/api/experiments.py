@@ -9,10 +9,11 @@ from typing import Any
 
 from greenexp.cli.compose import configuration
 from greenexp.errors import BadInput, nearest
-from greenexp.runs.identity import BASELINE, cell_hash, peers_hash
+from greenexp.runs.identity import BASELINE, INPUTS, cell_hash, peers_hash
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.sweep.plan import title
+from greenexp.sweep.preflight import Preflight
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,18 @@ class Experiment:
     def peers(self) -> str:
         """What is equal for experiments that differ in their tactic alone."""
         return peers_hash(self.configuration)
+
+    def with_inputs(self, preflight: Preflight) -> Experiment:
+        """Returns the experiment with the digests of what it reads, which are part of its identity.
+
+        Args:
+            preflight: that checks it.
+
+        Raises:
+            BadInput: where it can't be measured.
+        """
+        inputs = preflight.check(self.configuration).inputs
+        return replace(self, configuration={**self.configuration, INPUTS: inputs})
 
     @property
     def is_baseline(self) -> bool:

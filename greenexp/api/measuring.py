@@ -11,8 +11,9 @@ from typing import Any
 from greenexp.api.experiments import Experiment
 from greenexp.cli.console import SweepProgress, stage
 from greenexp.errors import BadInput
+from greenexp.runs.files import claim
 from greenexp.runs.run import Run
-from greenexp.sweep.plan import Cell, PlannedRun, blocks
+from greenexp.sweep.plan import Cell, PlannedRun, blocks, told_apart
 from greenexp.sweep.preflight import Preflight
 from greenexp.sweep.record import Request, measure_block, send
 
@@ -48,14 +49,13 @@ def measure(
     if not listed:
         raise BadInput("there is no experiment to measure; give at least one")
     preflight = Preflight()
-    for experiment in listed:
-        preflight.check(experiment.configuration)
+    listed = [experiment.with_inputs(preflight) for experiment in listed]
     by_cell = {experiment.cell: experiment for experiment in listed}
     cells = [
         Cell((), experiment.title, cell, experiment.peers, experiment.is_baseline)
         for cell, experiment in by_cell.items()
     ]
-    planned = blocks(cells, repetitions, seed)
+    planned = blocks(told_apart(cells), repetitions, seed)
     folder = _new_folder(Path(journal))
     runs = []
     with SweepProgress(sum(map(len, planned)), quiet=not progress).shown() as shown:
@@ -81,18 +81,10 @@ def _request(experiment: Experiment, place: PlannedRun, folder: Path) -> Request
     own: dict[str, Any] = dict(experiment.configuration)
     own["sweep"] = {**own.get("sweep", {}), "block": place.block, "replicate": place.replicate}
     sweep = "/".join(folder.parts[-2:])
-    return Request(own, experiment.choices, experiment.title, sweep)
+    return Request(own, experiment.choices, place.cell.title, sweep)
 
 
 def _new_folder(journal: Path) -> Path:
     """Makes a folder that nobody else has, named by the time as a sweep's is."""
     now = datetime.now()
-    for number in range(1000):
-        suffix = f"-{number}" if number else ""
-        folder = journal / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}{suffix}"
-        try:
-            folder.mkdir(parents=True, exist_ok=False)
-        except FileExistsError:
-            continue
-        return folder
-    raise BadInput(f"journal={journal} has no free name for {now:%H-%M-%S}; give another folder")
+    return claim(journal / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 
 from hydra import compose, initialize_config_dir
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from greenexp.cli.schema import Config, DoctorConfig, ReportConfig
 from greenexp.errors import BadInput, nearest
+from greenexp.runs.files import claim
 from greenexp.settings.conf import config_dir
 from greenexp.sweep.plan import choices_of
 
@@ -29,6 +31,9 @@ def register() -> None:
     store.store(name="base_config", node=Config)
     store.store(name="base_report", node=ReportConfig)
     store.store(name="base_doctor", node=DoctorConfig)
+    OmegaConf.register_new_resolver(
+        "free_folder", lambda folder: str(claim(Path(folder))), use_cache=True, replace=True
+    )
     # `params` holds overrides to sweep, as with Hydra's own sweeper.
     store.store(group="hydra/sweeper", name="greenexp", node={"_target_": SWEEPER, "params": {}})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from greenexp.settings.conf import config_dir
 
 if TYPE_CHECKING:
     from greenexp.runs.run import Run
+    from greenexp.sweep.preflight import Preflight
     from greenexp.sweep.record import Request
 
 
@@ -63,9 +65,12 @@ def _measure(cfg: DictConfig) -> str:
     requests = configuration["sweep"]["requests"]
     if requests is not None:
         return _measure_block(Path(requests), folder)
-    request = _request(cfg, configuration)
+    from greenexp.sweep.preflight import Preflight
+
+    preflight = Preflight()
+    request = _request(cfg, configuration, preflight)
     if context.mode is RunMode.RUN:
-        return _measure_single(request, folder)
+        return _measure_single(request, folder, list(preflight.notices))
     return _measure_cell(request, folder)
 
 
@@ -83,11 +88,18 @@ def _measure_block(requests: Path, folder: Path) -> str:
     )
 
 
-def _measure_single(request: Request, folder: Path) -> str:
-    """Measures a run and shows what it says; returns the path of its journal."""
+def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> str:
+    """Measures a run and shows what it says; returns the path of its journal.
+
+    Args:
+        request: the run.
+        folder: of its journal.
+        notices: lines to show first.
+    """
     from greenexp.cli import console
     from greenexp.report import summary
     from greenexp.runs.cost import stale_quote
+    from greenexp.runs.files import claim
     from greenexp.settings.build import typed
     from greenexp.settings.hardware import Hardware
     from greenexp.settings.report import Report
@@ -98,9 +110,9 @@ def _measure_single(request: Request, folder: Path) -> str:
 
     configuration = request.configuration
     stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
-    for line in filter(None, [stale, f"measuring {request.title}"]):
+    for line in filter(None, [*notices, stale, f"measuring {request.title}"]):
         console.note(line)
-    run, path = measure(request, folder)
+    run, path = measure(request, claim(folder))  # of a folder that was given, another than before
     send(path)
     where = typed(configuration, "tracking", Tracking)
     options = typed(configuration, "report", Report)
@@ -124,24 +136,25 @@ def _checked(request: Request, run: Run, path: Path) -> str:
     return str(path)
 
 
-def _request(cfg: DictConfig, configuration: dict[str, Any]) -> Request:
+def _request(cfg: DictConfig, configuration: dict[str, Any], preflight: Preflight) -> Request:
     """Returns the run that a command asks for, once it is checked."""
     from greenexp.cli.compose import steps_given
+    from greenexp.runs.identity import INPUTS
     from greenexp.settings.build import typed
     from greenexp.settings.sweep import Sweep
     from greenexp.sweep.plan import choices_of, title
-    from greenexp.sweep.preflight import Preflight
     from greenexp.sweep.record import Request
 
     context = HydraConfig.get()
     choices = choices_of(context.runtime.choices, GROUPS, steps_given(cfg))
-    model_title = Preflight().check(configuration)
+    inspection = preflight.check(configuration)
     if typed(configuration, "sweep", Sweep).dry_run:
         raise BadInput(
             "sweep.dry_run=true shows the plan of a sweep, and this is a single run; "
             "give -m, or a choice of several options"
         )
-    name = configuration["title"] or title(choices, model_title, context.overrides.task)
+    name = configuration["title"] or title(choices, inspection.title, context.overrides.task)
     alone = context.mode is RunMode.RUN
     sweep = None if alone else "/".join(Path(context.sweep.dir).parts[-2:])
-    return Request(configuration, choices, name, sweep)
+    identified = {**configuration, INPUTS: inspection.inputs}
+    return Request(identified, choices, name, sweep)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, open_dict
 from greenexp.cli import console
 from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, RunsFailed
+from greenexp.runs.identity import INPUTS
 from greenexp.sweep.events import (
     BlockStart,
     Composition,
@@ -75,6 +76,7 @@ class HydraLauncher:
         configuration = {
             **cell.configuration,
             "title": run.cell.title,
+            INPUTS: run.cell.inputs,
             "sweep": {**cell.configuration["sweep"], **place},
         }
         sweep = "/".join(self._folder.parts[-2:])

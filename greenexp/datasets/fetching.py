@@ -58,7 +58,7 @@ class Origin:
 
     def table(self, split: str) -> SplitSample:
         """Returns a split, downloading its files where they are not kept."""
-        if self._is_folder:
+        if self.is_folder:
             with self._reading():
                 return SplitSample(self._load(split))
 
@@ -75,7 +75,7 @@ class Origin:
             asked: what the choice depends on, as JSON can hold it.
             choose: reads the sample.
         """
-        if self._is_folder:
+        if self.is_folder:
             import datasets
 
             with self._reading():
@@ -88,8 +88,14 @@ class Origin:
 
         return self._kept({"split": split, **asked}, make)
 
+    def kept_commit(self, asked: Mapping[str, Any]) -> str | None:
+        """Returns the commit of what was kept last of it on this machine; None where nothing is."""
+        kept = _kept_in(self._root(asked))
+        return kept.name if kept is not None else None
+
     @property
-    def _is_folder(self) -> bool:
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine."""
         return Path(self.id).is_dir()
 
     def _kept(
@@ -106,9 +112,9 @@ class Origin:
         try:
             commit = self._commit()
         except BadInput:
-            kept = [path for path in root.glob("[!.]*") if path.is_dir()]
-            if kept:
-                return _read(max(kept, key=lambda path: path.stat().st_mtime))
+            kept = _kept_in(root)
+            if kept is not None:
+                return _read(kept)
             if otherwise is not None and self.revision == "main":  # the library's cache knows none
                 with _offline(), contextlib.suppress(BadInput), self._reading():
                     return SplitSample(otherwise())
@@ -174,6 +180,12 @@ class Origin:
         except (OSError, ValueError, RuntimeError, DatasetsError) as error:
             reason = first_line(error.__cause__ or error)
             raise BadInput(f"{key} can't be read: {reason}") from None
+
+
+def _kept_in(root: Path) -> Path | None:
+    """Returns the folder that was kept last."""
+    folders = [path for path in root.glob("[!.]*") if path.is_dir()]
+    return max(folders, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _make_whole(folder: Path, make: Callable[[Path], None]) -> None:

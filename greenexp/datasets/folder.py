@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from PIL import Image
+from PIL.Image import Image
 
 from greenexp.datasets.balance import balanced
+from greenexp.datasets.decoding import UnreadableImage, decode, suffixes
+from greenexp.datasets.listing import listing
 from greenexp.errors import BadInput
 from greenexp.protocols import LabelSpace, Samples
+from greenexp.runs.files import digest, file_digest
 from greenexp.settings.checks import check_range
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 EXAMPLES = 3
-# What PIL raises for broken files.
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -65,19 +66,39 @@ class Folder:
 
         Images in `calibration_path` are counted, not decoded: there may be many, and few are used.
         """
+        return self._look[0]
+
+    def notices(self) -> Sequence[str]:
+        """Returns what is taken of the folder, and what of it isn't as it seems."""
+        return self._look[1]
+
+    @cached_property
+    def _look(self) -> tuple[LabelSpace, Sequence[str]]:
         evaluated, held_back = self._parts()
+        lines = [f"dataset.path={self.path}: {listing(self.path, 'dataset.path').line()}"]
         if self.calibration_path is not None:
             _images_in(self.calibration_path, "dataset.calibration_path", None)
         paths = [*evaluated.paths, *held_back.paths]
         with ThreadPoolExecutor() as pool:
-            corrupt = [path for path in pool.map(_unreadable, paths) if path is not None]
-        if corrupt:
-            shown = ", ".join(path.name for path in corrupt[:EXAMPLES])
+            looks = list(zip(paths, pool.map(_frames_or_fault, paths), strict=True))
+        faults = {path.name: fault for path, fault in looks if isinstance(fault, str)}
+        if faults:
             raise BadInput(
-                f"dataset.path={self.path}: {len(corrupt)} of {len(paths)} images can't be "
-                f"read ({shown}{', …' if len(corrupt) > EXAMPLES else ''}); repair or remove them"
+                f"dataset.path={self.path}: {len(faults)} of {len(paths)} images can't be "
+                f"read ({examples(faults)}): {next(iter(faults.values()))}"
             )
-        return evaluated.labels
+        animated = [path.name for path, frames in looks if isinstance(frames, int) and frames > 1]
+        if animated:
+            lines.append(
+                f"dataset.path={self.path}: {len(animated)} images have several frames, of which "
+                f"the first counts ({examples(animated)})"
+            )
+        return evaluated.labels, lines
+
+    def digest(self, *, calibration: int = 0, here: bool) -> str | None:
+        """Returns that of the images, see `IdentifiedDataset`."""
+        samples = self.calibration(calibration) if calibration else self.load()
+        return samples.digest()
 
     def load(self) -> FolderSamples:
         """Returns the images of the folder, or the part of them asked for."""
@@ -129,13 +150,23 @@ class FolderSamples(Samples):
     identifiers: Sequence[str]
     paths: Sequence[Path]
 
-    def image(self, index: int) -> Image.Image:
-        """Returns image `index` in RGB; raises BadInput where it can't be read."""
+    def image(self, index: int) -> Image:
+        """Returns image `index` upright in RGB; raises BadInput where it can't be read."""
         path = self.paths[index]
         try:
-            return _decode(path)
-        except UNREADABLE:
-            raise BadInput(f"image {path.name} can't be read; repair or remove it") from None
+            return decode(path).image
+        except UnreadableImage as error:
+            raise BadInput(f"image {path.name} can't be read: {error}") from None
+
+    def digest(self) -> str:
+        """Returns what is equal as long as names, classes and files are."""
+        with ThreadPoolExecutor() as pool:
+            contents = pool.map(file_digest, self.paths)
+            named = (f"{name} {self.labels.names[t]}" for name, t in self._named())
+            return digest(zip(named, contents, strict=True))
+
+    def _named(self) -> Iterable[tuple[str, int]]:
+        return zip(self.identifiers, self.targets, strict=True)
 
     def only(self, indices: Iterable[int]) -> FolderSamples:
         """Returns the images at these indices."""
@@ -148,49 +179,35 @@ class FolderSamples(Samples):
         )
 
 
+def examples(names: Iterable[str]) -> str:
+    """Returns the first of some names, with dots where there are more."""
+    names = list(names)
+    return ", ".join([*names[:EXAMPLES], *(["…"] if len(names) > EXAMPLES else [])])
+
+
 def _images_in(folder: str, key: str, labels: str | None) -> FolderSamples:
     """Returns all images of a folder; `key` is the option that named it, for messages."""
-    root = Path(folder)
-    if not root.is_dir():
-        raise BadInput(f"{key}={folder} is no folder; give a folder with one sub-folder a class")
-    entries = [entry for entry in root.iterdir() if entry.is_dir() and entry.name[0] != "."]
-    by_class = {
-        entry.name: sorted(_images(entry)) for entry in sorted(entries, key=_order(entries))
-    }
+    listed = listing(folder, key)
+    by_class = listed.classes
     if labels is None:  # in a label space an empty class keeps its index
         by_class = {name: paths for name, paths in by_class.items() if paths}
-    if not any(by_class.values()):
+    if not listed.images:
         raise BadInput(
             f"{key}={folder} holds no images; expected <class name>/<image> with "
-            f"{', '.join(SUFFIXES)}"
+            f"{', '.join(sorted(suffixes()))}"
         )
     paths = [path for group in by_class.values() for path in group]
     return FolderSamples(
         labels=LabelSpace(labels, list(by_class)),
         targets=[index for index, group in enumerate(by_class.values()) for _ in group],
-        identifiers=[path.relative_to(root).as_posix() for path in paths],
+        identifiers=[path.relative_to(folder).as_posix() for path in paths],
         paths=paths,
     )
 
 
-def _order(entries: Sequence[Path]) -> Callable[[Path], int | str]:
-    """Returns what sorts classes: numbers, as ImageNetV2 has them, by their value."""
-    numbers = all(entry.name.isdecimal() for entry in entries)
-    return (lambda entry: int(entry.name)) if numbers else (lambda entry: entry.name)
-
-
-def _images(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-
-
-def _decode(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
-
-
-def _unreadable(path: Path) -> Path | None:
+def _frames_or_fault(path: Path) -> int | str:
+    """Returns how many frames an image has, or why it can't be read."""
     try:
-        _decode(path)
-    except UNREADABLE:
-        return path
-    return None
+        return decode(path).frames
+    except UnreadableImage as error:
+        return str(error)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from greenexp.datasets.balance import balanced
 from greenexp.datasets.card import DatasetCard
 from greenexp.datasets.columns import Columns
+from greenexp.datasets.decoding import Decoded, UnreadableImage, decode
 from greenexp.datasets.fetching import Origin, SplitSample
-from greenexp.datasets.streaming import first_of_each_class
-from greenexp.errors import BadInput, first_line
+from greenexp.datasets.folder import examples
+from greenexp.datasets.streaming import encoded, first_of_each_class
+from greenexp.errors import BadInput
 from greenexp.protocols import LabelSpace, Samples
+from greenexp.runs.files import digest
 from greenexp.settings.checks import check_range
 
 if TYPE_CHECKING:
@@ -74,26 +80,48 @@ class Hub:
 
     def check(self) -> LabelSpace:
         """Fetches what is not kept yet, decodes each image once and returns the classes."""
-        from greenexp.datasets.folder import UNREADABLE
+        return self._look[0]
 
+    def notices(self) -> Sequence[str]:
+        """Returns what isn't as it seems."""
+        return self._look[1]
+
+    @cached_property
+    def _look(self) -> tuple[LabelSpace, Sequence[str]]:
         samples = self.load()
 
-        def read(index: int) -> None:
+        def frames(index: int) -> int:
             try:
-                samples.image(index)
-            except UNREADABLE as error:
+                return samples.decoded(index).frames
+            except UnreadableImage as error:
                 raise BadInput(
-                    f"dataset.id={self.id}: image {samples.identifiers[index]} can't be read "
-                    f"({first_line(error)}); give another dataset.revision or dataset.split"
+                    f"dataset.id={self.id}: image {samples.identifiers[index]} can't be read: "
+                    f"{error}; or give another dataset.revision or dataset.split"
                 ) from None
 
         with ThreadPoolExecutor() as pool:
             try:
-                list(pool.map(read, range(len(samples.targets))))
+                counts = list(pool.map(frames, range(len(samples.targets))))
             except BadInput:
                 pool.shutdown(cancel_futures=True)  # one is enough
                 raise
-        return samples.labels
+        animated = [
+            name for name, count in zip(samples.identifiers, counts, strict=True) if count > 1
+        ]
+        notice = (
+            f"dataset.id={self.id}: {len(animated)} images have several frames, of which the first "
+            f"counts ({examples(animated)})"
+        )
+        return samples.labels, [notice] if animated else []
+
+    def digest(self, *, calibration: int = 0, here: bool) -> str | None:
+        """Returns the commit that is read; of a folder that of the images."""
+        if self._origin.is_folder:
+            return (self.calibration(calibration) if calibration else self.load()).digest()
+        if here:
+            asked = self._first_asked(self.limit) if self.limit and self.streaming else {}
+            return self._origin.kept_commit({"split": self.split, **asked})
+        return self.load().commit
 
     def load(self) -> HubSamples:
         """Returns the split, or the part of it asked for."""
@@ -135,23 +163,31 @@ class Hub:
     def _first(self, split: str, count: int) -> HubSamples:
         """Returns the first images of each class, from a stream or as they were kept of one."""
         columns = self._columns(split)
-        asked = {
-            "first": count,
-            "columns": [self.image_column, self.label_column],
-            "class_names": self.class_names,
-        }
         sample = self._origin.sample(
-            split, asked, lambda builder: first_of_each_class(builder, columns, count)
+            split,
+            self._first_asked(count),
+            lambda builder: first_of_each_class(builder, columns, count),
         )
         return self._samples(
             replace(columns, image="image", label="label"), sample, sample.table["row"][:]
         )
+
+    def _first_asked(self, count: int) -> dict[str, Any]:
+        """Returns what a sample of the first images depends on."""
+        return {
+            "first": count,
+            "columns": [self.image_column, self.label_column],
+            "class_names": self.class_names,
+        }
 
     def _samples(self, columns: Columns, fetched: SplitSample, rows: Sequence[int]) -> HubSamples:
         """Returns the images fetched; `rows` is where they stand in the split."""
         table = fetched.table
         if not rows:
             raise BadInput(f"dataset.id={self.id} has no images in split {columns.split}")
+        import datasets
+
+        table = table.cast_column(columns.image, datasets.Image(decode=False))
         return HubSamples(
             labels=LabelSpace(self.labels, columns.names(table.features)),
             targets=[int(label) for label in table[columns.label][:]],
@@ -174,5 +210,29 @@ class HubSamples(Samples):
     commit: str | None = None
 
     def image(self, index: int) -> Image:
-        """Returns image `index` in RGB."""
-        return cast("Image", self.table[index][self.column].convert("RGB"))
+        """Returns image `index` upright in RGB; raises BadInput where it can't be read."""
+        try:
+            return self.decoded(index).image
+        except UnreadableImage as error:
+            raise BadInput(f"image {self.identifiers[index]} can't be read: {error}") from None
+
+    def digest(self) -> str:
+        """Returns the commit; without one, what is equal as long as images and labels are."""
+        if self.commit is not None:
+            return self.commit
+        names = self.labels.names
+        return digest(
+            (f"{name} {names[target]}", hashlib.sha256(self._file(index)).hexdigest())
+            for index, (name, target) in enumerate(zip(self.identifiers, self.targets, strict=True))
+        )
+
+    def _file(self, index: int) -> bytes:
+        return encoded(self.table[index][self.column])
+
+    def decoded(self, index: int) -> Decoded:
+        """Returns image `index` with what else its file holds; raises UnreadableImage."""
+        try:
+            file = io.BytesIO(self._file(index))
+        except OSError:
+            raise UnreadableImage("its file is gone") from None
+        return decode(file)

@@ -103,7 +103,7 @@ def _column(file: Any, number: int, features: Any, name: str) -> Any:
 
 
 def _taken(read: Callable[[str], Any], name: str, wanted: Sequence[int]) -> Sequence[Any]:
-    return [_encoded(image) for image in read(name).take(wanted).to_pylist()]
+    return [_whole(image) for image in read(name).take(wanted).to_pylist()]
 
 
 def _stream(builder: Any, columns: Columns) -> tuple[Any, Iterator[Group]]:
@@ -119,14 +119,18 @@ def _stream(builder: Any, columns: Columns) -> tuple[Any, Iterator[Group]]:
 
 
 def _alone(image: Mapping[str, Any], _: Sequence[int]) -> Sequence[Any]:
-    return [_encoded(image)]
+    return [_whole(image)]
 
 
-def _encoded(image: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an image with its bytes, which a folder of images gives by their path."""
+def _whole(image: Mapping[str, Any]) -> dict[str, Any]:
+    return {"bytes": encoded(image), "path": None}
+
+
+def encoded(image: Mapping[str, Any]) -> bytes:
+    """Returns an image's file, which a folder of images gives by its path."""
     import fsspec
 
     if image["bytes"] is not None:
-        return {"bytes": image["bytes"], "path": None}
+        return bytes(image["bytes"])
     with fsspec.open(image["path"], "rb") as file:
-        return {"bytes": file.read(), "path": None}
+        return bytes(file.read())

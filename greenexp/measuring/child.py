@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from greenexp.errors import BadInput, Disturbed, NoEffect, Unsupported, first_line
+from greenexp.errors import BadInput, Disturbed, NoEffect, NotFinite, Unsupported, first_line
 from greenexp.measuring.allocator import keep_freed_memory
 from greenexp.measuring.experiment import ALONE, Experiment, check_device, run
 from greenexp.measuring.turns import Place
@@ -97,6 +97,10 @@ def _attempt(configuration: Mapping[str, Any], place: Place) -> Result:
         return run(given, place)
     except (BadInput, Disturbed) as error:
         return Result("error", reason=str(error))
+    except NotFinite as error:
+        made_by = type(given.tactic).__name__
+        cure = "look at the checkpoint and its precision, or leave the tactic out"
+        return Result("error", reason=f"{error} after {made_by}; {cure}")
     except Unsupported as error:
         return Result("unsupported", reason=str(error))
     except NoEffect as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from greenexp.datasets.labels import match
-from greenexp.errors import BadInput, NoEffect
+from greenexp.errors import BadInput, NoEffect, NotFinite
 from greenexp.measuring.environment import environment
 from greenexp.measuring.loop import Forward, warm_up
 from greenexp.measuring.quiet import Guard
@@ -272,17 +272,24 @@ def _predict(
         classes: the model's class for each class of the data set.
         offset: output index of class 0.
         device: of the module.
+
+    Raises:
+        NotFinite: where logits are no numbers or infinite, so that no rank means anything.
     """
     import torch
 
     ranked: list[list[int]] = []
+    not_finite = 0
     for batch in batches:
         # Images made in inference mode are tensors of another kind, compiled for anew.
         images = batch.images.to(device)
         with torch.inference_mode():
             logits = module(images)
+        not_finite += int((~logits[: batch.count].isfinite().all(dim=-1)).sum())
         best = logits.topk(min(RANKED, logits.shape[-1]), dim=-1).indices
         ranked += best[: batch.count].cpu().tolist()
+    if not_finite:
+        raise NotFinite(f"{not_finite} of {len(ranked)} images have logits that aren't finite")
     return Predictions(
         identifiers=list(samples.identifiers),
         targets=[classes[target] + offset for target in samples.targets],

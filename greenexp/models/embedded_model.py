@@ -31,6 +31,10 @@ class Embedded:
         """Returns the classes."""
         return self._folder().check()
 
+    def digest(self, *, here: bool) -> str | None:
+        """Returns that of its files."""
+        return self._folder().digest(here=here)
+
     def load(self, device: str) -> Classifier:
         """Returns the classifier on `device`."""
         return self._folder().load(device)

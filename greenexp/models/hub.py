@@ -54,6 +54,13 @@ class Hub:
         snapshot = self._cached() or self._fetch(["config.json"])
         return self._checkpoint().check(snapshot / "config.json")
 
+    def digest(self, *, here: bool) -> str | None:
+        """Returns the commit that is read; None where that isn't known here."""
+        snapshot = self._cached()
+        if snapshot is None and not here:
+            snapshot = self._fetch(["config.json"])
+        return None if snapshot is None else snapshot.name
+
     def load(self, device: str) -> Classifier:
         """Returns the classifier on `device`, downloading it where it is not cached."""
         # Read as a folder, so that nothing waits for the network once the files are there.

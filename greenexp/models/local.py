@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from greenexp.errors import BadInput
-from greenexp.models.checkpoint import Checkpoint, check_weights
+from greenexp.models.checkpoint import Checkpoint, check_weights, needed_files
 from greenexp.protocols import Classifier, LabelSpace
+from greenexp.runs.files import digest, file_digest
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class Local:
         classes = self._checkpoint().check(folder / "config.json")
         check_weights(self.path, files, allow_pickle=self.allow_pickle)
         return classes
+
+    def digest(self, *, here: bool) -> str | None:
+        """Returns that of the files which are read."""
+        folder = Path(self.path)
+        names = [entry.name for entry in folder.iterdir() if entry.is_file()]
+        read = needed_files(names, code=self.trust_remote_code)
+        return digest((name, file_digest(folder / name)) for name in read)
 
     def load(self, device: str) -> Classifier:
         """Returns the classifier on `device`."""

@@ -16,6 +16,7 @@ from greenexp.settings.hardware import Carbon, Hardware, Price
 
 SECONDS_PER_HOUR = 3600.0
 JOULES_PER_KWH = 3.6e6
+HOURS_PER_MONTH = 730.0
 HOURS_PER_YEAR = 8760.0
 QUOTE_MAX_AGE_DAYS = 365
 
@@ -47,6 +48,12 @@ def hourly_usd(price: Price) -> float | None:
     if price.purchase_usd is not None and price.lifetime_years is not None:
         return price.purchase_usd / (price.lifetime_years * HOURS_PER_YEAR)
     return None
+
+
+def month_usd(price: Price, share: float) -> float | None:
+    """Returns USD for a share of the instance over a month by the hour; None if unknown."""
+    hourly = hourly_usd(price)
+    return None if hourly is None else hourly * share * HOURS_PER_MONTH
 
 
 def cost(price: Price, *, seconds: float, energy_j: float | None, share: float) -> Cost:

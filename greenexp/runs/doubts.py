@@ -40,6 +40,14 @@ def validity(result: Result, hardware: Hardware, limits: Interference) -> list[s
     return list(dict.fromkeys(doubts))
 
 
+def constant_predictions(result: Result) -> bool:
+    """Tells whether every image is judged to be of one class, though their labels differ."""
+    judged = result.predictions
+    if judged is None or len(set(judged.targets)) < 2:
+        return False
+    return len({ranked[0] for ranked in judged.ranked}) == 1
+
+
 def disturbances(stretches: Sequence[Phase | Window], limits: Interference) -> list[str]:
     """Returns what disturbed some stretches, judged by means over their time together.
 

@@ -12,17 +12,34 @@ NOT_MEASURED = ("tracking", "isolation", "title", "sweep", "repetitions", "repor
 
 
 BASELINE = "baseline"
+INPUTS = "inputs"  # digests of weights, images, calibration images
 
 
 def peers_hash(configuration: Mapping[str, Any]) -> str:
-    """Returns what is equal for configurations that differ in their tactic alone."""
-    return cell_hash({key: value for key, value in configuration.items() if key != "tactic"})
+    """Returns what is equal for configurations that differ in their tactic alone.
+
+    The images that a tactic is calibrated on belong to it.
+    """
+    shared = {key: value for key, value in configuration.items() if key != "tactic"}
+    inputs = shared.get(INPUTS, {}).items()
+    of_peers = {name: content for name, content in inputs if name != "calibration"}
+    return cell_hash({**shared, INPUTS: of_peers})
+
+
+def settings_hash(configuration: Mapping[str, Any]) -> str:
+    """Returns what is equal for configurations of the same settings, whatever they read."""
+    return cell_hash({**configuration, INPUTS: {}})
 
 
 def cell_hash(configuration: Mapping[str, Any]) -> str:
-    """Returns the identity of a configuration: equal for runs that measure the same thing."""
+    """Returns the identity of a configuration: equal for runs that measure the same thing.
+
+    The digests of what is read, `inputs`, belong to it; runs of earlier versions have none.
+    """
     measured = {
-        key: _without_card(value) for key, value in configuration.items() if key not in NOT_MEASURED
+        key: _without_card(value)
+        for key, value in configuration.items()
+        if key not in NOT_MEASURED and (key != INPUTS or value)
     }
     canonical = json.dumps(measured, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

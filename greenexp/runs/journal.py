@@ -36,6 +36,8 @@ class Record:
         machine: the machine that measured, see `machine.fingerprint`; None in old records.
         version: of greenexp; None in old records.
         together: equal for runs that were measured together, in rounds; None: measured alone.
+        conditions: what else must be equal for comparisons, see `machine.conditions`; None in old
+            records.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Record:
     machine: str | None = None
     version: str | None = None
     together: str | None = None
+    conditions: str | None = None
 
     @property
     def block(self) -> int | None:

@@ -68,6 +68,7 @@ class Run:
         together: equal for runs that were measured together, in rounds; None: measured alone.
         rounds: of a run that was measured together: the number of each of its rounds, `round`, and
             by metric what it took there; `SECONDS` is the time an image took.
+        conditions: what else must be equal for comparisons on one machine; None in old records.
         schema: version of this form.
         tracked: MLflow's id of the run where it was fetched from there.
         folder: of its record where it was read from a journal.
@@ -101,6 +102,7 @@ class Run:
     version: str | None = None
     together: str | None = None
     rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    conditions: str | None = None
     schema: int = SCHEMA
     tracked: str | None = None
     folder: str | None = None
@@ -179,6 +181,7 @@ def of(record: Record) -> Run:
         quantities=result.quantities,
         version=record.version,
         together=record.together,
+        conditions=record.conditions,
         rounds=rounds_of(result) if record.together is not None else {},
     )
 

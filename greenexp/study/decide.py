@@ -16,6 +16,7 @@ from greenexp.study.savings import Currency, Monthly, Payback
 from greenexp.study.study import Advice, Cell, Overall, Setting
 from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
+UNDECIDED = (Verdict.NOT_SHOWN, Verdict.TOO_FEW)
 WORTH = ("usd", "kwh", "hours")  # by which savings the tactics of a model are held together
 ROUNDING = 1e-9  # of a change of top-1; it is no drop
 
@@ -68,14 +69,15 @@ def of_model(cells: Sequence[Cell], options: Report) -> Advice:
     shown = [cell for cell in allowed if cell.effects[metric].verdict == Verdict.LOWER]
     if shown:
         return _deploy(_best(shown), metric, options)
-    lower = [cell for cell in allowed if cell.effects[metric].ratio < 1]
-    if not lower:
+    effects = {cell.tactic: cell.effects[metric] for cell in allowed}
+    open_ = {
+        tactic: effects[tactic] for tactic in sorted(effects) if effects[tactic].verdict in UNDECIDED
+    }
+    if not open_:
         return Advice(AdviceKind.KEEP_NOT_LOWER, setting, model, metric)
-    best = min(lower, key=lambda cell: cell.effects[metric].ratio)
-    effect = best.effects[metric]
-    few = effect.verdict == Verdict.TOO_FEW
+    few = all(effect.verdict == Verdict.TOO_FEW for effect in open_.values())
     kind = AdviceKind.KEEP_TOO_FEW if few else AdviceKind.KEEP_NOTHING_SHOWN
-    return Advice(kind, setting, model, metric, best.tactic, effect)
+    return Advice(kind, setting, model, metric, undecided=open_)
 
 
 def over_models(lines: Sequence[Overall], cells: Sequence[Cell], options: Report) -> Advice:
@@ -129,6 +131,7 @@ def _deploy(cell: Cell, metric: str, options: Report) -> Advice:
         effect=cell.effects[metric],
         basis=energy_basis([cell.energy_source]),
         saved=cell.monthly,
+        occupancy=cell.occupancy,
         paybacks=_paybacks([cell]),
         accuracy=cell.accuracy,
         caveat=_caveat(cell.accuracy, images, options),

@@ -15,7 +15,7 @@ from greenexp.runs import cost as money
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.intervals import mean, mean_interval, mean_intervals, t_quantile
 from greenexp.study.estimates import Interval, Quantity
-from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
+from greenexp.study.savings import Bill, Currency, Monthly, Occupancy, Payback, Sensitivity
 from greenexp.study.verdicts import PaybackVerdict
 
 MILLION = 1e6
@@ -196,6 +196,16 @@ def monthly(pairs: Sequence[Pair], prices: Prices, requests_per_month: float) ->
         usd=saved(prices.usd, 1.0),
         kg_co2e=saved(prices.grams, G_PER_KG),
         hours=saved(lambda spent: spent.seconds, money.SECONDS_PER_HOUR),
+    )
+
+
+def occupancy(pairs: Sequence[Pair], prices: Prices, requests_per_month: float) -> Occupancy:
+    """Returns how much of a machine the requests take under the baseline, one image a request."""
+    per_image_s = mean([pair.baseline.seconds for pair in pairs])
+    seconds_per_month = money.HOURS_PER_MONTH * money.SECONDS_PER_HOUR
+    return Occupancy(
+        filled=per_image_s * requests_per_month / seconds_per_month,
+        rent_usd=money.month_usd(prices.hardware.price, prices.share),
     )
 
 

@@ -135,6 +135,7 @@ def _cell(group: Group, tactic: str, options: Report) -> Cell:
         cell,
         paybacks=economics.paybacks(pairs, prices),
         monthly=economics.monthly(pairs, prices, requests),
+        occupancy=economics.occupancy(pairs, prices, requests),
         bill=economics.bill(pairs, prices, requests, options.months),
         sensitivities=economics.sensitivities(pairs, prices, requests),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from greenexp.runs.identity import flattened
+from greenexp.runs.identity import INPUTS, flattened
 from greenexp.runs.run import Run
 
 Params = Mapping[str, str]
@@ -18,6 +18,7 @@ NO_SETTING = ("title", "repetitions", *CHOICES)
 NO_SETTINGS = (
     "model.",
     "tactic.",
+    "inputs.",
     "effect.",
     "provenance.",
     "tracking.",
@@ -26,6 +27,7 @@ NO_SETTINGS = (
 )
 TEXTS = ("description", "source", "electricity_source", "date", "region")  # of a hardware preset
 SAID_SHORT = ("workload.", "dataset.")
+SHOWN_OF_DIGEST = 8
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,10 @@ class Labels:
 
     Attributes:
         model: the choice; of a folder its name, of the hub the checkpoint. Options that differ
-            between models of one name follow, `resnet_50 revision=v2`.
+            between models of one name follow, `resnet_50 revision=v2`; where their files differ,
+            the beginning of the digest, `net@3fa1c09b`.
         tactic: the choice, likewise: `local_pruning amount=0.3`.
-        dataset: the choice; of a folder its name, of the hub the id.
+        dataset: the choice; of a folder its name, of the hub the id. Likewise with its digest.
         hardware: the choice.
         workload: the choice.
         setting_varied: other settings that differ within data set, hardware and workload,
@@ -78,8 +81,12 @@ def labels(params: Mapping[str, Params]) -> dict[str, Labels]:
     tactics = {cell: of_cell.get("tactic", "") for cell, of_cell in params.items()}
     models = _with_options(models, params, "model.")
     tactics = _with_options(tactics, params, "tactic.", ignored=("steps",))
+    models = _with_content(models, params, f"{INPUTS}.model")
+    tactics = _with_content(tactics, params, f"{INPUTS}.calibration")
+    datasets = {cell: _dataset(of_cell) for cell, of_cell in params.items()}
+    datasets = _with_content(datasets, params, f"{INPUTS}.dataset")
     places = {
-        cell: (_dataset(of_cell), of_cell.get("hardware", ""), of_cell.get("workload", ""))
+        cell: (datasets[cell], of_cell.get("hardware", ""), of_cell.get("workload", ""))
         for cell, of_cell in params.items()
     }
     varied = _varied(params, places)
@@ -124,6 +131,21 @@ def _with_options(
         for cell in cells:
             full_names[cell] = " ".join([name, *_said(options[cell], differ)])
     return full_names
+
+
+def _with_content(
+    names: Mapping[str, str], params: Mapping[str, Params], key: str
+) -> dict[str, str]:
+    """Returns each cell's name, with the beginning of a digest where it differs within a name."""
+    contents: dict[str, set[str | None]] = defaultdict(set)
+    for cell, name in names.items():
+        contents[name].add(params[cell].get(key))
+    return {
+        cell: f"{name}@{params[cell][key][:SHOWN_OF_DIGEST]}"
+        if len(contents[name]) > 1 and key in params[cell]
+        else name
+        for cell, name in names.items()
+    }
 
 
 def _options(params: Params, prefix: str, ignored: Sequence[str]) -> dict[str, str]:

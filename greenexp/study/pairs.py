@@ -134,9 +134,9 @@ def _by_round(run: PricedRun, metric: str) -> dict[float, float]:
 
 def groups(used: Iterable[PricedRun]) -> list[Group]:
     """Returns the runs by what they are compared with, in the order they come in."""
-    members: dict[tuple[str, str], list[PricedRun]] = defaultdict(list)
+    members: dict[tuple[str, ...], list[PricedRun]] = defaultdict(list)
     for run in used:
-        members[run.peers, run.machine].append(run)
+        members[run.peers, run.machine, run.conditions].append(run)
     return [_group(of_one) for of_one in members.values()]
 
 

@@ -47,6 +47,19 @@ class Monthly:
 
 
 @dataclass(frozen=True)
+class Occupancy:
+    """How much of a machine the requests take; savings are of computing seconds alone.
+
+    Attributes:
+        filled: of a month, the fraction that the baseline computes; above 1 for several machines.
+        rent_usd: of a month by the hour, which no tactic changes; None where it is unknown.
+    """
+
+    filled: float
+    rent_usd: float | None
+
+
+@dataclass(frozen=True)
 class Bill:
     """What serving costs over the months asked about, in dollars, applying the tactic included."""
 

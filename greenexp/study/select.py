@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from greenexp.quantities import (
@@ -45,6 +45,7 @@ class PricedRun:
         tactic: label; `baseline` for the baseline.
         peers: equal for runs that differ in their tactic alone.
         machine: that measured; runs are compared with peers of one machine.
+        conditions: there; likewise.
         block: complete block of a sweep.
         replicate: 2 for the second baseline.
         figures: measured and priced, by the metrics' names; absent is absent.
@@ -73,6 +74,7 @@ class PricedRun:
     mismatch: bool
     together: str | None = None
     rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    conditions: str = ""
 
     @property
     def place(self) -> str:
@@ -123,7 +125,7 @@ def priced(
             continue
         # A tactic that was measured later has brought its own baselines; earlier ones stay.
         place = run.together if run.is_baseline else None
-        key = run.peers, run.machine, called.tactic, run.block, run.replicate, place
+        key = run.peers, run.machine, run.conditions, called.tactic, run.block, run.replicate, place
         known = latest.get(key, run)
         older, newer = sorted([known, run], key=lambda attempt: attempt.started)
         if older is not newer:
@@ -214,6 +216,7 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
         mismatch=not money.matches(preset, device=device, cpu=cpu, gpus=run.gpus),
         together=run.together,
         rounds=_priced_rounds(run.rounds, prices),
+        conditions=run.conditions or "",
     )
 
 
@@ -231,21 +234,40 @@ def _priced_rounds(
 
 
 def _told_apart(used: Sequence[PricedRun]) -> list[PricedRun]:
-    """Returns the runs; settings of one name on several machines are told apart by the machine."""
+    """Returns the runs; settings of one name are told apart by machine, then by its conditions."""
     machines: dict[str, dict[str, str]] = defaultdict(dict)  # by setting and fingerprint
     for run in used:
         machines[run.setting.name][run.machine] = run.setting.machine
-    return [
+    runs = [
         run if len(of_name := machines[run.setting.name]) == 1 else _on_machine(run, of_name)
         for run in used
     ]
+    conditions: dict[str, list[set[str]]] = defaultdict(list)
+    for run in runs:
+        conditions[run.setting.name].append(_conditions(run))
+    shared = {name: set.intersection(*each) for name, each in conditions.items()}
+    return [_under_conditions(run, shared[run.setting.name]) for run in runs]
+
+
+def _conditions(run: PricedRun) -> set[str]:
+    return set(filter(None, run.conditions.split(", ")))
+
+
+def _under_conditions(run: PricedRun, shared: Collection[str]) -> PricedRun:
+    own = [words for words in run.conditions.split(", ") if words and words not in shared]
+    return _varied(run, ", ".join(own)) if own else run
 
 
 def _on_machine(run: PricedRun, machines: Mapping[str, str]) -> PricedRun:
     fingerprint, machine = run.machine, run.setting.machine
     if list(machines.values()).count(machine) > 1:
         machine = f"{machine} {fingerprint}"
-    words = filter(None, [run.setting.varied, machine])
+    return _varied(run, machine)
+
+
+def _varied(run: PricedRun, by: str) -> PricedRun:
+    """Returns the run with what its setting varies by besides."""
+    words = filter(None, [run.setting.varied, by])
     return replace(run, setting=replace(run.setting, varied=" · ".join(words)))
 
 

@@ -12,7 +12,7 @@ from greenexp.quantities import QUANTITIES, compared, in_tables
 from greenexp.quantities import Quantity as Described
 from greenexp.runs.identity import BASELINE
 from greenexp.study.estimates import Accuracy, Effect, Quantity
-from greenexp.study.savings import Bill, Currency, Monthly, Payback, Sensitivity
+from greenexp.study.savings import Bill, Currency, Monthly, Occupancy, Payback, Sensitivity
 from greenexp.study.verdicts import (
     AdviceKind,
     Caveat,
@@ -52,6 +52,7 @@ class Cell:
         accuracy: against the baseline; None for the baseline and where unknown.
         paybacks: by currency; empty likewise.
         monthly: against the baseline; None likewise.
+        occupancy: of the machine, by the baseline; None likewise.
         bill: None where dollars are unknown.
         sensitivities: of the monthly saving.
         on_front: whether no other cell of the setting is shown to be better or equal in
@@ -71,6 +72,7 @@ class Cell:
     accuracy: Accuracy | None = None
     paybacks: Mapping[Currency, Payback] = field(default_factory=dict)
     monthly: Monthly | None = None
+    occupancy: Occupancy | None = None
     bill: Bill | None = None
     sensitivities: Sequence[Sensitivity] = ()
     on_front: bool | None = None
@@ -147,10 +149,12 @@ class Advice:
         model: as labelled; None: over models.
         metric: by which tactics are held together: ENERGY, or LATENCY where no energy was
             measured; None where nothing was compared.
-        tactic: to deploy; where the baseline is kept, the allowed one that took least, if any.
+        tactic: to deploy; None where the baseline is kept.
         effect: of that tactic on the metric.
+        undecided: effects on the metric of allowed tactics of which nothing is shown yet.
         basis: of the tactic's energy; None where none was measured.
         saved: what the tactic saves in a month; over models the mean, the model being the unit.
+        occupancy: of the machine; None over models.
         paybacks: of the tactic, one a model, as far as something may be claimed.
         accuracy: of the tactic against the baseline's; None where unknown.
         caveat: what must be said of the accuracy.
@@ -164,8 +168,10 @@ class Advice:
     metric: str | None = None
     tactic: str | None = None
     effect: Effect | None = None
+    undecided: Mapping[str, Effect] = field(default_factory=dict)
     basis: EnergyBasis | None = None
     saved: Monthly | None = None
+    occupancy: Occupancy | None = None
     paybacks: Mapping[Currency, Sequence[Payback]] = field(default_factory=dict)
     accuracy: Accuracy | None = None
     caveat: Caveat | None = None

@@ -47,6 +47,11 @@ class Plan:
         return [run for block in self.blocks for run in block]
 
     @property
+    def missing(self) -> list[PlannedRun]:
+        """The runs that have not been measured, in order."""
+        return [run for run in self.runs if run.key not in self.finished]
+
+    @property
     def left(self) -> list[list[PlannedRun]]:
         """The blocks to measure, with the runs that are left of each."""
         every = [left_of(block, self.finished) for block in self.blocks]

@@ -12,11 +12,11 @@ from greenexp.errors import BadInput, NotTracked, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.environment import version
 from greenexp.measuring.lock import machine_lock
-from greenexp.measuring.machine import fingerprint
+from greenexp.measuring.machine import conditions, fingerprint
 from greenexp.runs import journal
 from greenexp.runs.cost import stale_quote
 from greenexp.runs.files import write_atomically
-from greenexp.runs.identity import BASELINE, cell_hash, peers_hash
+from greenexp.runs.identity import BASELINE, INPUTS, cell_hash, peers_hash, settings_hash
 from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
@@ -45,6 +45,7 @@ from greenexp.sweep.plan import (
     left_of,
     product,
     title,
+    told_apart,
     varying_keys,
 )
 from greenexp.sweep.preflight import Preflight
@@ -123,6 +124,7 @@ def sweep(
         yield from map(Notice, _send_what_was_missed(Path(where.journal)))
     earlier = [] if tracker is None else reader(where).runs(exact=False)
     plan = _plan(cells, [*left_out, *exclusions], first, compose, earlier)
+    yield from map(Notice, resume.changes([run.cell for run in plan.missing], earlier))
     write_atomically(folder / PLAN, plan.as_json())
     yield PlanReady(plan, folder / PLAN, where)
     if rules.dry_run or tracker is None:
@@ -154,25 +156,37 @@ def _cells(
         composed = compose(overrides)
         configuration = composed.configuration
         try:
-            model_title = preflight.check(configuration)
+            inspection = preflight.check(configuration)
         except Unfit as unfit:
             shown = " · ".join(composed.choices[group] for group in ("model", "tactic", "dataset"))
             exclusions.append(Exclusion(shown, str(unfit)))
             continue
-        name = configuration["title"] or title(composed.choices, model_title, overrides, varying)
+        choices = composed.choices
+        name = configuration["title"] or title(choices, inspection.title, overrides, varying)
+        configuration = {**configuration, INPUTS: inspection.inputs}
         cell = Cell(
             overrides=overrides,
             title=name,
             id=cell_hash(configuration),
             peers=peers_hash(configuration),
-            is_baseline=composed.choices["tactic"] == BASELINE,
+            is_baseline=choices["tactic"] == BASELINE,
+            inputs=inspection.inputs,
+            settings=settings_hash(configuration),
         )
         cells.setdefault(cell.id, cell)
         price = typed(configuration, "hardware", Hardware).price
         stale = stale_quote(price, datetime.date.today())
         if stale is not None:
-            warnings[f"hardware={composed.choices['hardware']}: {stale}"] = None
-    return list(cells.values()), exclusions, [*exclusion_lines(exclusions, "runs"), *warnings]
+            warnings[f"hardware={choices['hardware']}: {stale}"] = None
+    return (
+        told_apart(list(cells.values())),
+        exclusions,
+        [
+            *exclusion_lines(exclusions, "runs"),
+            *preflight.notices,
+            *warnings,
+        ],
+    )
 
 
 def _plan(
@@ -187,7 +201,7 @@ def _plan(
     planned = blocks(cells, first["repetitions"], rules.seed)
     runs = [run for block in planned for run in block]
     machine = fingerprint()
-    known = resume.finished(earlier, machine, version("greenexp"))
+    known = resume.finished(earlier, machine, conditions(), version("greenexp"))
     finished: dict[Key, Run] = {}
     if not rules.rerun:
         finished = {run.key: known[run.key] for run in runs if run.key in known}

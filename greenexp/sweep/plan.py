@@ -7,7 +7,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from greenexp.runs.identity import BASELINE, run_name
@@ -26,6 +26,8 @@ class Cell:
         id: its `cell_hash`.
         peers: equal for cells that differ in their tactic alone.
         is_baseline: whether the others of its peers are compared with it.
+        inputs: digests of what it reads, see `Preflight`; part of its identity.
+        settings: equal for cells that differ in what they read alone.
     """
 
     overrides: tuple[str, ...]
@@ -33,6 +35,8 @@ class Cell:
     id: str
     peers: str
     is_baseline: bool
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    settings: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,37 @@ def title(
     return " · ".join([model_title or choices["model"], " ".join([choices["tactic"], *options])])
 
 
+def told_apart(cells: Sequence[Cell]) -> list[Cell]:
+    """Returns the cells; those of one title say what differs between them, else their number."""
+    alike: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        alike[cell.title].append(cell)
+    named = {
+        cell.id: name
+        for of_title in alike.values()
+        for cell, name in zip(of_title, _distinct(of_title), strict=True)
+    }
+    return [replace(cell, title=named[cell.id]) for cell in cells]
+
+
+def _distinct(cells: Sequence[Cell]) -> list[str]:
+    if len(cells) == 1:
+        return [cells[0].title]
+    differ = varying_keys([cell.overrides for cell in cells])
+    said = [
+        [override.lstrip("+") for override in cell.overrides if _key(override) in differ]
+        for cell in cells
+    ]
+    names = [" · ".join([cell.title, *of_cell]) for cell, of_cell in zip(cells, said, strict=True)]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{cell.title} · {number}" for number, cell in enumerate(cells, 1)]
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
+
+
 def choices_of(
     chosen: Mapping[str, Any], groups: Iterable[str], steps: Sequence[Any] | None
 ) -> dict[str, str]:
@@ -161,13 +196,13 @@ def _step_name(given: Any) -> str:
 
 
 def varying_keys(products: Sequence[Sequence[str]]) -> set[str]:
-    """Returns the keys whose value differs within the cells of a sweep."""
-    values: dict[str, set[str]] = defaultdict(set)
-    for overrides in products:
-        for override in overrides:
-            key, _, value = override.lstrip("+").partition("=")
-            values[key].add(value)
-    return {key for key, levels in values.items() if len(levels) > 1}
+    """Returns the keys whose value differs within the cells of a sweep; absent is a value."""
+    given = [
+        dict(override.lstrip("+").partition("=")[::2] for override in overrides)
+        for overrides in products
+    ]
+    keys = {key for of_cell in given for key in of_cell}
+    return {key for key in keys if len({of_cell.get(key) for of_cell in given}) > 1}
 
 
 def quoted(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,16 @@ from greenexp.datasets.labels import check_spaces, match
 from greenexp.errors import BadInput, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.child import probe_device
-from greenexp.protocols import Dataset, LabelSpace, ModelSource, Tactic, Traits
+from greenexp.protocols import (
+    Dataset,
+    IdentifiedDataset,
+    IdentifiedModel,
+    LabelSpace,
+    ModelSource,
+    Noticing,
+    Tactic,
+    Traits,
+)
 from greenexp.settings.build import build, typed
 from greenexp.settings.checks import check_choice, check_range
 from greenexp.settings.hardware import Hardware
@@ -25,6 +35,20 @@ from greenexp.settings.workload import Interference, Workload
 PROBE_TIMEOUT_S = 120.0
 
 
+@dataclass(frozen=True)
+class Inspection:
+    """What a configuration was found to be.
+
+    Attributes:
+        title: the model's own; None where its choice's name says it.
+        inputs: digests of what is read: `model`, `dataset`, and `calibration` where the tactic
+            looks at such images. What can't be told has none.
+    """
+
+    title: str | None
+    inputs: Mapping[str, str]
+
+
 @dataclass
 class Preflight:
     """Checks configurations; what several share is looked at once.
@@ -32,14 +56,17 @@ class Preflight:
     Attributes:
         looks: whether models, data and the device asked for are looked at, which may download them;
             else only what the configuration itself says is checked.
+        notices: lines of what data sets take, in order; the user should see them.
     """
 
     looks: bool = True
     _classes: dict[str, LabelSpace] = field(default_factory=dict)
+    notices: dict[str, None] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
+    _digests: dict[str, str | None] = field(default_factory=dict)
 
-    def check(self, configuration: Mapping[str, Any]) -> str | None:
-        """Returns the model's own title, if it has one.
+    def check(self, configuration: Mapping[str, Any]) -> Inspection:
+        """Returns what the configuration is found to be.
 
         Raises:
             Unfit: where model and data set, or tactic and device, don't fit each other.
@@ -68,12 +95,42 @@ class Preflight:
                 dataset.calibration(tactic.traits.calibration_images)  # fetched before it is timed
             if configuration["device"] == "cuda":
                 self._device("cuda")
-        return model.title
+        return Inspection(model.title, self._inputs(configuration, model, dataset, tactic.traits))
+
+    def _inputs(
+        self, configuration: Mapping[str, Any], model: ModelSource, dataset: Dataset, traits: Traits
+    ) -> dict[str, str]:
+        here = not self.looks
+        wanted = traits.calibration_images
+        inputs: dict[str, str | None] = {}
+        if isinstance(model, IdentifiedModel):
+            digest = partial(model.digest, here=here)
+            inputs["model"] = self._told([configuration["model"]], digest)
+        if isinstance(dataset, IdentifiedDataset):
+            choice = configuration["dataset"]
+            inputs["dataset"] = self._told([choice], partial(dataset.digest, here=here))
+            if wanted:
+                digest = partial(dataset.digest, calibration=wanted, here=here)
+                inputs["calibration"] = self._told([choice, wanted], digest)
+        return {name: content for name, content in inputs.items() if content is not None}
+
+    def _told(self, what: Sequence[Any], digest: Callable[[], str | None]) -> str | None:
+        key = json.dumps(what, sort_keys=True)
+        if key not in self._digests:
+            try:
+                self._digests[key] = digest()
+            except (BadInput, OSError):
+                if self.looks:
+                    raise
+                self._digests[key] = None
+        return self._digests[key]
 
     def _once(self, choice: Mapping[str, Any], source: ModelSource | Dataset) -> LabelSpace:
         key = json.dumps(choice, sort_keys=True)
         if key not in self._classes:
             self._classes[key] = source.check()
+            if isinstance(source, Noticing):
+                self.notices |= dict.fromkeys(source.notices())
         return self._classes[key]
 
     def _check_traits(self, traits: Traits, device: str, dataset: Dataset) -> None:

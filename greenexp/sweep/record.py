@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from greenexp.measuring.block import Stage, together
 from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.lock import machine_lock
-from greenexp.measuring.machine import fingerprint
+from greenexp.measuring.machine import conditions, fingerprint
 from greenexp.runs import journal
+from greenexp.runs.doubts import constant_predictions
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, cell_hash
 from greenexp.runs.journal import RECORD, Record
@@ -28,6 +29,8 @@ from greenexp.runs.run import RUN, Run, of, to_json
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Isolation
 from greenexp.tracking import tracker as tracking
+
+CONSTANT = "constant_predictions"  # a doubt
 
 Tell = Callable[[Stage], None]
 
@@ -112,11 +115,12 @@ def measure_block(
         else:
             members = [Member(request.configuration, request.is_baseline) for request in requests]
             parts = together(members, uuid.uuid4().hex, tell)
+    baselines = {number for number, request in enumerate(requests) if request.is_baseline}
     measured: dict[int, Measurement] = {}
     extra: list[Measurement] = []
     for part, results in enumerate(parts, 1):
         name = uuid.uuid4().hex if len(requests) > 1 else None
-        for number, result in results.items():
+        for number, result in beside_baselines(results, baselines).items():
             again = number in measured
             own = f"{number}-{part}" if again else str(number)
             run = _write(requests[number], result, started, name, partial / own)
@@ -128,6 +132,20 @@ def measure_block(
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(folder)
     return [*(measured[number] for number in sorted(measured)), *extra]
+
+
+def beside_baselines(
+    results: Mapping[int, Result], baselines: Collection[int]
+) -> dict[int, Result]:
+    """Returns the results with what stands against some beside the baselines of their part."""
+    dull = {number for number, result in results.items() if constant_predictions(result)}
+    of_baselines = [number for number in results if number in baselines]
+    if not of_baselines or dull.intersection(of_baselines):
+        dull = set()
+    return {
+        number: replace(result, doubts=[*result.doubts, CONSTANT]) if number in dull else result
+        for number, result in results.items()
+    }
 
 
 def _isolation(request: Request) -> Isolation:
@@ -148,6 +166,7 @@ def _write(request: Request, result: Result, started: str, name: str | None, fol
         machine=fingerprint(),
         version=version("greenexp"),
         together=name,
+        conditions=conditions(),
     )
     path = journal.write(record, folder)
     run = of(record)

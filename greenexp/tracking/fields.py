@@ -19,6 +19,7 @@ PEERS_TAG = "greenexp.peers"
 BLOCK_TAG = "greenexp.block"
 REPLICATE_TAG = "greenexp.replicate"
 MACHINE_TAG = "greenexp.machine"
+CONDITIONS_TAG = "greenexp.conditions"
 ID_TAG = "greenexp.id"
 VALID = "valid"
 PARAMETER_LENGTH = 500  # characters; servers before MLflow 2.8 refuse more
@@ -45,6 +46,7 @@ def tags(record: Record, run: Run) -> dict[str, str]:
         BLOCK_TAG: None if run.block is None else str(run.block),
         REPLICATE_TAG: str(run.replicate),
         MACHINE_TAG: run.machine,
+        CONDITIONS_TAG: run.conditions,
         "greenexp.device": run.device,
         "greenexp.cpu": run.cpu,
         "greenexp.gpus": ", ".join(run.gpus) or None,

@@ -46,6 +46,7 @@ def runs_of(tables: Tables) -> Iterator[Run]:
             replicate=place["replicate"] or 1,
             sweep=tagged.get("sweep"),
             machine=tagged.get("machine"),
+            conditions=tagged.get("conditions"),
             choices={name: params[name] for name in CHOICES if name in params},
             configuration=configurations.get(tagged["cell"], {}),
             started=_iso(started),

@@ -48,16 +48,19 @@ class GreenexpSweeper(Sweeper):
         """Composes and checks every cell, then launches those that fit."""
         from greenexp.cli.arguments import fitting
         from greenexp.cli.sweep import HydraLauncher, composed, show
+        from greenexp.runs.files import claim
         from greenexp.sweep import launch
         from greenexp.sweep.events import Composition
-        from greenexp.sweep.plan import Exclusion
+        from greenexp.sweep.plan import Exclusion, quoted
 
         if self._hydra_context is None or self._config is None or self._launcher is None:
             raise RuntimeError("sweep() is called before setup()")
         loader = self._hydra_context.config_loader
         config = self._config
-        folder = Path(config.hydra.sweep.dir)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = claim(Path(config.hydra.sweep.dir))
+        # Its jobs are composed anew, and must not find another.
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
+        config.hydra.sweep.dir = str(folder)
         OmegaConf.save(config, folder / "multirun.yaml")
 
         @functools.cache  # the plan asks for a cell twice

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from greenexp.datasets.folder import Folder
-from greenexp.errors import BadInput, Disturbed, NoEffect, Unfit, Unsupported
+from greenexp.errors import BadInput, Disturbed, NoEffect, NotFinite, Unfit, Unsupported
 from greenexp.measuring import child as module
 from greenexp.measuring.child import measure
 from greenexp.measuring.experiment import Experiment
@@ -94,6 +94,13 @@ def test_run_that_ends_well_is_ok(measured: Measuring) -> None:
             "error",
             "disturbed by cpu_steal",
             id="disturbed",
+        ),
+        pytest.param(
+            raising(NotFinite("2 of 7 images have logits that aren't finite")),
+            "error",
+            "2 of 7 images have logits that aren't finite after Acting; look at the checkpoint "
+            "and its precision, or leave the tactic out",
+            id="not_finite",
         ),
         pytest.param(raising(Unsupported("no g++")), "unsupported", "no g++", id="unsupported"),
         pytest.param(

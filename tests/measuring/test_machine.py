@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -139,3 +141,24 @@ def test_asking_loads_no_torch() -> None:
     assert loaded == "False"
     assert len(name) == 12
     assert set(name) <= set("0123456789abcdef")
+
+
+def test_conditions_name_cpus_threads_and_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    cpus, threads, *versions = machine.conditions().split(", ")
+    assert cpus == f"{len(os.sched_getaffinity(0))} of {os.cpu_count()} CPUs"
+    assert threads == "OMP_NUM_THREADS=1"
+    assert f"torch {metadata.version('torch')}" in versions
+    assert f"transformers {metadata.version('transformers')}" in versions
+
+
+def test_conditions_follow_the_cpus_that_may_be_used() -> None:
+    allowed = os.sched_getaffinity(0)
+    before = machine.conditions()
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert machine.conditions().startswith("1 of ")
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert machine.conditions() == before

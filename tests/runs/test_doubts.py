@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from greenexp.runs.doubts import validity
-from greenexp.runs.result import OUTCOMES, Result
+from greenexp.runs.doubts import constant_predictions, validity
+from greenexp.runs.result import OUTCOMES, Predictions, Result
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.workload import Interference
 from tests.support.builders import ANY_MACHINE, cpu_run, cuda_run, energy, level, phase, window
@@ -190,3 +190,26 @@ def test_gpus_beside_the_run_are_not_judged() -> None:
         "gpu_throttled",
         "gpu_shared",
     ]
+
+
+@pytest.mark.parametrize(
+    ("targets", "best", "constant"),
+    [
+        ([0, 1, 2], [1, 1, 1], True),
+        ([0, 1, 2], [0, 1, 1], False),
+        ([1, 1, 1], [1, 1, 1], False),  # they are of one class
+    ],
+)
+def test_one_answer_to_every_image_is_seen(
+    targets: list[int], best: list[int], constant: bool
+) -> None:
+    judged_ = Predictions(
+        identifiers=[str(n) for n in range(len(targets))],
+        targets=targets,
+        ranked=[[one, 3] for one in best],
+    )
+    assert constant_predictions(replace(cpu_run(window()), predictions=judged_)) is constant
+
+
+def test_what_judged_no_image_gave_no_one_answer() -> None:
+    assert not constant_predictions(cpu_run(window()))

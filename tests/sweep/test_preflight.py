@@ -141,7 +141,7 @@ def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Source]]:
 def test_model_and_data_are_looked_at_before_a_real_run_only(
     sources: dict[str, Source], looks: bool, times: int
 ) -> None:
-    assert Preflight(looks=looks).check(CONFIGURATION) == "mine"
+    assert Preflight(looks=looks).check(CONFIGURATION).title == "mine"
     assert [one.looks for one in sources.values()] == [times, times]
 
 

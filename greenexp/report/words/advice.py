@@ -8,11 +8,12 @@ from greenexp.quantities import ENERGY
 from greenexp.report.words import format as wording
 from greenexp.stats.power import units_needed
 from greenexp.study.estimates import Effect, Interval, Quantity
-from greenexp.study.savings import Currency, Payback
+from greenexp.study.savings import Currency, Occupancy, Payback
 from greenexp.study.study import Advice, Study
 from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
 SAVED = {"kwh": "kWh", "usd": "USD", "kg_co2e": "kg CO2e", "hours": "hours of the machine"}
+MENTIONED = 3  # tactics of which nothing is shown
 CURRENCIES: dict[Currency, str] = {"j": "energy", "usd": "dollars", "s": "time"}
 NOTHING = {
     AdviceKind.NO_BASELINE: "there is no valid baseline among the runs",
@@ -53,20 +54,20 @@ def _keep(advice: Advice, study: Study) -> str:
     none = (
         f"keep the baseline; no tactic is shown to take less {what} at a {drop} of at most {limit}"
     )
-    if advice.effect is None:
-        return none
-    seen = f"{advice.tactic} took {_ratio(advice.effect)} of the baseline's"
-    blocks = wording.plural(advice.effect.units, "block")
+    blocks = wording.plural(max([e.units for e in advice.undecided.values()], default=0), "block")
     if advice.kind is AdviceKind.KEEP_TOO_FEW:
-        return f"{none}: {seen}, but {blocks} can't tell that from chance"
-    if advice.effect.margin is not None:
-        if advice.effect.verdict == Verdict.EQUAL:
-            return f"{none}: {seen}, {wording.verdict(advice.effect)}"
-        return f"{none}: {seen}, which {blocks} can't tell from none yet"
+        tried = wording.plural(len(advice.undecided), "tactic")
+        return f"{none}: {blocks} can't tell what {tried} did from chance"
+    if not advice.undecided:
+        return none
+    named = [f"{tactic} {_ratio(effect)}" for tactic, effect in advice.undecided.items()]
+    more = len(named) - MENTIONED
+    shown = [*named[:MENTIONED], *([f"{more} more"] if more > 0 else [])]
+    floors = [e.floor for e in advice.undecided.values() if e.floor is not None]
     floor = ""
-    if advice.effect.floor is not None:
-        floor = f", and two baselines differ by up to {wording.percentage(advice.effect.floor)}"
-    return f"{none}: {seen} over {blocks}, which is not shown to be real{floor}"
+    if floors:
+        floor = f", and two baselines differ by up to {wording.percentage(max(floors))}"
+    return f"{none}: not decided after {blocks}: {wording.listing(shown)}{floor}"
 
 
 def _deploy(advice: Advice, study: Study) -> str:
@@ -100,7 +101,21 @@ def _month(advice: Advice, requests_per_month: float) -> str:
     parts = [f"saves {wording.listing(less)}"] if less else []
     parts += [f"takes {wording.listing(more)} more"] if more else []
     images = wording.requests(requests_per_month)
-    return f"at {images} images a month it {' and '.join(parts)}" if parts else ""
+    if not parts:
+        return ""
+    return f"at {images} images a month it {' and '.join(parts)}{_where(advice.occupancy)}"
+
+
+def _where(occupancy: Occupancy | None) -> str:
+    """Returns where savings of computing seconds are savings, and where they are not."""
+    where = " where computing seconds are billed"
+    if occupancy is None:
+        return where
+    filled = wording.percentage(occupancy.filled)
+    machine = f"{where}: the requests fill {filled} of a machine"
+    if occupancy.rent_usd is None:
+        return machine
+    return f"{machine}, whose rent by the hour, {wording.number(occupancy.rent_usd)} USD, stays"
 
 
 def _amount(quantity: Quantity, unit: str) -> str:
