@@ -13,6 +13,7 @@ from greenexp.cli.console import SweepProgress, stage
 from greenexp.errors import BadInput
 from greenexp.runs.files import claim
 from greenexp.runs.run import Run
+from greenexp.settings.sweep import Sweep
 from greenexp.sweep.plan import Cell, PlannedRun, blocks, told_apart
 from greenexp.sweep.preflight import Preflight
 from greenexp.sweep.record import Request, measure_block, send
@@ -23,6 +24,7 @@ def measure(
     *,
     repetitions: int = 1,
     seed: int = 0,
+    baselines: int | None = None,
     journal: str | Path = "multirun",
     track: bool = False,
     progress: bool = True,
@@ -30,13 +32,14 @@ def measure(
     """Measures experiments and returns their runs.
 
     Those that differ in their tactic alone are measured together, each in a fresh process: a block
-    holds every one of them, and the baseline twice (A/A). A run that fails is among the runs, with
-    its outcome and reason.
+    holds every one of them, and the baseline several times (A/A). A run that fails is among the
+    runs, with its outcome and reason.
 
     Args:
         experiments: to measure; those that differ in their tactic alone are compared.
         repetitions: complete blocks.
         seed: of the order within each block.
+        baselines: of a block; None: two, and more where there are few blocks.
         journal: folder that holds a new folder of the records.
         track: whether the runs are sent to the MLflow store of `tracking.uri` as well.
         progress: whether a bar, or on no terminal a line a run, is shown.
@@ -48,6 +51,7 @@ def measure(
     listed = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     if not listed:
         raise BadInput("there is no experiment to measure; give at least one")
+    rules = Sweep(seed=seed, baselines=baselines)
     preflight = Preflight()
     listed = [experiment.with_inputs(preflight) for experiment in listed]
     by_cell = {experiment.cell: experiment for experiment in listed}
@@ -55,7 +59,7 @@ def measure(
         Cell((), experiment.title, cell, experiment.peers, experiment.is_baseline)
         for cell, experiment in by_cell.items()
     ]
-    planned = blocks(told_apart(cells), repetitions, seed)
+    planned = blocks(told_apart(cells), repetitions, rules.seed, rules.baselines)
     folder = _new_folder(Path(journal))
     runs = []
     with SweepProgress(sum(map(len, planned)), quiet=not progress).shown() as shown:

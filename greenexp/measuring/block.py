@@ -23,6 +23,7 @@ from greenexp.runs.result import Phase, Result
 from greenexp.settings.build import typed
 from greenexp.settings.workload import Workload
 
+AA_PAIR = 2  # baselines that each part of a block has
 HEADROOM = 1.25  # the next run may take so many times what the largest so far did
 
 
@@ -45,7 +46,8 @@ def together(
     """Measures the runs of a block and returns their results by the members' numbers.
 
     All are measured together where memory allows. Else in parts, one after the other, each with
-    the baselines; a run that does not fit beside one baseline is not measured.
+    the first two baselines; a run that does not fit beside one of them is not measured. Further
+    baselines are measured with the last part, as far as they fit.
 
     Args:
         members: they differ in their tactic alone.
@@ -57,7 +59,7 @@ def together(
     left = [number for number in range(len(members)) if number not in baselines]
     parts: list[dict[int, Result]] = []
     while left or not parts:
-        part, left = _part(members, baselines, left, dice, tell)
+        part, left = _part(members, baselines[:AA_PAIR], left, baselines[AA_PAIR:], dice, tell)
         parts.append(part)
     return parts
 
@@ -66,28 +68,32 @@ def _part(
     members: Sequence[Member],
     baselines: Sequence[int],
     others: Sequence[int],
+    further: Sequence[int],
     dice: random.Random,
     tell: Tell,
 ) -> tuple[dict[int, Result], list[int]]:
-    """Measures as many runs together as fit; returns their results, and who is left."""
+    """Measures as many runs together as fit; returns their results, and who is left.
+
+    Where all others fit, so many of the further baselines as fit beside them are measured too.
+    """
     workload = typed(members[0].configuration, "workload", Workload)
     arms: dict[int, Arm] = {}
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder, ExitStack() as stack:
         idle: Sequence[Phase] = ()
         results: dict[int, Result] = {}
         left = list(others)
-        for number in [*baselines, *others]:
+        for number in [*baselines, *others, *further]:
             if not _fits(list(arms.values())):
-                if any(other in arms for other in others):
+                if number in others and any(other in arms for other in others):
                     break
                 if number in others and len(arms) > 1:  # a baseline makes room
-                    last = arms.pop(max(arms))
+                    _, last = arms.popitem()
                     last.end()
-                    results[max(baselines)] = _too_large(last)
+                    results[baselines[-1]] = _too_large(last)
             if number in others:
                 left.remove(number)
             if not _fits(list(arms.values())):
-                results[number] = _too_large(*arms.values())
+                results[number] = _no_room() if number in further else _too_large(*arms.values())
                 continue
             tell(Stage("prepare", number))
             arm = arms[number] = Arm(members[number], Path(folder) / str(number))
@@ -117,6 +123,14 @@ def _fits(arms: Sequence[Arm]) -> bool:
         return True
     peak_mib = max(memory.gpu_peak_mib or 0.0 for memory in on_gpu)
     return (on_gpu[-1].gpu_free_mib or 0.0) > HEADROOM * peak_mib
+
+
+def _no_room() -> Result:
+    return Result(
+        "unsupported",
+        reason="not measured: a further baseline does not fit into memory beside the others; two "
+        "are enough for a comparison, more of them narrow its interval",
+    )
 
 
 def _too_large(*arms: Arm) -> Result:

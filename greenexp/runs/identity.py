@@ -55,7 +55,8 @@ def _without_card(section: Any) -> Any:
 def run_name(title: str, block: int | None, replicate: int) -> str:
     """Returns a cell's title with the place of one of its runs, e.g. `… · block 2 · A/A`."""
     place = [f"block {block}"] if block is not None else []
-    return " · ".join([title, *place, *(["A/A"] if replicate > 1 else [])])
+    again = {1: [], 2: ["A/A"]}.get(replicate, [f"A/A {replicate - 1}"])
+    return " · ".join([title, *place, *again])
 
 
 def flattened(choices: Mapping[str, str], configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Record:
 
     @property
     def replicate(self) -> int:
-        """2 for the second baseline of a block, else 1."""
+        """From 2 for the further baselines of a block (A/A), else 1."""
         return int(self.configuration.get("sweep", {}).get("replicate", 1))
 
 

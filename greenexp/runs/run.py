@@ -31,7 +31,6 @@ from greenexp.settings.workload import Interference, Workload
 RUN = "run.json"
 # 1: the first. A reader of a later one must still read these.
 SCHEMA = 1
-SECOND_BASELINE = 2  # the replicate that makes an A/A pair with the first
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Run:
         cell: hash of the configuration without outputs and order.
         peers: equal for runs that differ in their tactic alone.
         block: complete block of a sweep; None for a single run.
-        replicate: 2 for the second baseline of a block (A/A).
+        replicate: from 2 for the further baselines of a block (A/A).
         sweep: name of the sweep; None for a single run.
         machine: fingerprint of the machine that measured; None in old records.
         choices: the options chosen: model, tactic, dataset, hardware, workload.
@@ -142,9 +141,9 @@ class Run:
         return self.choices.get("tactic") == BASELINE
 
     @property
-    def is_second(self) -> bool:
-        """Whether it is the second baseline of its block (A/A)."""
-        return self.replicate == SECOND_BASELINE
+    def is_repeat(self) -> bool:
+        """Whether it is a further baseline of its block (A/A)."""
+        return self.replicate > 1
 
 
 def of(record: Record) -> Run:

@@ -14,9 +14,13 @@ class Sweep:
     seed: int = 0  # of the order of the cells within each block
     rerun: bool = False  # True: cells with a finished run in the tracker are measured again
     dry_run: bool = False  # True: the plan is shown and written, and nothing is measured
+    baselines: int | None = None  # of a block; None: two, and more where a sweep has few blocks
     block: int | None = None  # set by the sweep: the complete block this run belongs to, from 1
     requests: str | None = None  # set by the sweep: file of the runs of the block to measure
-    replicate: int = 1  # set by the sweep: 2 for the second baseline of the A/A pair
+    replicate: int = 1  # set by the sweep: from 2 for the further baselines of a block (A/A)
+
+    def __post_init__(self) -> None:
+        check_range("sweep.baselines", self.baselines, at_least=2)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,21 +44,21 @@ class Group:
         setting: what else is the same.
         model: label.
         tactics: the runs of each tactic by place.
-        baseline: by place.
-        second: the second baseline (A/A) by place.
+        baseline: by place; the first that counts where all were measured together.
+        repeats: the further baselines (A/A) by place, in their order.
     """
 
     setting: Setting
     model: str
     tactics: Mapping[str, Mapping[str, PricedRun]]
     baseline: Mapping[str, PricedRun]
-    second: Mapping[str, PricedRun]
+    repeats: Mapping[str, Sequence[PricedRun]]
 
     @property
     def together(self) -> bool:
         """Whether all its runs were measured together with what they are compared with."""
-        every = [self.baseline, self.second, *self.tactics.values()]
-        return all(run.together for runs in every for run in runs.values())
+        first = [run for runs in (self.baseline, *self.tactics.values()) for run in runs.values()]
+        return all(run.together for run in [*first, *itertools.chain(*self.repeats.values())])
 
     @property
     def places(self) -> list[str]:
@@ -65,18 +66,21 @@ class Group:
         return list(self.baseline)
 
     def baselines(self, place: str) -> list[PricedRun]:
-        """Returns the baselines of a place: both where its runs were measured together."""
-        first, second = self.baseline.get(place), self.second.get(place)
-        both = [first, second if first is not None and first.together else None]
-        return [run for run in both if run is not None]
+        """Returns the baselines of a place: all where its runs were measured together."""
+        first = self.baseline.get(place)
+        if first is None:
+            return []
+        return [first, *(self.repeats.get(place, ()) if first.together else ())]
 
     def pairs(self, tactic: str) -> list[RunPair]:
-        """Returns a tactic's runs with the baseline of their place."""
-        return self._beside_baseline(self.tactics[tactic])
+        """Returns a tactic's runs with the first baseline of their place."""
+        own = self.tactics[tactic].items()
+        return [(run, self.baseline[place]) for place, run in own if place in self.baseline]
 
     def aa_pairs(self) -> list[RunPair]:
-        """Returns the second baselines with the first of their place."""
-        return self._beside_baseline(self.second)
+        """Returns pairs of baselines of one place; no run is in two, so they are independent."""
+        every = [[first, *self.repeats.get(place, ())] for place, first in self.baseline.items()]
+        return [pair for runs in every for pair in zip(runs[1::2], runs[::2], strict=False)]
 
     def every_pair(self) -> list[RunPair]:
         """Returns the pairs of all tactics, and those of A/A."""
@@ -89,9 +93,6 @@ class Group:
             for place, run in self.tactics[tactic].items()
         }
         return {place: log_ratio for place, log_ratio in contrasts.items() if log_ratio is not None}
-
-    def _beside_baseline(self, own: Mapping[str, PricedRun]) -> list[RunPair]:
-        return [(run, self.baseline[place]) for place, run in own.items() if place in self.baseline]
 
     def first_runs(self) -> list[PricedRun]:
         """Returns one run of the baseline and of each tactic."""
@@ -143,16 +144,16 @@ def groups(used: Iterable[PricedRun]) -> list[Group]:
 def _group(members: Sequence[PricedRun]) -> Group:
     tactics: dict[str, dict[str, PricedRun]] = defaultdict(dict)
     baseline: dict[str, PricedRun] = {}
-    second: dict[str, PricedRun] = {}
-    for run in sorted(members, key=lambda member: member.block):
+    repeats: dict[str, list[PricedRun]] = defaultdict(list)
+    for run in sorted(members, key=lambda member: (member.block, member.replicate)):
         if not run.is_baseline:
             tactics[run.tactic][run.place] = run
-        elif run.is_second:
-            second[run.place] = run
-        else:
+        elif not run.is_repeat or (run.together and run.place not in baseline):
             baseline[run.place] = run
+        else:
+            repeats[run.place].append(run)
     first = members[0]
-    return Group(first.setting, first.model, dict(sorted(tactics.items())), baseline, second)
+    return Group(first.setting, first.model, dict(sorted(tactics.items())), baseline, repeats)
 
 
 def comparable(pairs: Iterable[RunPair], metric: str) -> list[RunPair]:
@@ -191,7 +192,7 @@ def versus_baseline(used: Iterable[PricedRun]) -> dict[str, dict[str, float]]:
     comparisons: dict[str, dict[str, float]] = {}
     for group in groups(used):
         for run, base in group.every_pair():
-            bases = [base] if run.is_second else group.baselines(run.place)
+            bases = [base] if run.is_baseline else group.baselines(run.place)
             contrasts = {name: contrast(run, bases, metric) for metric, name in VERSUS.items()}
             values = {
                 f"vs_baseline/{name}": math.exp(log_ratio.value)

@@ -20,7 +20,7 @@ from greenexp.quantities import (
 from greenexp.runs import cost as money
 from greenexp.runs.identity import BASELINE
 from greenexp.runs.rounds import SECONDS
-from greenexp.runs.run import SECOND_BASELINE, Run
+from greenexp.runs.run import Run
 from greenexp.settings.hardware import Hardware
 from greenexp.study.economics import MILLION, Expense, Prices
 from greenexp.study.labels import Labels
@@ -47,7 +47,7 @@ class PricedRun:
         machine: that measured; runs are compared with peers of one machine.
         conditions: there; likewise.
         block: complete block of a sweep.
-        replicate: 2 for the second baseline.
+        replicate: from 2 for the further baselines of a block (A/A).
         figures: measured and priced, by the metrics' names; absent is absent.
         image: what an image takes; None where speed was not measured.
         applying: what applying the tactic took; None likewise.
@@ -87,9 +87,9 @@ class PricedRun:
         return self.tactic == BASELINE
 
     @property
-    def is_second(self) -> bool:
-        """Whether it is the second baseline of its block (A/A)."""
-        return self.replicate == SECOND_BASELINE
+    def is_repeat(self) -> bool:
+        """Whether it is a further baseline of its block (A/A)."""
+        return self.replicate > 1
 
 
 def own_prices(own: Hardware) -> Hardware:

@@ -24,7 +24,7 @@ def aside(runs: Sequence[PricedRun], doubts: Mapping[str, Sequence[str]]) -> lis
     """
     members: dict[tuple[Setting, str, str], list[PricedRun]] = defaultdict(list)
     for run in runs:
-        tactic = AGAIN if run.is_baseline and run.is_second else run.tactic
+        tactic = AGAIN if run.is_baseline and run.is_repeat else run.tactic
         members[run.setting, run.model, tactic].append(run)
     return [
         replace(

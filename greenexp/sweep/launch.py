@@ -47,6 +47,7 @@ from greenexp.sweep.plan import (
     title,
     told_apart,
     varying_keys,
+    without_idle_baselines,
 )
 from greenexp.sweep.preflight import Preflight
 from greenexp.tracking import store
@@ -198,13 +199,14 @@ def _plan(
 ) -> Plan:
     """Orders the runs, finds those that are finished, and forecasts the rest."""
     rules = typed(first, "sweep", Sweep)
-    planned = blocks(cells, first["repetitions"], rules.seed)
-    runs = [run for block in planned for run in block]
+    planned = blocks(cells, first["repetitions"], rules.seed, rules.baselines)
     machine = fingerprint()
     known = resume.finished(earlier, machine, conditions(), version("greenexp"))
     finished: dict[Key, Run] = {}
     if not rules.rerun:
-        finished = {run.key: known[run.key] for run in runs if run.key in known}
+        keys = [run.key for block in planned for run in block]
+        finished = {key: known[key] for key in keys if key in known}
+        planned = [without_idle_baselines(block, finished) for block in planned]
     shortest_s = {
         cell.id: typed(compose(cell.overrides).configuration, "workload", Workload).at_least_s
         for cell in cells

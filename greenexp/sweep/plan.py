@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import re
 from collections import defaultdict
@@ -14,6 +15,8 @@ from greenexp.runs.identity import BASELINE, run_name
 
 Key = tuple[str, int | None, int]  # cell, block, replicate
 THEN = " > "  # between the steps of a chain
+BASELINES = 2  # of a block at least: an A/A pair
+FREEDOM = 5  # degrees of freedom of the spread between processes; Student's t is then 2.6
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a sweep: a cell in a block. `replicate` is 2 for the second baseline (A/A)."""
+    """One run of a sweep: a cell in a block. Further baselines (A/A) are replicates from 2."""
 
     cell: Cell
     block: int
@@ -58,33 +61,79 @@ class PlannedRun:
         return run_name(self.cell.title, self.block, self.replicate)
 
 
-def blocks(cells: Sequence[Cell], repetitions: int, seed: int) -> list[list[PlannedRun]]:
+def blocks(
+    cells: Sequence[Cell], repetitions: int, seed: int, baselines: int | None = None
+) -> list[list[PlannedRun]]:
     """Returns the blocks of a sweep: `repetitions` of each group of peers, in random order.
 
-    A block holds every cell of its peers, and the baseline twice where others are compared with
-    it: two runs of one configuration (A/A) show how far noise alone sets runs apart. The order
+    A block holds every cell of its peers, and the baseline several times where others are compared
+    with it: runs of one configuration (A/A) show how far noise alone sets runs apart. The order
     depends on the seed and the repetition only, so that more of them leave earlier ones as they
     were.
+
+    Args:
+        cells: of the sweep.
+        repetitions: of each group of peers.
+        seed: of the order.
+        baselines: of a block; None: as many as `baselines_of` says.
     """
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.peers].append(cell)
+    if baselines is None:
+        compared = [members for members in groups.values() if _compares(members)]
+        baselines = baselines_of(repetitions * len(compared))
     planned: list[list[PlannedRun]] = []
     for number in range(1, repetitions + 1):
         dice = random.Random(f"{seed}/{number}")
-        of_number = [_block(members, number) for members in groups.values()]
+        of_number = [_block(members, number, baselines) for members in groups.values()]
         for block in of_number:
             dice.shuffle(block)
+            _number_baselines(block)
         dice.shuffle(of_number)
         planned += of_number
     return planned
 
 
-def _block(members: Sequence[Cell], number: int) -> list[PlannedRun]:
+def baselines_of(compared: int) -> int:
+    """Returns how many baselines a block has in a sweep of so many blocks that compare something.
+
+    At least two, and so many that the baselines of all blocks tell the spread between processes
+    with `FREEDOM` degrees of freedom.
+    """
+    return max(BASELINES, math.ceil(FREEDOM / max(1, compared)) + 1)
+
+
+def _compares(members: Sequence[Cell]) -> bool:
+    return any(not cell.is_baseline for cell in members) and any(c.is_baseline for c in members)
+
+
+def _block(members: Sequence[Cell], number: int, baselines: int) -> list[PlannedRun]:
     block = [PlannedRun(cell, number, 1) for cell in members]
-    if any(not cell.is_baseline for cell in members):
-        block += [PlannedRun(cell, number, 2) for cell in members if cell.is_baseline]
+    if _compares(members):
+        again = range(2, baselines + 1)
+        block += [PlannedRun(c, number, place) for c in members if c.is_baseline for place in again]
     return block
+
+
+def _number_baselines(block: list[PlannedRun]) -> None:
+    """Lets the baselines of a shuffled block come in the order of their replicates."""
+    places = [place for place, run in enumerate(block) if run.cell.is_baseline]
+    in_order = sorted((block[place] for place in places), key=lambda run: run.replicate)
+    for place, run in zip(places, in_order, strict=True):
+        block[place] = run
+
+
+def without_idle_baselines(
+    block: Sequence[PlannedRun], finished: Collection[Key]
+) -> list[PlannedRun]:
+    """Returns a block without further baselines that nothing which is left is compared with."""
+    missing = any(run.key not in finished for run in block if run.replicate <= BASELINES)
+    return [
+        run
+        for run in block
+        if missing or run.replicate <= BASELINES or run.key in finished
+    ]
 
 
 def left_of(block: Sequence[PlannedRun], finished: Collection[Key]) -> list[PlannedRun]:

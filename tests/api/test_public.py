@@ -89,7 +89,7 @@ def test_two_tactics_are_measured_compared_shown_and_repriced(
     monkeypatch.chdir(tmp_path)
     tactics = ["baseline", "local_pruning"]
     pair = [greenexp.experiment("digits_vit", tactic, settings=SHORT) for tactic in tactics]
-    runs = greenexp.measure(pair, repetitions=2)
+    runs = greenexp.measure(pair, repetitions=2, baselines=2)
     assert [run.outcome for run in runs] == ["ok"] * 6  # the baseline twice in each block
     study = greenexp.compare(runs, keep_flagged=True)
     (cell,) = [cell for cell in study.cells if cell.tactic == "local_pruning"]

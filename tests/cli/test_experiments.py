@@ -115,12 +115,12 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return call
 
 
-DESIGNS = {  # cells, baselines among them that others are compared with, blocks
-    "paper": (42 * 5, 42, 10),
-    "interactions": (1 + 6 + 16, 1, 1),
-    "pruning_amounts": (1 + 9 + 9, 1, 1),
-    "smoke": (2 * len(CPU_TACTICS), 2, 1),
-    "everything": (len(DIGITS) * len(CPU_TACTICS), len(DIGITS), 10),
+DESIGNS = {  # cells, models with a baseline and others, baselines of a block, blocks of each
+    "paper": (42 * 5, 42, 2, 10),
+    "interactions": (1 + 6 + 16, 1, 6, 1),
+    "pruning_amounts": (1 + 9 + 9, 1, 6, 1),
+    "smoke": (2 * len(CPU_TACTICS), 2, 2, 1),
+    "everything": (len(DIGITS) * len(CPU_TACTICS), len(DIGITS), 2, 10),
 }
 
 
@@ -131,17 +131,18 @@ def test_every_experiment_is_planned_below() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNS)
 def test_experiment_plans_its_cells_in_complete_blocks(plan: Plan, name: str) -> None:
-    cells, baselines, blocks = DESIGNS[name]
+    cells, compared, baselines, blocks = DESIGNS[name]
     planned = plan(name)
-    runs = (cells + baselines) * blocks
+    of_a_block = cells + compared * (baselines - 1)
+    runs = of_a_block * blocks
     assert len(planned.runs) == runs
     assert len({run["cell"] for run in planned.runs}) == len(planned.titles) == cells
     assert set(planned.titles.values()) == {blocks}
-    assert len(planned.twice) == baselines
+    assert len(planned.twice) == compared
     assert set(planned.twice.values()) <= {blocks}
     assert all(title.endswith(" · baseline") for title in planned.twice)
     sizes = Counter(run["block"] for run in planned.runs)
-    assert sizes == dict.fromkeys(range(1, blocks + 1), cells + baselines)
+    assert sizes == dict.fromkeys(range(1, blocks + 1), of_a_block)
     assert not any(run["finished"] for run in planned.runs)
     assert (planned.forecast["runs"], planned.forecast["known"]) == (runs, 0)
     assert planned.forecast["at_least_s"] > runs
@@ -177,7 +178,7 @@ def test_command_line_wins_over_the_experiment(plan: Plan) -> None:
         for model in ("resnet_18", "resnet_34")
         for tactic in ("baseline", "local_pruning")
     }
-    assert len(planned.runs) == (2 * 2 + 2) * 2
+    assert len(planned.runs) == (2 * 2 + 2 * 2) * 2  # three baselines in each of four blocks
     assert planned.forecast["at_least_s"] < 60 * len(planned.runs)
 
 

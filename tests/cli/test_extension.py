@@ -111,6 +111,7 @@ labels: digits
 """,
 }
 SHORT = [
+    "sweep.baselines=2",
     "workload.batch_size=32",
     "workload.idle_seconds=0.05",
     "workload.warmup_min_seconds=0.05",

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 HANG_S = 900.0
 ENOUGH_S = 60  # for an honest run on a slow and busy machine; the hanging one waits for it
 TINY = [
+    "sweep.baselines=2",
     "workload.batch_size=32",
     "workload.idle_seconds=0.05",
     "workload.warmup_min_seconds=0.05",

@@ -21,6 +21,7 @@ SWEEP = [
     "model=digits_vit,digits_resnet",
     "tactic=baseline,local_pruning,half_precision",
     "repetitions=2",
+    "sweep.baselines=2",
     "report.keep_flagged=true",  # a neighbour may disturb what is measured while this is tested
     "workload.idle_seconds=0.1",
     "workload.warmup_min_seconds=0.1",

@@ -32,6 +32,7 @@ STORE_BYTES = 800_000  # less than an empty MLflow database has when it is whole
 TINY = [
     "-m",
     "model=digits_resnet",
+    "sweep.baselines=2",
     "workload.batch_size=32",
     "workload.idle_seconds=0.05",
     "workload.warmup_min_seconds=0.05",

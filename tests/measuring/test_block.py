@@ -155,6 +155,15 @@ def test_where_two_fit_one_baseline_makes_room(monkeypatch: pytest.MonkeyPatch) 
     assert "MiB are free" in (part[2].reason or "")
 
 
+def test_further_baselines_are_measured_as_far_as_they_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _make_room_for(4, monkeypatch)
+    (part,) = together([*pair_and(member("local_pruning")), member(), member()], "seed")
+    assert [part[n].outcome for n in range(5)] == ["ok", "ok", "ok", "ok", "unsupported"]
+    assert "two are enough" in (part[4].reason or "")
+
+
 def test_where_none_fits_beside_the_baseline_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     _make_room_for(1, monkeypatch)
     (part,) = together(pair_and(member("local_pruning")), "seed")

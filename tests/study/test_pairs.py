@@ -34,13 +34,42 @@ def test_pairs_are_of_one_block() -> None:
         both = group.pairs(tactic)
         assert [(run.tactic, base.tactic) for run, base in both] == [(tactic, "baseline")] * 4
         assert [(run.block, base.block) for run, base in both] == [(b, b) for b in (1, 2, 3, 4)]
-        assert not any(run.is_second or base.is_second for run, base in both)
+        assert not any(run.is_repeat or base.is_repeat for run, base in both)
 
 
 def test_pairs_of_noise_are_the_two_baselines_of_a_block() -> None:
     both = only(rows(blocks=3)).aa_pairs()
     assert [(run.replicate, base.replicate) for run, base in both] == [(2, 1)] * 3
     assert [run.block for run, _ in both] == [base.block for _, base in both] == [1, 2, 3]
+
+
+def test_further_baselines_make_pairs_of_which_no_run_is_in_two() -> None:
+    group = only(baselines(6))
+    assert [(run.replicate, base.replicate) for run, base in group.aa_pairs()] == [
+        (2, 1),
+        (4, 3),
+        (6, 5),
+    ]
+    assert [(run.replicate, base.replicate) for run, base in only(baselines(3)).aa_pairs()] == [
+        (2, 1)
+    ]
+
+
+def test_all_baselines_that_were_measured_together_are_what_a_tactic_is_held_against() -> None:
+    made = [row | {"together": "x"} for row in baselines(6)]
+    group = only(made)
+    (place,) = group.places
+    assert [run.replicate for run in group.baselines(place)] == [1, 2, 3, 4, 5, 6]
+    group = only([row for row in made if (row["tactic"], row["replicate"]) != ("baseline", 1)])
+    assert [run.replicate for run in group.baselines(place)] == [2, 3, 4, 5, 6]
+    assert [base.replicate for _, base in group.pairs("quantized")] == [2]
+
+
+def baselines(count: int) -> list[Row]:
+    """Returns the runs of one block with so many baselines."""
+    made = rows(blocks=1)
+    (second,) = [row for row in made if row["replicate"] == 2]
+    return made + [second | {"replicate": number, "run_id": str(number)} for number in range(3, count + 1)]
 
 
 def test_run_whose_block_lacks_the_baseline_has_no_pair() -> None:
@@ -141,10 +170,10 @@ def test_every_run_beside_a_baseline_says_how_it_compares() -> None:
     runs = {run.id: run for run in used(made)}
     found = versus_baseline(runs.values())
     assert set(found) == {run.id for run in runs.values() if run.tactic != "baseline"} | {
-        run.id for run in runs.values() if run.is_second
+        run.id for run in runs.values() if run.is_repeat
     }
     for run_id, values in found.items():
-        second = runs[run_id].is_second
+        second = runs[run_id].is_repeat
         assert values == pytest.approx(
             {
                 "vs_baseline/energy_ratio": 1.0 if second else 0.6,

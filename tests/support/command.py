@@ -15,6 +15,7 @@ QUICK = [
     "workload.min_seconds=0.2",
     "workload.min_windows=2",
     "workload.max_windows=2",
+    "sweep.baselines=2",
 ]
 
 

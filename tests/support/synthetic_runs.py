@@ -175,6 +175,7 @@ def _run(row: Row, preset: Hardware) -> Run:
         metrics={name: row[name] for name in row if "/" in name and row[name] is not None},
         doubts=[doubt for doubt in validity.split(", ") if doubt != "valid"],
         energy_source=row.get("energy_source"),
+        together=row.get("together"),
     )
 
 

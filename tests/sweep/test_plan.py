@@ -17,6 +17,7 @@ from greenexp.sweep.plan import (
     exclusion_lines,
     left_of,
     product,
+    without_idle_baselines,
 )
 
 
@@ -72,7 +73,7 @@ seeds = st.integers(0, 2**32)
 def test_each_block_holds_every_cell_once_and_compared_baselines_twice(
     cells: list[Cell], repetitions: int, seed: int
 ) -> None:
-    runs = flat(blocks(cells, repetitions, seed))
+    runs = flat(blocks(cells, repetitions, seed, baselines=2))
     models_of_others = {one.peers for one in cells if not one.is_baseline}
     once = {(one.id, 1) for one in cells}
     again = {(one.id, 2) for one in cells if one.is_baseline and one.peers in models_of_others}
@@ -112,7 +113,7 @@ def test_each_block_holds_every_cell_once_and_compared_baselines_twice(
 def test_second_baseline_stands_where_others_are_compared_with_it(
     cells: list[Cell], again: list[str]
 ) -> None:
-    runs = flat(blocks(cells, 1, seed=0))
+    runs = flat(blocks(cells, 1, seed=0, baselines=2))
     assert [run.name for run in runs if run.replicate > 1] == again
     assert len(runs) == len(cells) + len(again)
 
@@ -121,13 +122,51 @@ def test_second_baseline_stands_where_others_are_compared_with_it(
 def test_more_repetitions_leave_earlier_blocks_as_they_were(
     cells: list[Cell], seed: int, repetitions: int, more: int
 ) -> None:
-    runs = flat(blocks(cells, repetitions, seed))
-    assert flat(blocks(cells, repetitions + more, seed))[: len(runs)] == runs
+    runs = flat(blocks(cells, repetitions, seed, baselines=2))
+    assert flat(blocks(cells, repetitions + more, seed, baselines=2))[: len(runs)] == runs
+
+
+@pytest.mark.parametrize(
+    ("models", "repetitions", "baselines"),
+    [(1, 1, 6), (2, 1, 4), (3, 1, 3), (4, 1, 3), (5, 1, 2), (1, 2, 4), (1, 5, 2), (42, 10, 2)],
+)
+def test_few_blocks_have_more_baselines(models: int, repetitions: int, baselines: int) -> None:
+    """All baselines together tell the spread between processes with five degrees of freedom."""
+    cells = [cell(f"m{n}", tactic) for n in range(models) for tactic in ("baseline", "x")]
+    planned = blocks(cells, repetitions, seed=1)
+    counts = {sum(run.cell.is_baseline for run in block) for block in planned}
+    assert counts == {baselines}
+    assert len(planned) * (baselines - 1) >= 5
+
+
+def test_models_without_tactics_or_baseline_need_no_more_of_the_others() -> None:
+    cells = [cell("a", "baseline"), cell("a", "x"), cell("b", "baseline"), cell("c", "x")]
+    sizes = {block[0].cell.peers: len(block) for block in blocks(cells, 1, seed=1)}
+    assert sizes == {"a": 7, "b": 1, "c": 1}
+
+
+@given(studies, st.integers(1, 3), st.integers(1, 6), seeds)
+def test_baselines_of_a_block_come_in_the_order_of_their_replicates(
+    cells: list[Cell], repetitions: int, baselines: int, seed: int
+) -> None:
+    for block in blocks(cells, repetitions, seed, baselines + 1):
+        replicates = [run.replicate for run in block if run.cell.is_baseline]
+        assert replicates == list(range(1, len(replicates) + 1))
+
+
+def test_a_finished_block_needs_no_further_baselines() -> None:
+    block = blocks([cell("vit", "baseline"), cell("vit", "x")], 1, seed=0)[0]
+    done = [("vit/baseline", 1, 1), ("vit/baseline", 1, 2), ("vit/x", 1, 1)]
+    assert len(block) == 7
+    assert {run.key for run in without_idle_baselines(block, done)} == set(done)
+    assert without_idle_baselines(block, done[:2]) == block
+    every = [run.key for run in block]
+    assert without_idle_baselines(block, every) == block
 
 
 def keys(seed: int, block: int) -> list[tuple[str, int]]:
     """Returns the order of the study's runs in one block."""
-    runs = flat(blocks(STUDY, repetitions=3, seed=seed))
+    runs = flat(blocks(STUDY, repetitions=3, seed=seed, baselines=2))
     return [(run.cell.id, run.replicate) for run in runs if run.block == block]
 
 
@@ -140,13 +179,13 @@ def test_order_is_that_of_the_seed_and_the_block() -> None:
 def test_order_is_the_same_in_every_process_and_release() -> None:
     # Pinned: a sweep that goes on where another stopped must find its blocks in their order.
     tactics = [cell("vit", tactic) for tactic in ("baseline", "a", "b", "c")]
-    names = [run.name.removeprefix("vit · ") for run in flat(blocks(tactics, 2, seed=7))]
+    names = [run.name.removeprefix("vit · ") for run in flat(blocks(tactics, 2, 7, 2))]
     assert names == [
         "b · block 1",
         "c · block 1",
-        "baseline · block 1 · A/A",
-        "a · block 1",
         "baseline · block 1",
+        "a · block 1",
+        "baseline · block 1 · A/A",
         "baseline · block 2",
         "baseline · block 2 · A/A",
         "a · block 2",
@@ -174,7 +213,7 @@ def test_a_block_holds_peers_alone() -> None:
     assert len(planned) == 2 * len({one.peers for one in STUDY})
 
 
-BLOCK = blocks([cell("vit", tactic) for tactic in ("baseline", "a", "b")], 1, seed=0)[0]
+BLOCK = blocks([cell("vit", tactic) for tactic in ("baseline", "a", "b")], 1, 0, 2)[0]
 
 
 def names_left(*finished: tuple[str, int]) -> set[tuple[str, int]]:

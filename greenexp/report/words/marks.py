@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from greenexp.quantities import ENERGY, compared
 from greenexp.report.words import format as wording
 from greenexp.runs.identity import BASELINE
-from greenexp.runs.run import SECOND_BASELINE, Run
+from greenexp.runs.run import Run
 from greenexp.study.labels import of_runs
 from greenexp.study.study import Cell, Study
 
@@ -58,7 +58,7 @@ def _mark(run: Run, tactic: str, cell: Cell | None) -> str:
     if cell is None and run.doubts:
         return f"{FLAGGED}: {', '.join(run.doubts)}"
     if tactic == BASELINE:
-        return SAME if run.replicate == SECOND_BASELINE else BASELINE
+        return SAME if run.is_repeat else BASELINE
     if cell is None or not cell.effects:
         return wording.ABSENT
     effect = cell.effects.get(ENERGY) or next(iter(cell.effects.values()))

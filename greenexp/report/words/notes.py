@@ -108,7 +108,7 @@ def next_steps(
     if all(cell.is_baseline for cell in cells):
         steps.append(f"Only baselines can be used: sweep tactics beside them, e.g. {SWEEP}.")
     steps += _blocks(used, cells)
-    if not any(run.is_second for run in used) and not all(cell.is_baseline for cell in cells):
+    if not any(run.is_repeat for run in used) and not all(cell.is_baseline for cell in cells):
         steps.append(
             "There is no A/A pair of baselines, so the noise floor is unknown: a sweep over the "
             "baseline and a tactic makes one."
