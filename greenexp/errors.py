@@ -8,6 +8,9 @@
     ├── Disturbed       something else used the machine, and workload.on_interference=fail
     ├── NotDrawn        the process that draws a report's pictures was killed
     ├── NotTracked      MLflow did not take a run; it stays in the journal
+    │   └── Unreachable the tracker does not answer
+    ├── NotJournalled   the journal did not take what was measured
+    ├── DamagedRecord   a record in the journal can't be read
     └── RunsFailed      runs ended otherwise than ok; each is recorded with its outcome
 
 Any other exception is a bug, and keeps its traceback.
@@ -16,7 +19,7 @@ Any other exception is a bug, and keeps its traceback.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class GreenexpError(Exception):
@@ -53,6 +56,27 @@ class NotDrawn(GreenexpError):
 
 class NotTracked(GreenexpError):
     """The tracker did not take a measured run, which stays in the journal."""
+
+
+class Unreachable(NotTracked):
+    """The tracker does not answer; whoever waits for it again waits in vain for a while."""
+
+
+class NotJournalled(GreenexpError):
+    """The journal did not take measured runs.
+
+    Attributes:
+        records: those that MLflow did not take either, as JSON; whoever shows the message prints
+            them, a line each.
+    """
+
+    def __init__(self, message: str, records: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.records = list(records)
+
+
+class DamagedRecord(GreenexpError):
+    """A record can't be read; the message names its file."""
 
 
 class RunsFailed(GreenexpError):

@@ -68,17 +68,22 @@ def measure(
             tell = stage([run.name for run in block])
             measured = measure_block(requests, folder / str(number), tell)
             for measurement in measured:
-                tracked = send(measurement.path) if track else None
-                runs.append(
-                    replace(measurement.run, tracked=tracked, folder=str(measurement.path.parent))
-                )
+                runs.append(replace(measurement.run, folder=str(measurement.path.parent)))
                 if not measurement.is_extra:
                     shown.finish(
                         block[measurement.request].name,
                         measurement.run.outcome,
                         measurement.run.seconds,
                     )
-    return runs
+    return [_tracked(run, delivery) for run in runs] if track else runs
+
+
+def _tracked(run: Run, delivery: Delivery) -> Run:
+    path = Path(run.folder or "") / RECORD
+    (receipt,) = delivery.send([path])
+    if receipt.failure is not None:
+        raise NotTracked(receipt.failure)
+    return replace(run, tracked=receipt.run_id)
 
 
 def _request(experiment: Experiment, place: PlannedRun, folder: Path) -> Request:

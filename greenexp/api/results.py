@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from greenexp.cli import console
 from greenexp.report import summary
 from greenexp.report.frame import frame as runs_frame
-from greenexp.report.summary import Evidence
-from greenexp.runs import journal
-from greenexp.runs.outcomes import ImageOutcomes
-from greenexp.runs.run import RUN, Run, from_json
+from greenexp.report.journalled import JournalEvidence
+from greenexp.runs.journalled import runs_below
+from greenexp.runs.run import Run
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.settings.sweep import Tracking
@@ -49,7 +48,7 @@ def compare(
         months=months,
         keep_flagged=keep_flagged,
     )
-    evidence = _JournalEvidence(runs)
+    evidence = JournalEvidence(runs)
     if hardware is None:
         return summary.study(runs, evidence, options)
     return summary.study(runs, evidence, options, lambda own: hardware, label=hardware.description)
@@ -87,15 +86,11 @@ def write(study: Study, folder: str | Path = "multirun/report") -> Path:
 
 
 def read(folder: str | Path = "multirun") -> list[Run]:
-    """Returns the runs of a journal and of all journals below it, oldest first."""
-    from dataclasses import replace
+    """Returns the runs of a journal and of all journals below it, oldest first.
 
-    runs = [
-        replace(from_json(path.read_bytes()), folder=str(path.parent))
-        for path in Path(folder).rglob(RUN)
-    ]
-    # The runs of a block began together; their folders are numbered.
-    return sorted(runs, key=lambda run: (run.started, len(run.folder or ""), run.folder or ""))
+    One that can't be read is left out, with a warning that names its file.
+    """
+    return runs_below(Path(folder))
 
 
 def fetch(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") -> list[Run]:
@@ -107,29 +102,3 @@ def fetch(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db")
     from greenexp.tracking.reader import reader
 
     return reader(Tracking(uri=uri, experiment=experiment)).runs()
-
-
-class _JournalEvidence(Evidence):
-    """Predictions and power of runs that a journal holds."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._folders = {run.tracked or run.id: run.folder for run in runs}
-
-    @property
-    def title(self) -> str:
-        """What the runs are."""
-        return "greenexp"
-
-    def predictions(self, run_id: str) -> ImageOutcomes | None:
-        """Returns which images a run had right; None where its record is not at hand."""
-        folder = self._folders.get(run_id)
-        if folder is None:
-            return None
-        predictions = journal.read(Path(folder) / journal.RECORD).result.predictions
-        return None if predictions is None else ImageOutcomes.of(predictions)
-
-    def power_series(self, run_id: str) -> Mapping[str, Sequence[tuple[float, float]]]:
-        """Returns nothing: power over time is shown of tracked runs."""
-        del run_id
-        nothing: dict[str, Any] = {}
-        return nothing

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from greenexp.cli.compose import register
 
@@ -20,7 +22,8 @@ def exit_code(run: Callable[[], object]) -> int:
     os.environ[FULL_ERROR] = "1"  # errors come here rather than to Hydra's own printer
     register()
     try:
-        run()
+        with heard():
+            run()
     except KeyboardInterrupt:
         console.note("interrupted; runs that had ended are recorded")
         return INTERRUPTED
@@ -31,3 +34,26 @@ def exit_code(run: Callable[[], object]) -> int:
         console.note(f"greenexp: {message}")
         return 1
     return 0
+
+
+class _Notes(logging.Handler):
+    """Shows what the other rooms warn of, a line each."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from greenexp.cli import console
+
+        console.note(record.getMessage())
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Shows greenexp's own warnings on the terminal inside the context, and there alone."""
+    own, notes = logging.getLogger("greenexp"), _Notes(logging.WARNING)
+    propagated = own.propagate
+    own.addHandler(notes)
+    own.propagate = False
+    try:
+        yield
+    finally:
+        own.removeHandler(notes)
+        own.propagate = propagated

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,14 @@ from omegaconf import DictConfig
 
 from greenexp.cli.compose import GROUPS
 from greenexp.cli.exit import exit_code
-from greenexp.errors import BadInput, GreenexpError, RunsFailed
+from greenexp.errors import BadInput, GreenexpError, NotTracked, RunsFailed
 from greenexp.settings.conf import config_dir
 
 if TYPE_CHECKING:
     from greenexp.runs.run import Run
     from greenexp.sweep.preflight import Preflight
     from greenexp.sweep.record import Request
+    from greenexp.tracking.delivery import Delivery
 
 
 def main() -> int:
@@ -75,16 +78,24 @@ def _measure(cfg: DictConfig) -> str:
 
 
 def _measure_block(requests: Path, folder: Path) -> str:
-    """Measures a block of a sweep; returns the path of each run's journal, as JSON."""
+    """Measures a block of a sweep; returns the paths of its records as JSON.
+
+    `runs` are those of the requests by their numbers, `extra` those of baselines that were
+    measured again for a part of the block.
+    """
     from greenexp.cli import console
-    from greenexp.sweep.record import measure_block, read_requests, send
+    from greenexp.sweep.record import measure_block, read_requests
 
     listed = read_requests(requests)
-    measured = measure_block(listed, folder / "runs", console.stage([r.title for r in listed]))
-    for measurement in measured:
-        send(measurement.path)
+    tell = console.stage([request.title for request in listed])
+    with _printed():
+        measured = measure_block(listed, folder / "runs", tell)
+    _send([measurement.path for measurement in measured], listed[0])
     return json.dumps(
-        {measurement.request: str(measurement.path) for measurement in reversed(measured)}
+        {
+            "runs": {one.request: str(one.path) for one in measured if not one.is_extra},
+            "extra": [str(one.path) for one in measured if one.is_extra],
+        }
     )
 
 
@@ -98,36 +109,79 @@ def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> s
     """
     from greenexp.cli import console
     from greenexp.report import summary
+    from greenexp.report.journalled import JournalEvidence
     from greenexp.runs.cost import stale_quote
     from greenexp.runs.files import claim
+    from greenexp.runs.journalled import run_at
     from greenexp.settings.build import typed
     from greenexp.settings.hardware import Hardware
     from greenexp.settings.report import Report
     from greenexp.settings.sweep import Tracking
-    from greenexp.sweep.record import measure, send
+    from greenexp.sweep.record import measure
     from greenexp.tracking import tracker as tracking
-    from greenexp.tracking.reader import reader
 
     configuration = request.configuration
+    where = typed(configuration, "tracking", Tracking)
+    tracker = None if where.offline else tracking.connect(where)  # before anything is measured
     stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
     for line in filter(None, [*notices, stale, f"measuring {request.title}"]):
         console.note(line)
-    run, path = measure(request, claim(folder))  # of a folder that was given, another than before
-    send(path)
-    where = typed(configuration, "tracking", Tracking)
+    with _printed():  # in a folder that was given, another than before
+        run, path = measure(request, claim(folder))
+    _send([path], request)
+    run = run_at(path)
     options = typed(configuration, "report", Report)
-    console.show_study(summary.study([run], reader(where), options))
-    console.note(tracking.how_to_open(where, tracking.connect(where)))
-    return _checked(request, run, path)
+    console.show_study(summary.study([run], JournalEvidence([run]), options))
+    if tracker is not None:
+        console.note(tracking.how_to_open(where, tracker))
+    shown = _checked(request, run, path)
+    if run.tracked is None and not where.offline:
+        raise NotTracked(f"MLflow has not taken the run; its journal is {path}")
+    return shown
 
 
 def _measure_cell(request: Request, folder: Path) -> str:
     """Measures a cell for a sweeper that is not greenexp's; returns the path of its journal."""
-    from greenexp.sweep.record import measure, send
+    from greenexp.sweep.record import measure
 
-    run, path = measure(request, folder)
-    send(path)
+    with _printed():
+        run, path = measure(request, folder)
+    _send([path], request)
     return _checked(request, run, path)
+
+
+def _send(paths: Sequence[Path], request: Request) -> None:
+    """Sends records of one tracker, unless it is offline, and says once what it does not take."""
+    from greenexp.cli import console
+    from greenexp.settings.build import typed
+    from greenexp.settings.sweep import Tracking
+
+    if typed(request.configuration, "tracking", Tracking).offline:
+        return
+    failures = [receipt.failure for receipt in _delivery().send(paths) if receipt.failure]
+    for failure in dict.fromkeys(failures):
+        console.note(f"greenexp: {failure}")
+
+
+@cache
+def _delivery() -> Delivery:
+    """Returns the one delivery of this process, which knows the trackers that do not answer."""
+    from greenexp.tracking.delivery import Delivery
+
+    return Delivery()
+
+
+@contextmanager
+def _printed() -> Iterator[None]:
+    """Prints what neither journal nor tracker takes, a line of JSON a run."""
+    from greenexp.errors import NotJournalled
+
+    try:
+        yield
+    except NotJournalled as error:
+        for line in error.records:
+            sys.stdout.write(f"{line}\n")
+        raise
 
 
 def _checked(request: Request, run: Run, path: Path) -> str:

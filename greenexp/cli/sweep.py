@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from omegaconf import DictConfig, open_dict
 
 from greenexp.cli import console
 from greenexp.cli.compose import GROUPS, settings, steps_given
-from greenexp.errors import GreenexpError, RunsFailed
+from greenexp.errors import GreenexpError, NotTracked, RunsFailed
+from greenexp.report.words.format import plural
 from greenexp.runs.identity import INPUTS
 from greenexp.sweep.events import (
     BlockStart,
@@ -29,6 +31,7 @@ from greenexp.sweep.launch import LaunchResult
 from greenexp.sweep.plan import PlannedRun, choices_of, quoted
 from greenexp.sweep.record import Request, write_requests
 from greenexp.tracking import tracker as tracking
+from greenexp.tracking.reader import reader
 
 
 def composed(cell: DictConfig) -> Composition:
@@ -130,40 +133,69 @@ def _progress(events: Iterator[Event], runs: int) -> SweepEnd | None:
 
 def _show_end(completed: SweepEnd, runs: int, folder: Path) -> None:
     _summarize(completed, folder)
-    console.note(tracking.how_to_open(completed.tracking, completed.tracker))
+    if completed.tracker is not None:
+        console.note(tracking.how_to_open(completed.tracking, completed.tracker))
+    if completed.unsent:
+        console.note(
+            f"in the journal alone, not in MLflow: {plural(completed.unsent, 'run')} of {runs}; "
+            f"python -m greenexp.store {shlex.quote(str(folder))} sends them"
+        )
     if completed.failures:
         raise RunsFailed(
             f"{len(completed.failures)} of {runs} runs failed; first: {completed.failures[0]} "
             f"(journal in {folder})"
         )
+    if completed.unsent and completed.tracker is not None:
+        raise NotTracked(f"MLflow has not taken {plural(completed.unsent, 'run')}")
 
 
 def _summarize(completed: SweepEnd, folder: Path) -> None:
-    """Shows what the sweep's runs say, and makes its summary in the tracker."""
+    """Shows what the sweep's runs say, and makes its summary in the tracker.
+
+    What was measured is read from the journal, so that a tracker that fails hides nothing.
+    """
     from greenexp.report import summary
-    from greenexp.tracking.reader import reader
+    from greenexp.report.journalled import JournalEvidence
 
     cells = {cell.id for cell in completed.cells}
-    try:
-        opened = reader(completed.tracking)
-        every = opened.runs()
-        of_sweep = [run for run in every if run.cell in cells]
-        earlier = [run for run in every if run.cell not in cells]
-        made = summary.study(of_sweep, opened, completed.report, earlier=earlier)
-        console.show_study(made)
-        if completed.report.after_sweep:
-            from greenexp.report import write  # its figures take a second to import
+    opened = None
+    every = list(completed.earlier)
+    if completed.tracker is not None:
+        try:
+            opened = reader(completed.tracking)
+            every = opened.runs()
+        except GreenexpError as error:  # every run is recorded, and the table needs none of it
+            console.note(f"greenexp: {error}")
+    new = {run.id for run in completed.measured}
+    known = [run for run in every if run.id not in new]
+    of_sweep = sorted(
+        [*(run for run in known if run.cell in cells), *completed.measured],
+        key=lambda run: (run.started, run.tracked or run.id),
+    )
+    earlier = [run for run in known if run.cell not in cells]
+    evidence = JournalEvidence(of_sweep, opened)
+    made = summary.study(of_sweep, evidence, completed.report, earlier=earlier)
+    console.show_study(made)
+    if not completed.report.after_sweep or opened is None:
+        return
+    from greenexp.report import write  # its figures take a second to import
 
-            sweep = "/".join(folder.parts[-2:])
-            write.track(completed.tracking, completed.report, made, of_sweep, sweep)
-    except GreenexpError as error:  # every run is recorded; python -m greenexp.report tries again
+    tracked = [run for run in of_sweep if run.tracked is not None]
+    sweep = "/".join(folder.parts[-2:])
+    try:
+        write.track(completed.tracking, completed.report, made, tracked, sweep)
+    except GreenexpError as error:  # python -m greenexp.report tries again
         console.note(f"greenexp: {error}")
 
 
 def _launched(job: JobReturn, runs: int) -> list[LaunchResult]:
     if job.status is JobStatus.COMPLETED:
-        paths = json.loads(job.return_value)
-        return [LaunchResult(Path(paths[str(number)])) for number in range(runs)]
+        journals = json.loads(job.return_value)
+        extra = [Path(path) for path in journals["extra"]]
+        return [
+            LaunchResult(Path(journals["runs"][str(number)]), extra=[] if number else extra)
+            for number in range(runs)
+        ]
     return [LaunchResult(None, _failure(job))] * runs
 
 

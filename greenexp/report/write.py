@@ -37,7 +37,7 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
         where: the runs are.
         options: what is asked and assumed.
         made: what the runs say.
-        runs: of the sweep.
+        runs: of the sweep that the tracker has.
         sweep: its name.
     """
     advised = "\n\n".join(sentence(advice, made) for advice in made.advice)
@@ -59,6 +59,8 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
     versus = versus_baseline(every_run)
     for marked, ends in intervals(made).items():
         versus.setdefault(marked, {}).update(ends)
+    there = {run.tracked for run in runs}
+    versus = {run_id: figures for run_id, figures in versus.items() if run_id in there}
     log_versus(where, versus, tables.metrics)
     log_marks(where, marks(made, runs), tables.tags)
     return run_id

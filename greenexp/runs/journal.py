@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from greenexp.errors import DamagedRecord
 from greenexp.runs.files import write_atomically
 from greenexp.runs.result import Result
 
@@ -83,8 +85,30 @@ def record_json(record: Record) -> str:
 
 
 def read(path: Path) -> Record:
-    """Returns the record that `write` wrote."""
-    return _adapter().validate_json(path.read_text(encoding="utf-8"))
+    """Returns the record that `write` wrote.
+
+    Raises:
+        DamagedRecord: where the file holds something else, or can't be read.
+    """
+    try:
+        return _adapter().validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise DamagedRecord(f"{path} can't be read as a record: {_why(error)}") from None
+
+
+def _why(error: ValidationError | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a damaged record, so that it is met once; returns its new path."""
+    aside = path.with_name(f"{path.name}.damaged")
+    path.replace(aside)
+    return aside
 
 
 def mark_sent(path: Path, run_id: str) -> None:
@@ -92,10 +116,22 @@ def mark_sent(path: Path, run_id: str) -> None:
     write_atomically(path.with_name(SENT), run_id)
 
 
+def sent(path: Path) -> str | None:
+    """Returns the MLflow run id of a record that the tracker has taken; None of another."""
+    try:
+        return path.with_name(SENT).read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
 def unsent(folder: Path) -> list[Path]:
     """Returns the records under a folder that the tracker has not taken yet, oldest first."""
-    paths = [path for path in folder.rglob(RECORD) if not path.with_name(SENT).exists()]
-    return sorted(paths, key=lambda path: path.stat().st_mtime)
+    changed: dict[Path, float] = {}
+    for path in folder.rglob(RECORD):
+        if not path.with_name(SENT).exists():
+            with contextlib.suppress(FileNotFoundError):  # moved meanwhile
+                changed[path] = path.stat().st_mtime
+    return sorted(changed, key=lambda path: changed[path])
 
 
 @cache

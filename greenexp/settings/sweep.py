@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from greenexp.errors import BadInput
 from greenexp.settings.checks import check_range
 
 
@@ -41,3 +42,14 @@ class Tracking:
     uri: str = "sqlite:///mlruns/mlflow.db"
     experiment: str = "greenexp"
     journal: str = "multirun"  # folder of the journals, searched for runs that MLflow missed
+    offline: bool = False  # True: runs stay in the journal; python -m greenexp.store sends them
+    timeout_s: float = 10.0  # s that one answer of a server may take
+    locked_s: float = 60.0  # s that a SQLite store is waited for while another process holds it
+
+    def __post_init__(self) -> None:
+        check_range("tracking.timeout_s", self.timeout_s, above=0)
+        check_range("tracking.locked_s", self.locked_s, at_least=0)
+        if not self.experiment.strip():
+            raise BadInput(
+                f"tracking.experiment={self.experiment!r} is empty; give a name, e.g. greenexp"
+            )

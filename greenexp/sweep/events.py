@@ -105,13 +105,19 @@ class BlockStart:
 class RunEnd:
     """A run has ended; `failure` is one line where it did not end well.
 
-    `seconds` are those that it took itself; None where that is not known.
+    Attributes:
+        run: as it was planned.
+        outcome: of it.
+        seconds: that it took itself; None where that is not known.
+        failure: one line where it did not end well.
+        measured: what the journal holds of it, and of baselines measured again for a part.
     """
 
     run: PlannedRun
     outcome: str
     seconds: float | None
     failure: str | None = None
+    measured: Sequence[Run] = ()
 
 
 @dataclass(frozen=True)
@@ -121,15 +127,21 @@ class SweepEnd:
     Attributes:
         failures: a line for each run that did not end well.
         cells: of the sweep.
+        measured: in it.
+        earlier: all runs that were known before it.
+        unsent: how many of the measured the tracker does not have.
         tracking: where its runs are.
-        tracker: the same, open.
+        tracker: the same, open; None where runs stay in the journal.
         report: what the summary assumes.
     """
 
     failures: Sequence[str]
     cells: Sequence[Cell]
+    measured: Sequence[Run]
+    earlier: Sequence[Run]
+    unsent: int
     tracking: Tracking
-    tracker: Tracker
+    tracker: Tracker | None
     report: Report
 
 

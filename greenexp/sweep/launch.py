@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from greenexp.errors import BadInput, NotTracked, Unfit
+from pydantic import ValidationError
+
+from greenexp.errors import BadInput, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.environment import version
 from greenexp.measuring.lock import machine_lock
@@ -17,10 +19,12 @@ from greenexp.runs import journal
 from greenexp.runs.cost import stale_quote
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, INPUTS, cell_hash, peers_hash, settings_hash
-from greenexp.runs.run import RUN, Run, from_json
+from greenexp.runs.journalled import run_at, runs_below
+from greenexp.runs.run import Run
 from greenexp.settings.build import typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
+from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Isolation, Sweep, Tracking
 from greenexp.settings.workload import Workload
 from greenexp.sweep import resume
@@ -50,19 +54,27 @@ from greenexp.sweep.plan import (
     without_idle_baselines,
 )
 from greenexp.sweep.preflight import Preflight
-from greenexp.tracking import store
 from greenexp.tracking import tracker as tracking
-from greenexp.tracking.reader import reader
+from greenexp.tracking.delivery import Delivery, Receipt
+from greenexp.tracking.reader import reader_there
+from greenexp.tracking.waiting import waiting
 
 PLAN = "plan.json"
 
 
 @dataclass(frozen=True)
 class LaunchResult:
-    """How a launched run came back: its journal, or why it has none."""
+    """How a launched run came back: its journal, or why it has none.
+
+    Attributes:
+        journal: path of its record.
+        failure: one line where there is none.
+        extra: records of baselines that were measured again for a part of the block.
+    """
 
     journal: Path | None
     failure: str = ""
+    extra: Sequence[Path] = ()
 
 
 class Launcher(Protocol):
@@ -119,25 +131,85 @@ def sweep(
         raise BadInput(f"none of the {len(products)} runs can be done: {exclusions[0].reason}")
     if not rules.dry_run:
         isolation.prepare()
-    tracker = None
-    if not rules.dry_run or store.exists(where):
-        tracker = tracking.connect(where)  # creating its database must not cost a run
-        yield from map(Notice, _send_what_was_missed(Path(where.journal)))
-    earlier = [] if tracker is None else reader(where).runs(exact=False)
+    tracker, delivery = None, Delivery()
+    if not rules.dry_run and not where.offline:
+        tracker = tracking.connect(where)  # what is wrong with it must not cost a run
+        missed = _missed(Path(where.journal), where.uri)
+        yield from map(Notice, dict.fromkeys(_failures(delivery.send(missed))))
+    earlier, gone = _known(where)
+    if gone:
+        yield Notice(
+            f"the files of {gone} runs are gone from {without_secrets(where.uri)}, so they are "
+            "measured again where this sweep has them"
+        )
     plan = _plan(cells, [*left_out, *exclusions], first, compose, earlier)
     yield from map(Notice, resume.changes([run.cell for run in plan.missing], earlier))
     write_atomically(folder / PLAN, plan.as_json())
     yield PlanReady(plan, folder / PLAN, where)
-    if rules.dry_run or tracker is None:
+    if rules.dry_run:
         return
     failures: list[str] = []
+    measured: list[Run] = []
     with machine_lock(alone=alone):
         for event in _launch(plan.left, launcher):
-            if isinstance(event, RunEnd) and event.failure is not None:
-                failures.append(event.failure)
+            if isinstance(event, RunEnd):
+                failures += [event.failure] if event.failure is not None else []
+                measured += event.measured
             yield event
-    report = typed(first, "report", Report)
-    yield SweepEnd(failures, cells, where, tracker, report)
+    if tracker is not None:
+        left = [record for run in measured if (record := _record_of(run)) is not None]
+        yield from map(Notice, dict.fromkeys(_failures(delivery.send(left))))
+        measured = [_as_sent(run) for run in measured]
+    yield SweepEnd(
+        failures=failures,
+        cells=cells,
+        measured=measured,
+        earlier=earlier,
+        unsent=sum(run.tracked is None for run in measured),
+        tracking=where,
+        tracker=tracker,
+        report=typed(first, "report", Report),
+    )
+
+
+def _known(where: Tracking) -> tuple[list[Run], int]:
+    """Returns the runs from earlier, and how many others have no files any more."""
+    if where.offline:
+        return runs_below(Path(where.journal)), 0
+    known = reader_there(where)
+    if known is None:
+        return [], 0
+    gone = known.without_files()
+    return [run for run in known.runs(exact=False) if run.tracked not in gone], len(gone)
+
+
+def _missed(folder: Path, uri: str) -> list[Path]:
+    """Returns the records that one tracker has missed; those of others are left to the command."""
+    missed = []
+    for path in journal.unsent(folder):
+        try:
+            where = run_at(path).configuration.get("tracking", {})
+        except (OSError, ValidationError):
+            where = {"uri": uri}  # it is looked at, and set aside where it is damaged
+        if where.get("uri", Tracking().uri) == uri:
+            missed.append(path)
+    return missed
+
+
+def _failures(receipts: Iterable[Receipt]) -> Iterator[str]:
+    return (f"greenexp: {receipt.failure}" for receipt in receipts if receipt.failure is not None)
+
+
+def _record_of(run: Run) -> Path | None:
+    """Returns the record of a run that the tracker lacks."""
+    if run.folder is None or run.tracked is not None:
+        return None
+    return Path(run.folder) / journal.RECORD
+
+
+def _as_sent(run: Run) -> Run:
+    path = _record_of(run)
+    return run if path is None else replace(run, tracked=journal.sent(path))
 
 
 def _cells(
@@ -217,32 +289,23 @@ def _plan(
     return Plan(planned, finished, exclusions, predicted)
 
 
-def _send_what_was_missed(folder: Path) -> Iterator[str]:
-    """Sends the tracker what an earlier sweep journalled and was killed before it had sent.
-
-    Yields a line for each record that the tracker does not take.
-    """
-    for path in journal.unsent(folder):
-        try:
-            journal.mark_sent(path, tracking.send(journal.read(path), path))
-        except NotTracked as error:
-            yield f"greenexp: {error}"
-
-
 def _launch(blocks: Sequence[Sequence[PlannedRun]], launcher: Launcher) -> Iterator[Event]:
     """Launches the blocks and yields how they go."""
 
     def ended(run: PlannedRun, launched: LaunchResult) -> RunEnd:
         if launched.journal is None:
             return RunEnd(run, launched.failure, None, f"{run.name}: {launched.failure}")
-        measured = from_json(launched.journal.with_name(RUN).read_bytes())
+        measured = run_at(launched.journal)
         outcome, reason = measured.outcome, measured.reason
         well = outcome == "ok" or measured.is_finding
         failure = None if well else f"{run.name}: {outcome}: {reason}"
-        return RunEnd(run, outcome, measured.seconds, failure)
+        every = [measured, *map(run_at, launched.extra)]
+        return RunEnd(run, outcome, measured.seconds, failure, every)
 
     if not launcher.in_turn:  # side by side, on other machines
-        for block, back in zip(blocks, launcher.launch(blocks, 0), strict=True):
+        with waiting(f"{len(blocks)} blocks that the launcher runs"):
+            launched = launcher.launch(blocks, 0)
+        for block, back in zip(blocks, launched, strict=True):
             yield from map(ended, block, back)
         return
     for index, block in enumerate(blocks):

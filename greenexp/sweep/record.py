@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from greenexp.errors import NotJournalled
 from greenexp.measuring.arm import Member
 from greenexp.measuring.block import Stage, together
 from greenexp.measuring.environment import version
@@ -23,12 +25,12 @@ from greenexp.runs import journal
 from greenexp.runs.doubts import constant_predictions
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, cell_hash
-from greenexp.runs.journal import RECORD, Record
+from greenexp.runs.journal import RECORD, Record, record_json
 from greenexp.runs.result import Result
 from greenexp.runs.run import RUN, Run, of, to_json
 from greenexp.settings.build import typed
-from greenexp.settings.sweep import Isolation
-from greenexp.tracking import tracker as tracking
+from greenexp.settings.sweep import Isolation, Tracking
+from greenexp.tracking.delivery import Delivery
 
 CONSTANT = "constant_predictions"  # a doubt
 
@@ -81,12 +83,16 @@ def measure(request: Request, folder: Path) -> tuple[Run, Path]:
 
     Raises:
         BadInput: where another process measures on this machine.
+        NotJournalled: where the journal does not take it.
     """
     started = _now()
     with machine_lock(alone=_isolation(request).alone):
         result = isolated(request.configuration)
-    run = _write(request, result, started, None, folder)
-    return run, folder / RECORD
+    record = _record(request, result, started, None)
+    try:
+        return _write(record, folder), folder / RECORD
+    except OSError as error:
+        raise _rescued([record], folder, error) from None
 
 
 def measure_block(
@@ -105,6 +111,7 @@ def measure_block(
 
     Raises:
         BadInput: where another process measures on this machine.
+        NotJournalled: where the journal does not take them.
     """
     started = _now()
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
@@ -116,22 +123,54 @@ def measure_block(
             members = [Member(request.configuration, request.is_baseline) for request in requests]
             parts = together(members, uuid.uuid4().hex, tell)
     baselines = {number for number, request in enumerate(requests) if request.is_baseline}
-    measured: dict[int, Measurement] = {}
-    extra: list[Measurement] = []
+    records: dict[tuple[int, int], Record] = {}  # by part and request
     for part, results in enumerate(parts, 1):
         name = uuid.uuid4().hex if len(requests) > 1 else None
         for number, result in beside_baselines(results, baselines).items():
-            again = number in measured
-            own = f"{number}-{part}" if again else str(number)
-            run = _write(requests[number], result, started, name, partial / own)
-            measurement = Measurement(number, again, run, folder / own / RECORD)
-            if again:
-                extra.append(measurement)
-            else:
-                measured[number] = measurement
+            records[part, number] = _record(requests[number], result, started, name)
+    try:
+        measured = _write_block(records, partial, folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise _rescued(list(records.values()), folder, error) from None
+    return sorted(measured, key=lambda one: (one.is_extra, one.request))
+
+
+def _write_block(
+    records: Mapping[tuple[int, int], Record], partial: Path, folder: Path
+) -> list[Measurement]:
+    """Journals a block; the folder is there whole or not at all."""
+    measured: dict[int, Measurement] = {}
+    extra: list[Measurement] = []
+    for (part, number), record in records.items():
+        again = number in measured
+        own = f"{number}-{part}" if again else str(number)
+        run = _write(record, partial / own)
+        measurement = Measurement(number, again, run, folder / own / RECORD)
+        if again:
+            extra.append(measurement)
+        else:
+            measured[number] = measurement
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(folder)
-    return [*(measured[number] for number in sorted(measured)), *extra]
+    return [*measured.values(), *extra]
+
+
+def _rescued(records: Sequence[Record], folder: Path, error: OSError) -> NotJournalled:
+    """Sends MLflow what the journal does not take; returns the error that says where all is."""
+    delivery = Delivery()
+    offline = typed(records[0].configuration, "tracking", Tracking).offline
+    taken = [] if offline else [one.id for one in records if delivery.take(one) is not None]
+    left = [record_json(record) for record in records if record.id not in taken]
+    reason = error.strerror or type(error).__name__
+    told = "it is" if len(records) == 1 else f"{len(taken)} of {len(records)} are"
+    where = f"{told} in MLflow" if taken else "MLflow did not take them either"
+    printed = "; those left are printed as JSON, a line each: keep them as record.json" if left else ""
+    return NotJournalled(
+        f"measured, but the journal in {folder} took nothing ({reason}): {where}{printed}; make "
+        "room there, or give another hydra.run.dir or hydra.sweep.dir",
+        left,
+    )
 
 
 def beside_baselines(
@@ -152,8 +191,8 @@ def _isolation(request: Request) -> Isolation:
     return typed(request.configuration, "isolation", Isolation)
 
 
-def _write(request: Request, result: Result, started: str, name: str | None, folder: Path) -> Run:
-    record = Record(
+def _record(request: Request, result: Result, started: str, name: str | None) -> Record:
+    return Record(
         id=uuid.uuid4().hex,
         title=request.title,
         cell=cell_hash(request.configuration),
@@ -168,6 +207,9 @@ def _write(request: Request, result: Result, started: str, name: str | None, fol
         together=name,
         conditions=conditions(),
     )
+
+
+def _write(record: Record, folder: Path) -> Run:
     path = journal.write(record, folder)
     run = of(record)
     write_atomically(path.with_name(RUN), to_json(run))
@@ -183,17 +225,6 @@ def write_requests(requests: Sequence[Request], path: Path) -> None:
 def read_requests(path: Path) -> list[Request]:
     """Returns what `write_requests` wrote."""
     return TypeAdapter(list[Request]).validate_json(path.read_bytes())
-
-
-def send(path: Path) -> str:
-    """Sends a journalled record to the tracker that it names; returns MLflow's id of the run.
-
-    Raises:
-        NotTracked: where the tracker does not take it; the record stays in the journal.
-    """
-    run_id = tracking.send(journal.read(path), path)
-    journal.mark_sent(path, run_id)
-    return run_id
 
 
 def _now() -> str:

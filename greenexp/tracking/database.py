@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlparse
 
-from sqlalchemy import Engine, Select, column, create_engine, select, table
+from sqlalchemy import (
+    Engine,
+    Select,
+    column,
+    create_engine,
+    func,
+    literal,
+    select,
+    table,
+    update,
+)
 
 from greenexp.tracking.fields import CELL_TAG
 
@@ -13,7 +23,10 @@ KINDS = ("mssql", "mysql", "postgresql", "sqlite")  # that MLflow keeps runs in
 UNENDED = "RUNNING"  # a run that is being sent, or was only half sent
 ACTIVE = "active"  # neither deleted nor thrown away
 ROWS_PER_FETCH = 10_000
-EXPERIMENTS = table("experiments", *map(column, ("experiment_id", "name", "lifecycle_stage")))
+EXPERIMENTS = table(
+    "experiments",
+    *map(column, ("experiment_id", "name", "lifecycle_stage", "artifact_location")),
+)
 RUNS = table(
     "runs", *map(column, ("run_uuid", "experiment_id", "artifact_uri", "status", "lifecycle_stage"))
 )
@@ -34,6 +47,39 @@ def experiments(engine: Engine) -> dict[str, str]:
     with engine.connect() as connection:
         rows = connection.execute(wanted.where(EXPERIMENTS.c.lifecycle_stage == ACTIVE))
         return {str(name): str(experiment_id) for name, experiment_id in rows}
+
+
+def artifact_location(engine: Engine, experiment_id: str) -> str:
+    """Returns where an experiment puts the artifacts of its runs."""
+    wanted = select(EXPERIMENTS.c.artifact_location).where(
+        EXPERIMENTS.c.experiment_id == int(experiment_id)
+    )
+    with engine.connect() as connection:
+        return str(connection.execute(wanted).scalar_one())
+
+
+def move(engine: Engine, experiment_id: str, location: str) -> int:
+    """Sets where an experiment and its runs have their artifacts; returns how many runs it has.
+
+    Args:
+        engine: of the database.
+        experiment_id: MLflow's.
+        location: of the experiment from now on; its runs' lie below it as they did before.
+    """
+    before = artifact_location(engine, experiment_id)
+    here = RUNS.c.experiment_id == int(experiment_id)
+    with engine.begin() as connection:
+        connection.execute(
+            update(EXPERIMENTS)
+            .where(EXPERIMENTS.c.experiment_id == int(experiment_id))
+            .values(artifact_location=location)
+        )
+        moved = connection.execute(
+            update(RUNS)
+            .where(here, RUNS.c.artifact_uri.startswith(before, autoescape=True))
+            .values(artifact_uri=literal(location).concat(func.substr(RUNS.c.artifact_uri, len(before) + 1)))
+        )
+    return int(moved.rowcount)
 
 
 def ours(experiment_id: str) -> Select[Any]:

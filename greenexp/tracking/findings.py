@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenexp.errors import NotTracked, first_line
+from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S, rounded
 from greenexp.tracking.reader import reader
@@ -143,6 +144,7 @@ def _refused(settings: Tracking) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         raise NotTracked(
-            f"MLflow at {settings.uri} did not take the report: {first_line(error)}; "
+            f"MLflow at {without_secrets(settings.uri)} did not take the report: "
+            f"{without_secrets(first_line(error))}; "
             "its files are on disk, make it again with python -m greenexp.report"
         ) from None

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from greenexp.errors import BadInput, first_line, nearest
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
+from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import database
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
@@ -27,7 +28,15 @@ from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
 from greenexp.tracking.predictions import PredictionFiles, read_all
 from greenexp.tracking.state import FilesRead, opened
-from greenexp.tracking.store import exists, quiet
+from greenexp.tracking.store import (
+    address,
+    artifact_folder,
+    check_address,
+    check_place,
+    exists,
+    probe,
+    quiet,
+)
 from greenexp.tracking.tables import (
     SERIES,
     Tables,
@@ -71,10 +80,10 @@ class Reader:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's own access to the store."""
-        quiet()
+        quiet(self.settings.timeout_s)
         from mlflow import MlflowClient
 
-        return MlflowClient(tracking_uri=self.settings.uri)
+        return MlflowClient(tracking_uri=address(self.settings))
 
     def tables(self) -> Tables:
         """Returns the runs as they are now."""
@@ -105,6 +114,13 @@ class Reader:
                         runs_by_id[str(run.tracked)] = run
         runs = [run for run in runs_by_id.values() if run is not None]
         return sorted(runs, key=lambda run: (run.started, run.tracked or ""))
+
+    def without_files(self) -> set[str]:
+        """Returns the ids of runs whose files are gone from here; of a server's it is not known."""
+        with _refused(self.settings):
+            locations = {} if self.engine is None else self._locations()
+        folders = {run_id: local_path(uri) for run_id, uri in locations.items()}
+        return {run_id for run_id, folder in folders.items() if folder and not folder.is_dir()}
 
     def paths(self) -> list[str]:
         """Returns the files here that `runs` reads, in its order; none of a server's runs."""
@@ -213,14 +229,14 @@ def reader(settings: Tracking) -> Reader:
     """
     if not exists(settings):
         raise BadInput(
-            f"there are no runs yet at {settings.uri}; "
+            f"there are no runs yet at {without_secrets(settings.uri)}; "
             "measure some first: python -m greenexp -m model=all tactic=all"
         )
     files = opened(settings)
     engine, ids = _open(settings)
     if settings.experiment not in ids:
         raise BadInput(
-            f"tracking.experiment={settings.experiment} is not at {settings.uri}; "
+            f"tracking.experiment={settings.experiment} is not at {without_secrets(settings.uri)}; "
             f"allowed: {', '.join(sorted(ids))}.{nearest(settings.experiment, ids)}"
         )
     return Reader(settings, ids[settings.experiment], engine, files)
@@ -228,26 +244,41 @@ def reader(settings: Tracking) -> Reader:
 
 def _open(settings: Tracking) -> tuple[Engine | None, dict[str, str]]:
     """Returns the database, None for a server, and the ids of its experiments by name."""
+    check_address(settings.uri)
+    probe(settings)
     with _refused(settings):
-        engine = database.engine_of(settings.uri)
+        engine = database.engine_of(address(settings))
         if engine is not None:
-            return engine, database.experiments(engine)
-        quiet()
+            ids = database.experiments(engine)
+            if artifact_folder(settings) is not None and settings.experiment in ids:
+                check_place(database.artifact_location(engine, ids[settings.experiment]), settings)
+            return engine, ids
+        quiet(settings.timeout_s)
         return None, _server_experiments(settings.uri)
+
+
+def reader_there(settings: Tracking) -> Reader | None:
+    """Opens a store to read an experiment; returns None where either is missing.
+
+    Raises:
+        BadInput: where the store can't be read.
+        Unreachable: where it does not answer.
+    """
+    if not exists(settings):
+        return None
+    engine, ids = _open(settings)
+    if settings.experiment not in ids:
+        return None
+    return Reader(settings, ids[settings.experiment], engine)
 
 
 def runs_there(settings: Tracking) -> list[Run]:
     """Returns the runs of an experiment, not exactly; none where store or experiment is missing.
 
-    Raises:
-        BadInput: where the store can't be read.
+    Raises: as `reader_there`.
     """
-    if not exists(settings):
-        return []
-    engine, ids = _open(settings)
-    if settings.experiment not in ids:
-        return []
-    return Reader(settings, ids[settings.experiment], engine).runs(exact=False)
+    known = reader_there(settings)
+    return [] if known is None else known.runs(exact=False)
 
 
 def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:
@@ -267,7 +298,8 @@ def _refused(settings: Tracking) -> Iterator[None]:
         yield
     except _refusals() as error:
         raise BadInput(
-            f"the runs at {settings.uri} can't be read: {first_line(error)}; "
+            f"the runs at {without_secrets(settings.uri)} can't be read: "
+            f"{without_secrets(first_line(error))}; "
             "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
         ) from None
 

@@ -1,4 +1,4 @@
-"""The MLflow store: where it is, whether it is there, how it is made."""
+"""The MLflow store: where it is, whether it is there, how it is opened and made."""
 
 from __future__ import annotations
 
@@ -6,23 +6,44 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
+from greenexp.errors import BadInput, GreenexpError, Unreachable, first_line
+from greenexp.settings.secrets import SERVERS, whole, without_secrets
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.fields import MS_PER_S
+from greenexp.tracking.reach import ATTEMPTS, ask_database, ask_server, within
 from greenexp.tracking.view import view_tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 UI_ADDRESS = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
+SQLITE = "sqlite:///"
+DATABASES = ("postgresql", "mysql", "mssql")
+HOSTED = ("databricks", "databricks-uc")
+ARTIFACTS = "artifacts"  # folder of the runs' files, beside a SQLite database
+EXAMPLE = "sqlite:///mlruns/mlflow.db"
+# MLflow's own settings, where the user has not set them: it would try for minutes, in silence.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0.5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.5",
+}
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+# Codes of MLflow for what another try, later, may take; the others are for the user to mend.
+PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR")
 
 
 def local_folder(uri: str) -> Path | None:
     """Returns the folder of a SQLite store, None for a server or another database."""
-    if not uri.startswith("sqlite:///"):
+    if not uri.startswith(SQLITE):
         return None
     return database_file(uri).parent
 
@@ -32,20 +53,57 @@ def database_file(uri: str) -> Path:
     return Path(urlparse(uri).path.removeprefix("/"))
 
 
+def check_address(uri: str) -> None:
+    """Checks that runs can be kept at an address.
+
+    Raises:
+        BadInput: for a folder, a database in memory, or an address of another kind.
+    """
+    scheme = uri.partition(":")[0].partition("+")[0].lower() if ":" in uri else ""
+    if uri.startswith(SQLITE):
+        known = bool(database_file(uri).name) and ":memory:" not in uri
+    else:
+        known = uri in HOSTED or ("://" in uri and scheme in (*SERVERS, *DATABASES, *HOSTED))
+    if not known:
+        raise BadInput(
+            f"tracking.uri={without_secrets(uri)} is no address that runs are kept at; allowed: "
+            f"{SQLITE}<file>, http://<server>, https://<server>, "
+            f"{', '.join(f'{kind}://…' for kind in DATABASES)}; give e.g. {EXAMPLE}"
+        )
+
+
+def address(settings: Tracking) -> str:
+    """Returns the address to open a store with: with its password, and how long it is waited for.
+
+    SQLite itself waits for another process that holds the database.
+    """
+    if local_folder(settings.uri) is not None:
+        return f"{settings.uri}{'&' if '?' in settings.uri else '?'}timeout={settings.locked_s:g}"
+    return whole(settings.uri)
+
+
 def exists(settings: Tracking) -> bool:
     """Tells whether the store is there already; a server is taken to be."""
     folder = local_folder(settings.uri)
     return folder is None or database_file(settings.uri).is_file()
 
 
-def quiet() -> None:
-    """Imports MLflow such that it neither reports its use nor narrates."""
+def quiet(timeout_s: float | None = None) -> None:
+    """Imports MLflow such that it neither reports its use, narrates, nor waits for minutes.
+
+    Args:
+        timeout_s: that one answer of a server may take; None: as MLflow has it. Settings of MLflow
+            that the environment holds already stay.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    if timeout_s is not None:
+        for name, value in {**PATIENCE, TIMEOUT: f"{max(1, round(timeout_s))}"}.items():
+            os.environ.setdefault(name, value)
     import mlflow  # noqa: F401 - its import sets the levels of its loggers
 
-    for chatty in ("alembic", "mlflow"):  # they narrate the making of the database
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for chatty in ("alembic", "mlflow", "urllib3"):  # they narrate making, and trying again
+        logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
 def make_whole(database: Path) -> None:
@@ -57,20 +115,138 @@ def make_whole(database: Path) -> None:
     partial = database.with_name(f".{database.name}.partial") / database.name
     shutil.rmtree(partial.parent, ignore_errors=True)
     partial.parent.mkdir()
-    MlflowClient(tracking_uri=f"sqlite:///{partial}")
+    MlflowClient(tracking_uri=f"{SQLITE}{partial}")
     partial.replace(database)
     shutil.rmtree(partial.parent, ignore_errors=True)
 
 
-def experiment_id(client: MlflowClient, name: str, location: str | None) -> str:
-    """Returns the id of an experiment, made with the saved view where it is missing."""
-    experiment = client.get_experiment_by_name(name)
-    experiment_id = (
-        experiment.experiment_id
-        if experiment is not None
-        else client.create_experiment(name, artifact_location=location)
-    )
+def experiment_id(client: MlflowClient, settings: Tracking, location: Path | None) -> str:
+    """Returns the id of an experiment, made with the saved view where it is missing.
+
+    Args:
+        client: of the store.
+        settings: which experiment.
+        location: folder of its runs' files; None: the store decides.
+
+    Raises:
+        BadInput: where it was deleted, or where its files are looked for in another place.
+    """
+    experiment = client.get_experiment_by_name(settings.experiment)
+    if experiment is None:
+        made_in = None if location is None else location.as_uri()
+        made = client.create_experiment(settings.experiment, artifact_location=made_in)
+        client.set_experiment_tag(made, *view_tag(int(time.time() * MS_PER_S)))
+        return str(made)
+    _check_active(experiment, settings)
+    if location is not None:
+        check_place(experiment.artifact_location, settings)
     key, value = view_tag(int(time.time() * MS_PER_S))
-    if experiment is None or key not in experiment.tags:
-        client.set_experiment_tag(experiment_id, key, value)
-    return str(experiment_id)
+    if key not in experiment.tags:
+        client.set_experiment_tag(experiment.experiment_id, key, value)
+    return str(experiment.experiment_id)
+
+
+def _check_active(experiment: Experiment, settings: Tracking) -> None:
+    if experiment.lifecycle_stage != "active":
+        shown = without_secrets(settings.uri)
+        raise BadInput(
+            f"tracking.experiment={settings.experiment} was deleted at {shown}; bring it back with "
+            f"MLFLOW_TRACKING_URI={shown} mlflow experiments restore --experiment-id "
+            f"{experiment.experiment_id}, or give another name"
+        )
+
+
+def artifact_folder(settings: Tracking) -> Path | None:
+    """Returns where the files of a SQLite store's runs are put; None for other stores."""
+    folder = local_folder(settings.uri)
+    return None if folder is None else folder.resolve() / ARTIFACTS
+
+
+def check_place(location: str, settings: Tracking) -> None:
+    """Checks that an experiment's files are where its database is.
+
+    MLflow keeps absolute paths. A project that was moved or copied would read, and write, in the
+    old place.
+
+    Raises:
+        BadInput: where greenexp made the experiment in another folder than it is in now.
+    """
+    here, there = artifact_folder(settings), local_path(location)
+    if here is None or there is None or there == here or there.name != ARTIFACTS:
+        return
+    if there.parent.name != here.parent.name and there.exists():
+        return  # a place that was chosen
+    raise BadInput(
+        f"{settings.uri} was made in {there.parent} and is in {here.parent} now, so the files of "
+        "its runs are looked for in the old place; python -m greenexp.store --moved "
+        f"{settings.uri} sets the new one, or give another tracking.uri"
+    )
+
+
+@contextmanager
+def refusals(settings: Tracking) -> Iterator[None]:
+    """Turns what a store raises into one line.
+
+    Raises:
+        Unreachable: where it does not answer, or another process holds it.
+        BadInput: where the user has something to mend.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+    shown = without_secrets(settings.uri)
+    try:
+        yield
+    except GreenexpError:
+        raise
+    except ImportError as error:
+        raise BadInput(
+            f"tracking.uri={shown} needs the package {error.name or first_line(error)}, which is "
+            "not installed; pip install it, or give another address"
+        ) from None
+    except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:
+        reason = without_secrets(first_line(error))
+        if "database is locked" in str(error):
+            raise Unreachable(
+                f"another process has held {shown} for {settings.locked_s:g} s; "
+                "tracking.locked_s=… waits longer"
+            ) from None
+        if "out-of-date database schema" in str(error):
+            raise BadInput(
+                f"{shown} was made by another version of MLflow; copy it as a backup and run "
+                f"`mlflow db upgrade {shown}`, or give another tracking.uri"
+            ) from None
+        code = getattr(error, "error_code", None)
+        silent = isinstance(error, OperationalError) and local_folder(settings.uri) is None
+        if silent or (code in PASSING and local_folder(settings.uri) is None):
+            raise Unreachable(unreachable(settings, reason)) from None
+        raise BadInput(
+            f"tracking.uri={shown} can't be used: {reason}; give the address of an MLflow store, "
+            f"e.g. {EXAMPLE}"
+        ) from None
+
+
+def probe(settings: Tracking) -> None:
+    """Returns once a server or a database has answered; a file is not asked.
+
+    Raises:
+        Unreachable: where it does not within `tracking.timeout_s`.
+    """
+    uri = settings.uri
+    scheme = uri.partition(":")[0].partition("+")[0].lower()
+    limit_s = settings.timeout_s
+    try:
+        if scheme in SERVERS:
+            within(limit_s, lambda: ask_server(uri, limit_s, ATTEMPTS))
+        elif scheme in DATABASES:
+            within(limit_s, lambda: ask_database(whole(uri)))
+    except Unreachable as silent:
+        raise Unreachable(unreachable(settings, without_secrets(str(silent)))) from None
+
+
+def unreachable(settings: Tracking, reason: str) -> str:
+    """Returns the line on a store that does not answer, with what can be done."""
+    return (
+        f"MLflow at {without_secrets(settings.uri)} does not answer: {reason}; start it, give "
+        "another tracking.uri, or measure into the journal with tracking.offline=true"
+    )

@@ -1,0 +1,39 @@
+"""Who sends a run: told on the run itself, so that a half-sent one is cleared when its sender died."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import psutil
+
+SENDER_TAG = "greenexp.sender"
+SAME_START_S = 1.0  # by which two readings of a process's start may differ
+
+
+def sender() -> str:
+    """Returns this process: its host, process namespace, number and start."""
+    return f"{_host()} {os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def is_gone(tag: str) -> bool:
+    """Tells whether a sender is known to have ended; of another host nothing is known."""
+    host, _, process = tag.rpartition(" ")[0].rpartition(" ")
+    start = tag.rpartition(" ")[2]
+    if host != _host():
+        return False
+    try:
+        running = psutil.Process(int(process))
+        return abs(running.create_time() - float(start)) > SAME_START_S
+    except psutil.NoSuchProcess:
+        return True
+    except (psutil.Error, ValueError):
+        return False
+
+
+def _host() -> str:
+    """Returns the host and what tells its containers apart: the namespace of process numbers."""
+    namespace = Path("/proc/self/ns/pid")
+    number = namespace.stat().st_ino if namespace.exists() else 0
+    return f"{socket.gethostname()}/{number}"
