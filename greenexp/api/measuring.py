@@ -10,13 +10,15 @@ from typing import Any
 
 from greenexp.api.experiments import Experiment
 from greenexp.cli.console import SweepProgress, stage
-from greenexp.errors import BadInput
+from greenexp.errors import BadInput, NotTracked
 from greenexp.runs.files import claim
+from greenexp.runs.journal import RECORD
 from greenexp.runs.run import Run
 from greenexp.settings.sweep import Sweep
 from greenexp.sweep.plan import Cell, PlannedRun, blocks, told_apart
 from greenexp.sweep.preflight import Preflight
-from greenexp.sweep.record import Request, measure_block, send
+from greenexp.sweep.record import Request, measure_block
+from greenexp.tracking.delivery import Delivery
 
 
 def measure(
@@ -75,6 +77,7 @@ def measure(
                         measurement.run.outcome,
                         measurement.run.seconds,
                     )
+    delivery = Delivery()
     return [_tracked(run, delivery) for run in runs] if track else runs
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from greenexp.catalog.rows import DataSet, Model
 from greenexp.catalog.scores import Score
 from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL
+from greenexp.runs.texts import spreadsheet_cell
 
 ABSENT = "–"
 FOOTNOTES = (
@@ -165,7 +166,13 @@ def csv_text(listing: Listing) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(listing.records)
+    writer.writerows(
+        {
+            name: spreadsheet_cell(value) if isinstance(value, str) else value
+            for name, value in record.items()
+        }
+        for record in listing.records
+    )
     return text.getvalue()
 
 

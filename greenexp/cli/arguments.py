@@ -7,6 +7,7 @@ with Hydra's own classes, internal ones included: the range of hydra-core is `<1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,23 @@ from omegaconf import OmegaConf
 
 from greenexp.datasets.labels import check_spaces
 from greenexp.errors import BadInput, Unfit
+from greenexp.settings.secrets import keep
+from greenexp.settings.yaml_files import check_files
 from greenexp.sweep.plan import Exclusion
 
 ALL = "all"
 EXPERIMENT = "experiment"  # the group of ready sweeps
+ADDRESS = re.compile(r"[a-z][\w+.-]*://[^\s,'\"]+")  # one of several that are swept
+LOOKS_LIKE_A_NUMBER = re.compile(r"[+-]?[\d_]*\.?\d[\d_]*(e[+-]?\d+)?|true|false|nan|inf", re.I)
+TEXTS = frozenset(  # keys whose value is a text, whatever it looks like
+    {
+        *(f"model.{name}" for name in ("path", "checkpoint", "revision", "labels")),
+        *(f"dataset.{name}" for name in ("path", "calibration_path", "id", "revision", "labels")),
+        *(f"dataset.{name}" for name in ("config", "data_dir", "split", "calibration_split")),
+        *(f"dataset.{name}" for name in ("image_column", "label_column")),
+        *("title", "tracking.experiment", "tracking.journal"),
+    }
+)
 EMPTY = "''"  # an empty text in Hydra's grammar
 
 
@@ -42,6 +56,35 @@ class Arguments:
     notes: list[str]
 
 
+def halves(key: str, values: Sequence[str]) -> list[str]:
+    """Returns a warning where the values of a sweep look like the halves of one number."""
+    if len(values) != 2 or not all(value.isdecimal() for value in values):
+        return []
+    whole, fraction = values
+    return [
+        f"{key}={whole},{fraction} sweeps over {whole} and {fraction}; "
+        f"for the number {whole}.{fraction} write {key}={whole}.{fraction}"
+    ]
+
+
+def without_password(word: str) -> str:
+    """Returns a word of the command line with the tracker's password kept in the environment."""
+    key, equals, value = word.partition("=")
+    if not equals or key.lstrip("+") != "tracking.uri":
+        return word
+    return f"{key}=" + ADDRESS.sub(lambda address: keep(address.group()), value)
+
+
+def as_text(word: str) -> str:
+    """Returns an override of a text with values that look like numbers quoted: `path='2024'`."""
+    key, equals, value = word.partition("=")
+    if not equals or key.lstrip("+") not in TEXTS:
+        return word
+    return f"{key}=" + ",".join(
+        f"'{part}'" if LOOKS_LIKE_A_NUMBER.fullmatch(part) else part for part in value.split(",")
+    )
+
+
 def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     """Returns the command line, flags first, with every `group=all` expanded.
 
@@ -55,7 +98,10 @@ def expand(arguments: Sequence[str], config_dir: Path) -> Arguments:
     # Hydra's own parser refuses overrides that stand both before and after a flag.
     flags = [token for token in arguments if token not in parsed.overrides]
     arguments = [*flags, *parsed.overrides]
-    overrides = {token: _override(token) for token in parsed.overrides}
+    arguments = [as_text(word) for word in arguments]
+    overrides = {token: _override(token) for token in map(as_text, parsed.overrides)}
+    if parsed.config_dir is not None:
+        check_files(Path(parsed.config_dir))
     wanted = {
         token: override
         for token, override in overrides.items()

@@ -19,6 +19,7 @@ from greenexp.cli.schema import Config, DoctorConfig, ReportConfig
 from greenexp.errors import BadInput, nearest
 from greenexp.runs.files import claim
 from greenexp.settings.conf import config_dir
+from greenexp.settings.secrets import FROM_ENVIRONMENT, is_secret, keep
 from greenexp.sweep.plan import choices_of
 
 GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
@@ -41,10 +42,15 @@ def register() -> None:
 def settings(cfg: DictConfig) -> dict[str, Any]:
     """Returns the resolved configuration as plain containers; what is missing stays `???`.
 
-    The steps of a chain, given by name, become the options that they name.
+    The steps of a chain, given by name, become the options that they name. A secret that comes from
+    the environment stays `${oc.env:NAME}`, and the password of the tracker stands in the
+    environment alone.
     """
     container = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=False)
     plain = cast("dict[str, Any]", container)
+    _leave_secrets(plain, OmegaConf.to_container(cfg, resolve=False))
+    if isinstance(plain.get("tracking"), dict):
+        plain["tracking"]["uri"] = keep(str(plain["tracking"]["uri"]))
     tactic = plain.get("tactic")
     steps = tactic.get("steps") if isinstance(tactic, dict) else None
     if isinstance(steps, list):
@@ -52,6 +58,48 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
     elif steps not in (None, "???"):
         raise BadInput(f"tactic.steps={steps} is no list; give tactic.steps=[{steps}]")
     return plain
+
+
+def refuse_chdir(*, changes: bool | None) -> None:
+    """Refuses `hydra.job.chdir=true`.
+
+    Raises:
+        BadInput: where each run would move to a folder of its own.
+    """
+    if changes:
+        raise BadInput(
+            "hydra.job.chdir=true moves each run into a folder of its own, where relative paths "
+            "name other files; leave it out"
+        )
+
+
+def hide_password(folder: Path, uri: str) -> None:
+    """Takes the password of an address out of what Hydra has written into a folder.
+
+    Args:
+        folder: of Hydra's own files.
+        uri: as it was composed.
+    """
+    hidden = keep(uri)
+    if hidden == uri:
+        return
+    for path in folder.glob("*.yaml"):
+        text = path.read_text(encoding="utf-8")
+        if uri in text:
+            path.write_text(text.replace(uri, hidden), encoding="utf-8")
+
+
+def _leave_secrets(resolved: Any, written: Any) -> None:
+    """Puts back what was written for each secret that comes from the environment."""
+    if isinstance(resolved, dict) and isinstance(written, dict):
+        for key, value in written.items():
+            if isinstance(value, str) and is_secret(str(key)) and FROM_ENVIRONMENT.search(value):
+                resolved[key] = value
+            else:
+                _leave_secrets(resolved.get(key), value)
+    elif isinstance(resolved, list) and isinstance(written, list):
+        for of_resolved, of_written in zip(resolved, written, strict=True):
+            _leave_secrets(of_resolved, of_written)
 
 
 def steps_given(cfg: DictConfig) -> list[Any] | None:

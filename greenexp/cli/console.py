@@ -21,6 +21,7 @@ from rich.progress import (
 from greenexp.measuring.block import Stage
 from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL, tables
 from greenexp.report.words.advice import sentence
+from greenexp.runs.texts import printable
 from greenexp.study.study import Study
 
 REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
@@ -37,7 +38,7 @@ if not err.is_terminal:
 
 def note(line: str) -> None:
     """Shows a line that the result must not be mixed with, on standard error."""
-    err.print(line, markup=False, soft_wrap=True)
+    err.print(printable(line), markup=False, soft_wrap=True)
 
 
 def show_study(study: Study) -> None:
@@ -46,7 +47,7 @@ def show_study(study: Study) -> None:
         out.print(table)
     advised = [sentence(advice, study) for advice in study.advice]
     for line in (*study.notes, *advised, *study.next_steps):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(printable(line), markup=False, soft_wrap=True)
 
 
 def shown(study: Study) -> str:
@@ -121,7 +122,8 @@ class SweepProgress:
     def start(self, title: str) -> None:
         """Says what is being done."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=f"{title}, {self.left()}")
+            described = printable(f"{title}, {self.left()}")
+            self._bar.update(self._bar.task_ids[0], description=described)
 
     def stage(self, stage: Stage, titles: Sequence[str]) -> None:
         """Says where a block is.
@@ -142,7 +144,7 @@ class SweepProgress:
         line = f"[{self.done:{width}}/{self.total}] {title}: {outcome}"
         line += "" if seconds is None else f", {seconds:.1f} s"
         if not self.quiet:
-            out.print(f"{line}, {self.left()}", markup=False)
+            out.print(printable(f"{line}, {self.left()}"), markup=False)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done)
 

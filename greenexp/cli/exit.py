@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -18,6 +20,9 @@ def exit_code(run: Callable[[], object]) -> int:
     from greenexp.cli import console
     from greenexp.cli.messages import one_line
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what can't be printed must not end a run
+            stream.reconfigure(errors="backslashreplace")
     keep_traceback = FULL_ERROR in os.environ
     os.environ[FULL_ERROR] = "1"  # errors come here rather than to Hydra's own printer
     register()

@@ -35,6 +35,8 @@ def one_line(error: BaseException) -> str | None:
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     for cause in _chain(error):
+        if isinstance(cause, GreenexpError):  # of a resolver of ours
+            return str(cause)
         if isinstance(cause, ConfigAttributeError | ConfigKeyError):
             return _unknown_key(cause)
         if isinstance(cause, ValidationError):

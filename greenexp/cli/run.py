@@ -35,9 +35,9 @@ def main() -> int:
 
 def _run() -> None:
     from greenexp.cli import console
-    from greenexp.cli.arguments import expand
+    from greenexp.cli.arguments import expand, without_password
 
-    expanded = expand(sys.argv[1:], config_dir())
+    expanded = expand([without_password(word) for word in sys.argv[1:]], config_dir())
     for line in expanded.notes:
         console.note(line)
     sys.argv[1:] = expanded.arguments
@@ -60,11 +60,13 @@ def _hydra_main(cfg: DictConfig) -> str:
 
 def _measure(cfg: DictConfig) -> str:
     """Measures what a job of Hydra's is for: a block of a sweep, a cell of one, a single run."""
-    from greenexp.cli.compose import settings
+    from greenexp.cli.compose import hide_password, refuse_chdir, settings
 
     context = HydraConfig.get()
     configuration = settings(cfg)
     folder = Path(context.runtime.output_dir)
+    refuse_chdir(changes=context.job.chdir)
+    hide_password(folder / (context.output_subdir or ""), str(cfg.tracking.uri))
     requests = configuration["sweep"]["requests"]
     if requests is not None:
         return _measure_block(Path(requests), folder)
@@ -123,7 +125,8 @@ def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> s
     configuration = request.configuration
     where = typed(configuration, "tracking", Tracking)
     tracker = None if where.offline else tracking.connect(where)  # before anything is measured
-    stale = stale_quote(typed(configuration, "hardware", Hardware).price, datetime.date.today())
+    price = typed(configuration, "hardware", Hardware).price
+    stale = stale_quote(price, datetime.date.today(), HydraConfig.get().overrides.task)
     for line in filter(None, [*notices, stale, f"measuring {request.title}"]):
         console.note(line)
     with _printed():  # in a folder that was given, another than before

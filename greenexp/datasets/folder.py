@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +46,10 @@ class Folder:
     held_back: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", str(Path(self.path).expanduser()))
+        if self.calibration_path is not None:
+            given = str(Path(self.calibration_path).expanduser())
+            object.__setattr__(self, "calibration_path", given)
         check_range("dataset.limit", self.limit, at_least=1)
         check_range("dataset.held_back", self.held_back, at_least=0)
         if self.calibration_path is None:
@@ -81,13 +86,15 @@ class Folder:
         paths = [*evaluated.paths, *held_back.paths]
         with ThreadPoolExecutor() as pool:
             looks = list(zip(paths, pool.map(_frames_or_fault, paths), strict=True))
-        faults = {path.name: fault for path, fault in looks if isinstance(fault, str)}
+        faults = {readable(path.name): fault for path, fault in looks if isinstance(fault, str)}
         if faults:
             raise BadInput(
                 f"dataset.path={self.path}: {len(faults)} of {len(paths)} images can't be "
                 f"read ({examples(faults)}): {next(iter(faults.values()))}"
             )
-        animated = [path.name for path, frames in looks if isinstance(frames, int) and frames > 1]
+        animated = [
+            readable(path.name) for path, frames in looks if isinstance(frames, int) and frames > 1
+        ]
         if animated:
             lines.append(
                 f"dataset.path={self.path}: {len(animated)} images have several frames, of which "
@@ -156,7 +163,7 @@ class FolderSamples(Samples):
         try:
             return decode(path).image
         except UnreadableImage as error:
-            raise BadInput(f"image {path.name} can't be read: {error}") from None
+            raise BadInput(f"image {readable(path.name)} can't be read: {error}") from None
 
     def digest(self) -> str:
         """Returns what is equal as long as names, classes and files are."""
@@ -198,11 +205,16 @@ def _images_in(folder: str, key: str, labels: str | None) -> FolderSamples:
         )
     paths = [path for group in by_class.values() for path in group]
     return FolderSamples(
-        labels=LabelSpace(labels, list(by_class)),
+        labels=LabelSpace(labels, [readable(name) for name in by_class]),
         targets=[index for index, group in enumerate(by_class.values()) for _ in group],
-        identifiers=[path.relative_to(folder).as_posix() for path in paths],
+        identifiers=[readable(path.relative_to(folder).as_posix()) for path in paths],
         paths=paths,
     )
+
+
+def readable(name: str) -> str:
+    """Returns a name of a file with the bytes that aren't UTF-8 spelled out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _frames_or_fault(path: Path) -> int | str:

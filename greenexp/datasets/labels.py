@@ -12,6 +12,7 @@ is right where its class is the largest of 1,000 outputs.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,7 +105,8 @@ def _by_index(model: LabelSpace, dataset: LabelSpace) -> list[int]:
 
 
 def _normal(name: str) -> str:
-    return name.strip().casefold()
+    # File systems and authors spell one letter as one character or as two.
+    return unicodedata.normalize("NFC", name.strip().casefold())
 
 
 def _check_none_missing(

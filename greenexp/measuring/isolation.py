@@ -30,6 +30,7 @@ from typing import Literal
 import psutil
 
 from greenexp.measuring.allocator import huge_pages
+from greenexp.measuring.temporary import full_or_not
 
 PRELOAD = ["greenexp.measuring.preload"]
 KERNEL_COUNTERS = Path("/proc/vmstat")
@@ -88,7 +89,8 @@ class Process:
         if code < 0:
             return ProcessEnd("killed", f"its process was killed by {signal.Signals(-code).name}")
         if code > 0:
-            return ProcessEnd("crashed", f"its process ended with exit code {code}")
+            detail = f"its process ended with exit code {code}{full_or_not()}"
+            return ProcessEnd("crashed", detail)
         return ProcessEnd("returned")
 
 

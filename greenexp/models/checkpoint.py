@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+# The classes that AutoModelForImageClassification makes; the last three are Perceiver's.
+CLASSIFIER = re.compile(r"ForImageClassification(WithTeacher|Learned|Fourier|ConvProcessing)?$")
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 
 
@@ -60,11 +63,16 @@ class Checkpoint:
                 "give a model folder as save_pretrained writes it"
             ) from None
         architectures = config.get("architectures") or []
-        if not any(name.endswith("ForImageClassification") for name in architectures):
+        if not any(CLASSIFIER.search(str(name)) for name in architectures):
             raise BadInput(
                 f"{self.location} is no image classifier: its config.json names "
-                f"{', '.join(architectures) or 'no architecture'}; allowed: an architecture that "
-                "ends in ForImageClassification"
+                f"{', '.join(map(str, architectures)) or 'no architecture'}; allowed: an "
+                "architecture that ends in ForImageClassification, with or without a teacher"
+            )
+        if "quantization_config" in config:
+            raise BadInput(
+                f"{self.location} is quantized already (quantization_config in config.json), and "
+                "tactics start from the whole weights; give the checkpoint before quantization"
             )
         if "auto_map" in config and not self.trust_remote_code:
             raise BadInput(

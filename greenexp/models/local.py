@@ -21,6 +21,9 @@ class Local:
     allow_pickle: bool = False
     trust_remote_code: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", str(Path(self.path).expanduser()))
+
     @property
     def title(self) -> str | None:
         """The folder's name."""

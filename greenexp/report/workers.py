@@ -21,8 +21,11 @@ from typing import TYPE_CHECKING
 from greenexp.errors import NotDrawn
 from greenexp.measuring.isolation import lead_a_group
 from greenexp.runs.files import write_atomically
+from greenexp.runs.texts import spreadsheet_cell
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from greenexp.report.figures.plot import Figure
     from greenexp.study.study import Study
 
@@ -82,9 +85,14 @@ def tabulate(made: Study, folder: Path) -> None:
     from greenexp.report.tables import frames, latex
 
     for name, frame in frames.frames(made).items():
-        frame.to_csv(folder / f"{name}.csv", index=False)
+        harmless(frame).to_csv(folder / f"{name}.csv", index=False)
         frame.to_parquet(folder / f"{name}.parquet", index=False)
     write_atomically(folder / "report.tex", latex.latex(made))
+
+
+def harmless(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns a table in which no text is a formula to a spreadsheet."""
+    return frame.map(lambda cell: spreadsheet_cell(cell) if isinstance(cell, str) else cell)
 
 
 def draw(figure: Figure, path: Path) -> None:
@@ -100,6 +108,7 @@ def _worker() -> ProcessPoolExecutor:
 
 def _prepare() -> None:
     lead_a_group()
+    os.environ["MPLBACKEND"] = "agg"  # a notebook names one of its own
     os.nice(NICE)
     gc.disable()  # it does its few tasks and ends
     atexit.register(os._exit, 0)  # taking the libraries down would take half a second

@@ -8,7 +8,7 @@ carbon      = kWh x PUE x g_per_kwh
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from greenexp.settings.device_names import names
@@ -105,9 +105,19 @@ def matches(hardware: Hardware, *, device: str, cpu: str, gpus: Sequence[str]) -
     return device == "cpu" and (hardware.cpu is None or names(hardware.cpu, cpu))
 
 
-def stale_quote(price: Price, today: datetime.date) -> str | None:
-    """Returns a warning where the quote is over a year old, else None."""
-    if price.date is None or hourly_usd(price) is None:
+RENT = tuple(f"hardware.price.{name}" for name in ("usd_per_hour", "purchase_usd", "date"))
+
+
+def stale_quote(price: Price, today: datetime.date, overrides: Iterable[str] = ()) -> str | None:
+    """Returns a warning where the quote is over a year old, else None.
+
+    Args:
+        price: as it was composed.
+        today: the day.
+        overrides: of the command line, as `key=value`; a price given there is today's.
+    """
+    given = {override.lstrip("+").partition("=")[0] for override in overrides}
+    if price.date is None or hourly_usd(price) is None or given.intersection(RENT):
         return None
     age_days = (today - datetime.date.fromisoformat(price.date)).days
     if age_days <= QUOTE_MAX_AGE_DAYS:

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from greenexp.errors import BadInput
+
 CLAIM = ".claimed"  # in a folder that one command has for itself
 TAKEN = ("record.json", "plan.json")  # what commands leave there
 
@@ -47,7 +49,13 @@ def claim(folder: Path) -> Path:
         candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
         if candidate.absolute() in _claimed:
             return candidate
-        candidate.mkdir(parents=True, exist_ok=True)
+        try:
+            candidate.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(
+                f"the folder {candidate} can't be made ({error.strerror}); give a folder that may "
+                "be written to: hydra.run.dir=… for a run, hydra.sweep.dir=… for a sweep"
+            ) from None
         if any((candidate / name).exists() for name in TAKEN):
             continue
         try:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create
 
 from greenexp.errors import BadInput, nearest
 from greenexp.settings import plugins
+from greenexp.settings.secrets import is_secret, looked_up
 
 T = TypeVar("T")
 
@@ -45,6 +46,9 @@ def build(choice: Mapping[str, Any], key: str, allow: Sequence[str] = ()) -> Any
     cls = _class(target, key, allow)
     arguments = _arguments(cls)
     fields = list(arguments.model_fields)
+    values |= {
+        name: str(value) for name, value in values.items() if _is_text(arguments, name, value)
+    }
     for name, value in values.items():
         if name not in fields:
             raise BadInput(
@@ -71,7 +75,12 @@ def build(choice: Mapping[str, Any], key: str, allow: Sequence[str] = ()) -> Any
 
 
 def _built(value: Any, key: str, allow: Sequence[str]) -> Any:
-    """Returns a value with the choices inside it built, such as the steps of a chain."""
+    """Returns a value with the choices inside it built, such as the steps of a chain.
+
+    A secret is looked up in the environment here, so that it stands nowhere in the configuration.
+    """
+    if isinstance(value, str) and is_secret(key.rpartition(".")[2]):
+        return looked_up(key, value)
     if isinstance(value, Mapping):
         if "_target_" in value:
             return build(value, key, allow)
@@ -110,6 +119,13 @@ def _class(target: str, key: str, allow: Sequence[str]) -> type:
 
 def _within(module: str, room: str) -> bool:
     return module == room or module.startswith(f"{room}.")
+
+
+def _is_text(arguments: type[BaseModel], name: str, value: object) -> bool:
+    """Tells whether a whole number was given for a text, such as a folder that is called 2024."""
+    field = arguments.model_fields.get(name)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and field is not None and field.annotation in (str, str | None)
 
 
 @cache

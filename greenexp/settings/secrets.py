@@ -21,7 +21,9 @@ SECRET_KEY = re.compile(r"(^|_)(password|passwd|pwd|secret|token|api_?key|creden
 FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(?:,\s*([^}]*?)\s*)?\}")
 
 _LOGIN = re.compile(r"(?<=://).*@", re.DOTALL)  # hides too much rather than too little
-_SECRET_IN_QUERY = re.compile(r"([?&][^=&]*(?:password|passwd|pwd|token|secret)[^=&]*=)[^&#]*", re.I)
+_SECRET_IN_QUERY = re.compile(
+    r"([?&][^=&]*(?:password|passwd|pwd|token|secret)[^=&]*=)[^&#]*", re.I
+)
 _SECRET_PART = re.compile(r"&?(?:password|passwd|pwd)=([^&]*)", re.I)
 
 

@@ -71,7 +71,9 @@ def of_model(cells: Sequence[Cell], options: Report) -> Advice:
         return _deploy(_best(shown), metric, options)
     effects = {cell.tactic: cell.effects[metric] for cell in allowed}
     open_ = {
-        tactic: effects[tactic] for tactic in sorted(effects) if effects[tactic].verdict in UNDECIDED
+        tactic: effects[tactic]
+        for tactic in sorted(effects)
+        if effects[tactic].verdict in UNDECIDED
     }
     if not open_:
         return Advice(AdviceKind.KEEP_NOT_LOWER, setting, model, metric)

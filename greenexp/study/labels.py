@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from greenexp.runs.identity import INPUTS, flattened
 from greenexp.runs.run import Run
+from greenexp.runs.texts import printable
 
 Params = Mapping[str, str]
 
@@ -64,7 +65,8 @@ def of_runs(runs: Iterable[Run]) -> dict[str, Labels]:
     return labels(
         {
             cell: {
-                key: str(value) for key, value in flattened(run.choices, run.configuration).items()
+                key: printable(str(value))
+                for key, value in flattened(run.choices, run.configuration).items()
             }
             for cell, run in speakers.items()
         }

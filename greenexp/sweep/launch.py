@@ -248,7 +248,7 @@ def _cells(
         )
         cells.setdefault(cell.id, cell)
         price = typed(configuration, "hardware", Hardware).price
-        stale = stale_quote(price, datetime.date.today())
+        stale = stale_quote(price, datetime.date.today(), overrides)
         if stale is not None:
             warnings[f"hardware={choices['hardware']}: {stale}"] = None
     return (

@@ -15,6 +15,7 @@ from greenexp.datasets.labels import check_spaces, match
 from greenexp.errors import BadInput, Unfit
 from greenexp.measuring import isolation
 from greenexp.measuring.child import probe_device
+from greenexp.measuring.temporary import check_temporary
 from greenexp.protocols import (
     Dataset,
     IdentifiedDataset,
@@ -84,6 +85,7 @@ class Preflight:
         tactic: Tactic = build(configuration["tactic"], "tactic", allow)
         model: ModelSource = build(configuration["model"], "model", allow)
         dataset: Dataset = build(configuration["dataset"], "dataset", allow)
+        check_temporary(compiles="compiled" in tactic.traits.makes)
         check_spaces(model.labels, dataset.labels)
         self._check_traits(tactic.traits, configuration["device"], dataset)
         if self.looks:

@@ -165,7 +165,9 @@ def _rescued(records: Sequence[Record], folder: Path, error: OSError) -> NotJour
     reason = error.strerror or type(error).__name__
     told = "it is" if len(records) == 1 else f"{len(taken)} of {len(records)} are"
     where = f"{told} in MLflow" if taken else "MLflow did not take them either"
-    printed = "; those left are printed as JSON, a line each: keep them as record.json" if left else ""
+    printed = (
+        "; those left are printed as JSON, a line each: keep them as record.json" if left else ""
+    )
     return NotJournalled(
         f"measured, but the journal in {folder} took nothing ({reason}): {where}{printed}; make "
         "room there, or give another hydra.run.dir or hydra.sweep.dir",

@@ -77,7 +77,11 @@ def move(engine: Engine, experiment_id: str, location: str) -> int:
         moved = connection.execute(
             update(RUNS)
             .where(here, RUNS.c.artifact_uri.startswith(before, autoescape=True))
-            .values(artifact_uri=literal(location).concat(func.substr(RUNS.c.artifact_uri, len(before) + 1)))
+            .values(
+                artifact_uri=literal(location).concat(
+                    func.substr(RUNS.c.artifact_uri, len(before) + 1)
+                )
+            )
         )
     return int(moved.rowcount)
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from greenexp.runs.identity import flattened
 from greenexp.runs.journal import Record, record_json
 from greenexp.runs.run import RUN, Run, to_json
+from greenexp.runs.texts import spreadsheet_cell
 from greenexp.tracking.view import run_color_tag
 
 CELL_TAG = "greenexp.cell"
@@ -146,5 +147,8 @@ def _csv(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows(
+        [cell if not isinstance(cell, str) else spreadsheet_cell(cell) for cell in row]
+        for row in rows
+    )
     return text.getvalue()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from greenexp.runs.outcomes import ImageOutcomes
+from greenexp.runs.texts import from_spreadsheet_cell
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class PredictionFiles:
         for known, images in self._images:
             if column.equals(known):
                 return images
-        images = tuple(column.to_pylist())
+        images = tuple(map(from_spreadsheet_cell, column.to_pylist()))
         self._images.append((column, images))
         return images
 

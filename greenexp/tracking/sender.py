@@ -1,4 +1,4 @@
-"""Who sends a run: told on the run itself, so that a half-sent one is cleared when its sender died."""
+"""Who sends a run: told on the run itself, so that what a dead sender left half-sent is cleared."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, FloatNode, OmegaConf
 
 
 class GreenexpSweeper(Sweeper):
@@ -47,6 +47,7 @@ class GreenexpSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Composes and checks every cell, then launches those that fit."""
         from greenexp.cli.arguments import fitting
+        from greenexp.cli.compose import hide_password, refuse_chdir
         from greenexp.cli.sweep import HydraLauncher, composed, show
         from greenexp.runs.files import claim
         from greenexp.sweep import launch
@@ -57,11 +58,13 @@ class GreenexpSweeper(Sweeper):
             raise RuntimeError("sweep() is called before setup()")
         loader = self._hydra_context.config_loader
         config = self._config
+        refuse_chdir(changes=config.hydra.job.chdir)
         folder = claim(Path(config.hydra.sweep.dir))
         # Its jobs are composed anew, and must not find another.
         config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(str(folder))}")
         config.hydra.sweep.dir = str(folder)
         OmegaConf.save(config, folder / "multirun.yaml")
+        hide_password(folder, str(config.tracking.uri))
 
         @functools.cache  # the plan asks for a cell twice
         def compose(overrides: tuple[str, ...]) -> Composition:
@@ -93,7 +96,7 @@ class GreenexpSweeper(Sweeper):
         What it chooses in a group stands alone: the experiment's values inside are dropped.
         """
         from greenexp.cli import console
-        from greenexp.cli.arguments import expand_swept
+        from greenexp.cli.arguments import expand_swept, halves
 
         parser = OverridesParser.create(config_loader=loader)
         given = parser.parse_overrides(list(arguments))
@@ -108,6 +111,9 @@ class GreenexpSweeper(Sweeper):
         swept: dict[str, list[str]] = {}
         for override in [*parser.parse_overrides(listed.arguments), *given]:
             key = override.get_key_element()
+            if override.is_sweep_override() and _is_number(self._config, override.key_or_group):
+                for note in halves(key, list(override.sweep_string_iterator())):
+                    console.note(note)
             values: list[str] = (
                 list(override.sweep_string_iterator())
                 if override.is_sweep_override()
@@ -127,6 +133,16 @@ def _repository(loader: ConfigLoader, config: DictConfig) -> IConfigRepository:
         config.hydra.job.config_name, list(config.hydra.overrides.hydra)
     )
     return repository
+
+
+def _is_number(config: DictConfig | None, key: str) -> bool:
+    """Tells whether a key takes a number with a fraction."""
+    if config is None:
+        return False
+    parent, _, last = key.rpartition(".")
+    section = OmegaConf.select(config, parent) if parent else config
+    node = section._get_node(last) if isinstance(section, DictConfig) else None
+    return isinstance(node, FloatNode) or isinstance(OmegaConf.select(config, key), float)
 
 
 def _keys(overrides: Sequence[Override]) -> set[str]:

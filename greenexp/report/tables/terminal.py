@@ -10,6 +10,7 @@ from rich.text import Text
 
 from greenexp.quantities import ENERGY, Quantity
 from greenexp.report.words import format as wording
+from greenexp.runs.texts import printable
 from greenexp.study.estimates import Effect
 from greenexp.study.study import Cell, Failure, Overall, Study
 from greenexp.study.verdicts import Verdict
@@ -113,7 +114,7 @@ def _failed(failure: Failure) -> str:
     """Returns the line of runs that did not end well."""
     times = f" ({failure.runs} runs)" if failure.runs > 1 else ""
     who = f"{failure.model} · {failure.tactic}"
-    return f"{who}{times}: {failure.outcome}: {failure.reason}"
+    return printable(f"{who}{times}: {failure.outcome}: {failure.reason}")
 
 
 def _stack() -> Table:

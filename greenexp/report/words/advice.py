@@ -10,7 +10,7 @@ from greenexp.stats.power import units_needed
 from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Currency, Occupancy, Payback
 from greenexp.study.study import Advice, Study
-from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
+from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict
 
 SAVED = {"kwh": "kWh", "usd": "USD", "kg_co2e": "kg CO2e", "hours": "hours of the machine"}
 MENTIONED = 3  # tactics of which nothing is shown
