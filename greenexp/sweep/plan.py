@@ -125,11 +125,7 @@ def without_idle_baselines(
 ) -> list[PlannedRun]:
     """Returns a block without further baselines that nothing which is left is compared with."""
     missing = any(run.key not in finished for run in block if run.replicate <= BASELINES)
-    return [
-        run
-        for run in block
-        if missing or run.replicate <= BASELINES or run.key in finished
-    ]
+    return [run for run in block if missing or run.replicate <= BASELINES or run.key in finished]
 
 
 def left_of(block: Sequence[PlannedRun], finished: Collection[Key]) -> list[PlannedRun]:

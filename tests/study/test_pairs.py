@@ -69,7 +69,9 @@ def baselines(count: int) -> list[Row]:
     """Returns the runs of one block with so many baselines."""
     made = rows(blocks=1)
     (second,) = [row for row in made if row["replicate"] == 2]
-    return made + [second | {"replicate": number, "run_id": str(number)} for number in range(3, count + 1)]
+    return made + [
+        second | {"replicate": number, "run_id": str(number)} for number in range(3, count + 1)
+    ]
 
 
 def test_run_whose_block_lacks_the_baseline_has_no_pair() -> None:
