@@ -1,7 +1,8 @@
 """Differences between processes: what repeating a run in a fresh process adds to its rounds. Pure.
 
 A layout is a table of (block, arm, value): the value is the logarithm of what a process took,
-less that of its block. Arms are tactics; the baseline is an arm that stands several times in each block.
+less that of its block. Arms are tactics; the baseline is an arm that stands several times in each
+block.
 """
 
 from __future__ import annotations
