@@ -30,8 +30,7 @@ def counted(
     """
     if not group.baseline:
         return None
-    own_runs, base_runs = group.tactics[tactic], group.baseline
-    run, base = own_runs[min(own_runs)], base_runs[min(base_runs)]
+    run, base = (next(iter(runs.values())) for runs in (group.tactics[tactic], group.baseline))
     if TOP1 not in run.figures or TOP1 not in base.figures:
         return None
     own, others = judged.get(run.id), judged.get(base.id)

@@ -66,6 +66,16 @@ def test_change_is_that_of_the_images(lost: int, gained: int) -> None:
     assert found.p_value == pytest.approx(exact)
 
 
+@pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
+def test_first_block_speaks_whatever_blocks_are_called(names: tuple[str, str]) -> None:
+    """What was measured together has a name drawn by lot; blocks have their numbers."""
+    planted = Planted(lost=12, gained=3)
+    made = rows(tactics={"tactic": planted}, blocks=2)
+    found = change(planted, made=[row | {"together": names[row["block"] - 1]} for row in made])
+    assert found is not None
+    assert (found.lost, found.gained) == (12, 3)
+
+
 def test_interval_known_answer() -> None:
     """Agresti and Min (2005): half an image is added to each cell of the table."""
     found = change(Planted(lost=12, gained=3))
