@@ -17,10 +17,10 @@ from greenexp.protocols import Scalar
 from greenexp.runs import journal
 from greenexp.runs.result import Complexity, Predictions
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking import tracker as tracking
 from greenexp.tracking.reader import runs_there
 from tests.support.builders import cpu_run, record, window
 from tests.support.catalogued import CATALOGUED
+from tests.support.tracked import sent
 
 
 def send_run(folder: Path, tactic: str, day: int, hits: int, **configuration: Any) -> None:
@@ -44,7 +44,7 @@ def send_run(folder: Path, tactic: str, day: int, hits: int, **configuration: An
             **configuration,
         },
     )
-    tracking.send(run, journal.write(run, folder / run.id))
+    sent(journal.write(run, folder / run.id))
 
 
 @pytest.fixture

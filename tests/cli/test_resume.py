@@ -247,7 +247,9 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_nothing(tmp_path) -> No
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        pytest.param("greenexp.tracking.tracker", "send", id="journalled, MLflow knows nothing"),
+        pytest.param(
+            "greenexp.tracking.tracker:Tracker", "log", id="journalled, MLflow knows nothing"
+        ),
         pytest.param("mlflow:MlflowClient", "log_artifacts", id="MLflow has half"),
         pytest.param("greenexp.runs.journal", "mark_sent", id="MLflow has all, no mark says so"),
     ],

@@ -11,7 +11,8 @@ from greenexp.runs import journal
 from greenexp.runs.journal import Record
 from greenexp.runs.result import Predictions, Result
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.tracker import connect, send
+from greenexp.tracking.delivery import Delivery
+from greenexp.tracking.tracker import connect
 from tests.support.builders import cpu_run, energy, record, window
 
 EXPERIMENT = "test"
@@ -26,6 +27,13 @@ class Store:
     run_ids: dict[str, str]
 
 
+def sent(path: Path) -> str:
+    """Sends a record to the tracker that it names, and returns MLflow's run id."""
+    (receipt,) = Delivery(again=True).send([path])
+    assert receipt.run_id is not None, receipt.failure
+    return receipt.run_id
+
+
 def tracked(folder: Path, *runs: Record) -> Store:
     """Sends runs, made by `run`, to a new SQLite store in a folder."""
     settings = Tracking(uri=f"sqlite:///{folder}/mlflow.db", experiment=EXPERIMENT)
@@ -33,7 +41,7 @@ def tracked(folder: Path, *runs: Record) -> Store:
     run_ids = {}
     for one in runs:
         one.configuration["tracking"].update(uri=settings.uri, experiment=EXPERIMENT)
-        run_ids[one.id] = send(one, journal.write(one, folder / "journal" / one.id))
+        run_ids[one.id] = sent(journal.write(one, folder / "journal" / one.id))
     return Store(settings, run_ids)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from greenexp.errors import NotTracked
 from greenexp.protocols import Series
 from greenexp.runs import journal
 from greenexp.runs.identity import run_name
@@ -16,10 +15,12 @@ from greenexp.runs.journal import Record
 from greenexp.runs.result import Complexity, Predictions, Result
 from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.delivery import Delivery
 from greenexp.tracking.fields import artifacts, parameters_of, tags
 from greenexp.tracking.store import exists, local_folder
-from greenexp.tracking.tracker import Tracker, connect, send
+from greenexp.tracking.tracker import Tracker, connect
 from tests.support.builders import cpu_run, energy, level, record, window
+from tests.support.tracked import sent
 
 CHOICES = {"model": "digits_vit", "tactic": "baseline", "dataset": "digits"}
 CHAIN = "half_precision > torch_compile"
@@ -147,10 +148,11 @@ def test_sent_once_with_status_metrics_and_series(tmp_path: Path) -> None:
 
     run = measured(tmp_path)
     path = journal.write(run, tmp_path / "run")
-    first = send(journal.read(path), path)
-    assert send(journal.read(path), path) == first
+    first = sent(path)
+    assert sent(path) == first
     failed = Result("timeout", reason="it took too long", effect={"half_precision/dtype": "bf16"})
-    send(measured(tmp_path, id="1", result=failed, choices=CHOICES | {"tactic": CHAIN}), path)
+    chained = measured(tmp_path, id="1", result=failed, choices=CHOICES | {"tactic": CHAIN})
+    sent(journal.write(chained, tmp_path / "chained"))
     client = MlflowClient(run.configuration["tracking"]["uri"])
     experiment = client.get_experiment_by_name("test")
     assert experiment.artifact_location == (tmp_path / "artifacts").as_uri()
@@ -194,7 +196,7 @@ def tracker(tmp_path: Path) -> Tracker:
             started=f"2026-01-0{number + 1}T00:00:00+00:00",
             ended=f"2026-01-0{number + 1}T00:{minutes:02}:00+00:00",
         )
-        send(run, journal.write(run, tmp_path / name))
+        sent(journal.write(run, tmp_path / name))
     return connect(Tracking(uri=f"sqlite:///{tmp_path}/mlflow.db", experiment="test"))
 
 
@@ -227,8 +229,9 @@ def test_a_tracker_that_fails_leaves_the_journal(tmp_path: Path) -> None:
     blocked.write_text("a file where the store's folder should be")
     run = measured(blocked)
     path = journal.write(run, tmp_path / "run")
-    with pytest.raises(NotTracked, match=r"python -m greenexp\.store"):
-        send(run, path)
+    (receipt,) = Delivery().send([path])
+    assert receipt.run_id is None
+    assert "python -m greenexp.store" in (receipt.failure or "")
     assert journal.read(path).title == run.title
 
 
