@@ -7,6 +7,7 @@
     ├── NoEffect        the tactic ran and changed nothing
     ├── Disturbed       something else used the machine, and workload.on_interference=fail
     ├── NotDrawn        the process that draws a report's pictures was killed
+    ├── NotFinite       a model's outputs are no numbers
     ├── NotTracked      MLflow did not take a run; it stays in the journal
     │   └── Unreachable the tracker does not answer
     ├── NotJournalled   the journal did not take what was measured

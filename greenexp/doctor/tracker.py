@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from greenexp.doctor.checks import Fact, existing
-from greenexp.errors import Unreachable
+from greenexp.errors import BadInput, Unreachable
 from greenexp.settings.secrets import whole, without_secrets
 from greenexp.tracking.reach import ask_database, ask_server, reason_of, within
 from greenexp.tracking.store import DATABASES, database_file, local_folder
@@ -36,7 +36,7 @@ def tracker(uri: str, experiment: str, timeout_s: float) -> Fact:
             state = "reachable"
         else:
             return Fact("tracker", f"{place}: not checked, an address of another kind")
-    except (Unreachable, OSError) as refused:
+    except (Unreachable, BadInput, OSError) as refused:
         reason = without_secrets(reason_of(refused))
         return Fact("tracker", f"{place}: can't be reached, {reason}", there=False, cure=CURE)
     return Fact("tracker", f"{place}: {state}")

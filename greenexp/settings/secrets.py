@@ -62,7 +62,10 @@ def keep(uri: str) -> str:
 def whole(uri: str) -> str:
     """Returns a database's address with the password that `keep` took out of it."""
     password = os.environ.get(PASSWORD)
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return uri
     login, _, host = parts.netloc.rpartition("@")
     if not password or not host or ":" in login or parts.scheme in SERVERS:
         return uri

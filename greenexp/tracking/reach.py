@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from urllib.parse import unquote
 
-from greenexp.errors import Unreachable, first_line
+from greenexp.errors import BadInput, Unreachable, first_line
 from greenexp.settings.secrets import MLFLOW_LOGIN
 
 ATTEMPTS = 3  # where a server answers that it failed, which may pass
@@ -63,9 +63,10 @@ def ask_database(uri: str) -> None:
 
     Raises:
         Unreachable: where it can't be opened.
+        BadInput: where its driver is not installed.
     """
     from sqlalchemy import create_engine
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 
     try:
         engine = create_engine(uri)
@@ -74,8 +75,8 @@ def ask_database(uri: str) -> None:
                 return
         finally:
             engine.dispose()
-    except ImportError as error:
-        raise Unreachable(f"its driver is not installed: {first_line(error)}") from None
+    except (ImportError, NoSuchModuleError) as error:
+        raise BadInput(f"its driver is not installed: {first_line(error)}") from None
     except (SQLAlchemyError, OSError) as error:
         raise Unreachable(first_line(error)) from None
     except ValueError:  # its message may quote a password

@@ -231,6 +231,7 @@ def probe(settings: Tracking) -> None:
 
     Raises:
         Unreachable: where it does not within `tracking.timeout_s`.
+        BadInput: where a database's driver is not installed.
     """
     uri = settings.uri
     scheme = uri.partition(":")[0].partition("+")[0].lower()
@@ -242,6 +243,11 @@ def probe(settings: Tracking) -> None:
             within(limit_s, lambda: ask_database(whole(uri)))
     except Unreachable as silent:
         raise Unreachable(unreachable(settings, without_secrets(str(silent)))) from None
+    except BadInput as refused:
+        raise BadInput(
+            f"tracking.uri={without_secrets(uri)} can't be used: {refused}; install it, or give "
+            "another address"
+        ) from None
 
 
 def unreachable(settings: Tracking, reason: str) -> str:

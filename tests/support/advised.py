@@ -17,7 +17,7 @@ from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.study import decide
 from greenexp.study.effects import Comparison, compare
-from greenexp.study.estimates import Interval, Quantity
+from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Payback
 from greenexp.study.study import Cell, Overall, Study
 from tests.support.advised_clauses import (
@@ -29,6 +29,7 @@ from tests.support.advised_clauses import (
     SPAN,
     UNITS,
     check_amounts,
+    check_occupancy,
     check_payback,
     check_ratio,
     check_top1,
@@ -150,6 +151,8 @@ def check_model(made: Advised, deploy: re.Match[str], clauses: list[str]) -> Non
     assert match["mean"] is None
     assert cell.monthly is not None
     check_amounts(match, vars(cell.monthly))
+    assert cell.occupancy is not None
+    check_occupancy(match, cell.occupancy)
     check_payback(payback, cell)
     assert cell.accuracy is not None
     check_top1(top1, cell.accuracy, made.options.max_top1_drop, cell.accuracy.images)
@@ -189,6 +192,7 @@ def check_models(made: Advised, deploy: re.Match[str], clauses: list[str]) -> No
     assert match["mean"] is not None
     assert number(match[1]) == made.options.requests_per_month
     check_amounts(match, {name: over_models(cells, name) for name in UNITS.values()})
+    check_occupancy(match, None)
     said = payback.removeprefix("applying it pays back ")
     assert PAID_MODELS.sub("", said) == ""
     for paid, of, name, once, low, high in PAID_MODELS.findall(said):
@@ -216,26 +220,54 @@ def over_models(cells: Sequence[Cell], name: str) -> Quantity | None:
 
 
 def check_kept(made: Advised, line: str) -> None:
-    """Where nothing is advised, what is said of the nearest tactic is what was found."""
-    said = re.search(
-        rf": (?P<who>\S+) took ×({NUMBER}){SPAN} of the baseline's(?:, but| over) (\d+) blocks?",
-        line,
-    )
+    """Where nothing is advised, no tactic is praised; what is said of some is what was found."""
     drop = re.search(r"drop of at most (\d+\.\d\d) pt", line)
     if drop:
         assert math.isclose(float(drop[1]), 100 * made.options.max_top1_drop, abs_tol=5.1e-3)
-    if said:
-        cell = made.cell(line.partition(": keep")[0], said["who"])
-        metric = ENERGY if "less energy" in line else LATENCY
-        effect = cell.effects[metric]
-        assert near(said[2], effect.ratio, 5.1e-4)
-        assert (said[3] is None) is (effect.interval is None)
-        if effect.interval is not None:
-            assert near(said[3], effect.interval.low, 5.1e-4)
-            assert near(said[4], effect.interval.high, 5.1e-4)
-        assert int(said[5]) == effect.units
+    who = line.partition(": keep")[0]
+    few = re.search(r"pt: (\d+) blocks? can't tell what (\d+) tactics? did from chance", line)
+    undecided = re.search(
+        r"pt: not decided after (\d+) blocks?: (.+?)(?:, and two baselines.*)?\.$", line
+    )
+    if who.startswith("Over models") or not (few or undecided):
+        return
+    metric = ENERGY if "less energy" in line else LATENCY
+    cells = [
+        cell
+        for cell in made.found.cells
+        if who in (cell.model, f"{cell.model} on {cell.setting.name}") and metric in cell.effects
+    ]
+    open_ = [
+        cell.effects[metric]
+        for cell in cells
+        if cell.effects[metric].verdict in ("too few runs", "no difference shown")
+        and cell.accuracy is not None
+        and cell.accuracy.delta >= -made.options.max_top1_drop - 1e-9
+    ]
+    if few:
+        assert (int(few[1]), int(few[2])) == (max(e.units for e in open_), len(open_))
+        assert "×" not in line
+    if undecided:
+        assert int(undecided[1]) == max(effect.units for effect in open_)
+        check_undecided(
+            undecided[2], {cell.tactic: cell.effects[metric] for cell in cells}, len(open_)
+        )
+    floor = re.search(rf"differ by up to ({NUMBER}) %", line)
+    if floor:
+        known = [effect.floor for effect in open_ if effect.floor is not None]
+        assert near(floor[1], 100 * max(known))
+
+
+def check_undecided(said: str, effects: Mapping[str, Effect], count: int) -> None:
+    """Each tactic that is named has its ratio and interval; how many more there are is said."""
+    named = re.findall(rf"(\S+) ×({NUMBER}){SPAN}(?=,| and |$)", said)
+    more = re.search(r"(\d+) more$", said)
+    assert len(named) + (int(more[1]) if more else 0) == count
+    for tactic, ratio, low, high in named:
+        effect = effects[tactic]
         assert effect.verdict in ("too few runs", "no difference shown")
-        floor = re.search(rf"differ by up to ({NUMBER}) %", line)
-        if floor:
-            assert effect.floor is not None
-            assert near(floor[1], 100 * effect.floor)
+        assert near(ratio, effect.ratio, 5.1e-4)
+        assert (low == "") is (effect.interval is None)
+        if effect.interval is not None:
+            assert near(low, effect.interval.low, 5.1e-4)
+            assert near(high, effect.interval.high, 5.1e-4)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from greenexp.study.estimates import Accuracy, Effect, Quantity
+from greenexp.study.savings import Occupancy
 from greenexp.study.study import Cell
 
 NUMBER = r"-?[\d,]+(?:\.\d+)?(?:e-?\d+)?"
@@ -25,6 +26,8 @@ DEPLOY = re.compile(
 MONTH = re.compile(
     rf"at ({NUMBER}) images a month it (?:saves (?P<less>.+?))?(?: and )?"
     r"(?:takes (?P<more>.+) more)?(?P<mean> on average over the models)?"
+    rf" where computing seconds are billed(?:: the requests fill (?P<filled>{NUMBER}) % of a "
+    rf"machine(?:, whose rent of (?P<rent>{NUMBER}) USD a month stays the same)?)?"
 )
 AMOUNT = re.compile(rf"({NUMBER}) ({'|'.join(UNITS)}){SPAN}(?:, | and |$)")
 PAID = re.compile(
@@ -79,6 +82,17 @@ def check_amounts(match: re.Match[str], expected: Mapping[str, Quantity | None])
                 assert near(high, sign * ends[1])
             told.add(UNITS[unit])
     assert told == {name for name, quantity in expected.items() if quantity is not None}
+
+
+def check_occupancy(match: re.Match[str], occupancy: Occupancy | None) -> None:
+    """What the requests fill of a machine, and its rent, are said where they are known."""
+    assert (match["filled"] is None) is (occupancy is None)
+    if occupancy is None:
+        return
+    assert near(match["filled"], 100 * occupancy.filled, 5.1e-2)
+    assert (match["rent"] is None) is (occupancy.rent_usd is None)
+    if match["rent"]:
+        assert near(match["rent"], occupancy.rent_usd or 0.0)
 
 
 def check_top1(clause: str, accuracy: Accuracy, limit: float, judged: int | None) -> None:

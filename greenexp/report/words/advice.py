@@ -74,8 +74,7 @@ def _deploy(advice: Advice, study: Study) -> str:
     month = _month(advice, study.requests_per_month)
     if advice.model is None:
         over = f" over {wording.plural(advice.models, 'model')}"
-        mean = month and f"{month} on average over the models"
-        clauses = [f"{_takes(advice)}{over}", mean, _pays_back_of_models(advice)]
+        clauses = [f"{_takes(advice)}{over}", month, _pays_back_of_models(advice)]
     else:
         clauses = [_takes(advice), month, _pays_back(advice)]
     return "; ".join(filter(None, [*clauses, _top1(advice)]))
@@ -103,7 +102,8 @@ def _month(advice: Advice, requests_per_month: float) -> str:
     images = wording.requests(requests_per_month)
     if not parts:
         return ""
-    return f"at {images} images a month it {' and '.join(parts)}{_where(advice.occupancy)}"
+    mean = " on average over the models" if advice.model is None else ""
+    return f"at {images} images a month it {' and '.join(parts)}{mean}{_where(advice.occupancy)}"
 
 
 def _where(occupancy: Occupancy | None) -> str:
@@ -115,7 +115,8 @@ def _where(occupancy: Occupancy | None) -> str:
     machine = f"{where}: the requests fill {filled} of a machine"
     if occupancy.rent_usd is None:
         return machine
-    return f"{machine}, whose rent by the hour, {wording.number(occupancy.rent_usd)} USD, stays"
+    rent = wording.number(occupancy.rent_usd)
+    return f"{machine}, whose rent of {rent} USD a month stays the same"
 
 
 def _amount(quantity: Quantity, unit: str) -> str:

@@ -120,8 +120,9 @@ def test_gain_inside_the_floor_is_not_advised() -> None:
     hot = [row | {ENERGY: row[ENERGY] * (1.03 if row["replicate"] == 2 else 1)} for row in made]
     found = advised(hot, tactics)
     assert found.deployed() == {}
-    assert "which is not shown to be real, and two baselines differ by up to 3." in found.about(
-        "vit"
+    assert re.search(
+        r"not decided after 8 blocks: t ×0\.9\d+ \(.*\), and two baselines differ by up to 3\.",
+        found.about("vit"),
     )
 
 
@@ -153,7 +154,7 @@ def test_what_takes_more_is_not_called_a_saving() -> None:
     made = advised(rows(EIGHT, tactics), tactics, RENT)
     assert made.deployed()["vit"] == "t"
     assert re.search(
-        r"saves [^;]*kWh [^;]* and takes [^;]*USD [^;]*machine [^;]* more;", made.about("vit")
+        r"saves [^;]*kWh [^;]* and takes [^;]*USD [^;]*machine [^;]* more where", made.about("vit")
     )
     assert "applying it pays back at once in energy, never in dollars and never in time" in (
         made.about("vit")
@@ -174,10 +175,12 @@ def test_estimated_energy_is_called_so() -> None:
     [
         pytest.param(
             rows(blocks=1),
-            "quantized took ×0.601 of the baseline's, but 1 block can't tell that from chance",
+            "drop of at most 1.00 pt: 1 block can't tell what 1 tactic did from chance",
             id="one block",
         ),
-        pytest.param(rows(blocks=3), "but 3 blocks can't tell that from chance", id="few blocks"),
+        pytest.param(
+            rows(blocks=3), "3 blocks can't tell what 1 tactic did from chance", id="few blocks"
+        ),
         pytest.param(
             [row for row in rows() if row["tactic"] != "baseline"],
             "nothing can be said, for there is no valid baseline among the runs",
