@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import traceback
 import warnings
@@ -40,7 +41,10 @@ def measure(configuration: Mapping[str, Any], path: str, place: Place = ALONE) -
         text = to_json(result)
     except ValueError:
         text = to_json(Result("error", reason="a measured value is NaN or infinite"))
-    write_atomically(Path(path), text)
+    try:
+        write_atomically(Path(path), text)
+    except OSError as error:  # whoever waits finds no result, and tells where a disk is full
+        sys.exit(f"greenexp: a run's result can't be written to {folder}: {error.strerror}")
 
 
 def probe_device(device: str, path: str) -> None:

@@ -102,8 +102,8 @@ def quiet(timeout_s: float | None = None) -> None:
             os.environ.setdefault(name, value)
     import mlflow  # noqa: F401 - its import sets the levels of its loggers
 
-    for chatty in ("alembic", "mlflow", "urllib3"):  # they narrate making, and trying again
-        logging.getLogger(chatty).setLevel(logging.ERROR)
+    for chatty in ("alembic", "mlflow", "urllib3"):  # they narrate what is told in a line here
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
 def make_whole(database: Path) -> None:
@@ -205,7 +205,7 @@ def refusals(settings: Tracking) -> Iterator[None]:
             "not installed; pip install it, or give another address"
         ) from None
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:
-        reason = without_secrets(first_line(error))
+        reason = without_secrets(_reason(error))
         if "database is locked" in str(error):
             raise Unreachable(
                 f"another process has held {shown} for {settings.locked_s:g} s; "
@@ -221,9 +221,20 @@ def refusals(settings: Tracking) -> Iterator[None]:
         if silent or (code in PASSING and local_folder(settings.uri) is None):
             raise Unreachable(unreachable(settings, reason)) from None
         raise BadInput(
-            f"tracking.uri={shown} can't be used: {reason}; give the address of an MLflow store, "
-            f"e.g. {EXAMPLE}"
+            f"tracking.uri={shown} can't be used: {reason}; mend that, or give the address of "
+            f"another MLflow store, e.g. {EXAMPLE}"
         ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """Returns why a store refused: what its database said, where one did."""
+    cause: BaseException | None = error
+    while cause is not None:
+        said = getattr(cause, "orig", None)  # SQLAlchemy's errors hold their database's
+        if isinstance(said, BaseException):
+            return first_line(said)
+        cause = cause.__cause__ or cause.__context__
+    return first_line(error)
 
 
 def probe(settings: Tracking) -> None:
