@@ -33,7 +33,7 @@ EXAMPLE = "sqlite:///mlruns/mlflow.db"
 # MLflow's own settings, where the user has not set them: it would try for minutes, in silence.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0.5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.5",
 }
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -42,7 +43,7 @@ def proxy(port: int) -> Iterator[Proxy]:
 
 @pytest.fixture
 def experiment(request: pytest.FixtureRequest) -> str:
-    return request.node.name
+    return re.sub(r"\W", "_", request.node.name)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
