@@ -133,10 +133,7 @@ def experiment_id(client: MlflowClient, settings: Tracking, location: Path | Non
     """
     experiment = client.get_experiment_by_name(settings.experiment)
     if experiment is None:
-        made_in = None if location is None else location.as_uri()
-        made = client.create_experiment(settings.experiment, artifact_location=made_in)
-        client.set_experiment_tag(made, *view_tag(int(time.time() * MS_PER_S)))
-        return str(made)
+        experiment = _made(client, settings.experiment, location)
     _check_active(experiment, settings)
     if location is not None:
         check_place(experiment.artifact_location, settings)
@@ -144,6 +141,20 @@ def experiment_id(client: MlflowClient, settings: Tracking, location: Path | Non
     if key not in experiment.tags:
         client.set_experiment_tag(experiment.experiment_id, key, value)
     return str(experiment.experiment_id)
+
+
+def _made(client: MlflowClient, name: str, location: Path | None) -> Experiment:
+    """Returns a new experiment, or the one that another, or a lost answer, has made meanwhile."""
+    from mlflow.exceptions import MlflowException
+
+    made_in = None if location is None else location.as_uri()
+    try:
+        return client.get_experiment(client.create_experiment(name, artifact_location=made_in))
+    except MlflowException as error:
+        known = client.get_experiment_by_name(name)
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
+            raise
+        return known
 
 
 def _check_active(experiment: Experiment, settings: Tracking) -> None:

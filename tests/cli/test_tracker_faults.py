@@ -169,7 +169,7 @@ def test_server_that_answers_500_at_random_loses_and_doubles_nothing(
     proxy.fault, proxy.share = "fails", 0.2
     command = start(tmp_path, "greenexp", *SWEEP, *to(proxy.address, experiment))
     text = said(command)
-    assert proxy.requests > 20
+    assert proxy.requests > 20, text
     for _ in range(10):  # what is left is sent as often as it takes
         if tracked(f"http://127.0.0.1:{port}", experiment) == ids(tmp_path):
             break
