@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 
@@ -23,6 +24,10 @@ from greenexp.cli.arguments import ALL, EXPERIMENT
 from greenexp.errors import GreenexpError, first_line, nearest
 
 
+# Where this account, or this disk, takes no file; other errors of files are bugs.
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
+
+
 def one_line(error: BaseException) -> str | None:
     """Returns the message for the user, None where the error is a bug."""
     if isinstance(error, GreenexpError):
@@ -30,6 +35,11 @@ def one_line(error: BaseException) -> str | None:
     if isinstance(error, OverrideParseException):
         reason = first_line(error)
         return f"{error.override} is no override: {reason}; write key=value, quoted as needed"
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        return (
+            f"{error.filename or 'a file'} can't be written ({error.strerror}); work in a folder "
+            "that may be written to, or give one: hydra.run.dir=…, hydra.sweep.dir=…"
+        )
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
     if not isinstance(error, HydraException | OmegaConfBaseException):

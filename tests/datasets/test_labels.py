@@ -41,6 +41,9 @@ def space(*names: str, of: str | None = None) -> LabelSpace:
         pytest.param(space("cat", "emu", "dog"), space("dog"), [2], id="a few of the model's"),
         pytest.param(space(" Cat ", "DOG"), space("cat", "dog "), [0, 1], id="case and blanks"),
         pytest.param(space("STRASSE"), space("straße"), [0], id="case beyond English"),
+        pytest.param(
+            space("caf\u00e9", "tea"), space("tea", "cafe\u0301"), [1, 0], id="one letter of two"
+        ),
         pytest.param(space("crane", "crane", "dog"), space("dog"), [2], id="model's twins unused"),
         pytest.param(
             space("a", "b", of="s"), space("c", "d", of="s"), [0, 1], id="same space, by index"

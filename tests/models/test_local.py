@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from greenexp.models.checkpoint import CLASSIFIER
 from greenexp.models.local import Local
 from greenexp.protocols import LabelSpace
 from tests.support.model_folders import NAMES, Edited, images, pickle_weights, save_weights, weights
@@ -124,6 +125,38 @@ def test_local_title_of_the_working_directory_is_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert Local(".").title == tmp_path.name
+
+
+def test_local_folder_in_the_home_is_found(
+    vit_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(vit_folder.parent))
+    source = Local(f"~/{vit_folder.name}")
+    assert source.check().names == NAMES
+    assert source.title == vit_folder.name
+
+
+def test_every_class_that_transformers_makes_of_a_classifier_is_taken() -> None:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
+    )
+
+    listed = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES.values()
+    names = {name for one in listed for name in ([one] if isinstance(one, str) else one)}
+    refused = {name for name in names if CLASSIFIER.search(name) is None}
+    assert {"DeiTForImageClassificationWithTeacher", "LevitForImageClassificationWithTeacher"} <= (
+        names
+    )
+    assert refused == set()
+    assert CLASSIFIER.search("ViTForMaskedImageModeling") is None
+
+
+def test_local_quantized_checkpoint_is_refused(
+    vit_folder: Path, edited: Edited, refusal: Refusal
+) -> None:
+    folder = edited(vit_folder, quantization_config={"quant_method": "torchao"})
+    said = refusal(lambda: Local(str(folder)).check())
+    assert "is quantized already" in said
 
 
 def remove(name: str) -> Callable[[Path], None]:

@@ -283,6 +283,22 @@ def test_stale_quote(days: int, stale: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("override", "stale"),
+    [
+        ("hardware.price.usd_per_hour=0.40", False),
+        ("+hardware.price.purchase_usd=900", False),
+        ("hardware.price.date=2026-01-01", False),
+        ("hardware.price.usd_per_kwh=0.3", True),
+        ("hardware=aws_g6_xlarge", True),
+    ],
+)
+def test_price_that_the_user_gives_is_today_s(override: str, stale: bool) -> None:
+    price = Price(usd_per_hour=0.4, date=QUOTED.isoformat())
+    later = QUOTED + datetime.timedelta(days=542)
+    assert (stale_quote(price, later, [override]) is not None) is stale
+
+
+@pytest.mark.parametrize(
     "price",
     [
         pytest.param(Price(usd_per_hour=1.0), id="no date"),

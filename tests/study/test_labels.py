@@ -167,3 +167,18 @@ def test_prices_are_settings() -> None:
         "hardware.price.usd_per_kwh=0.19",
         "hardware.price.usd_per_kwh=0.25",
     ]
+
+
+def test_models_of_one_name_with_other_files_are_told_apart_by_their_digest() -> None:
+    a = params(model="local", model__path="a/checkpoint-500", inputs__model="1111111122222222")
+    b = params(model="local", model__path="b/checkpoint-500", inputs__model="3333333344444444")
+    first, second = called(a, b)
+    assert first.model != second.model
+    assert {one.model.split()[0].partition("@")[0] for one in (first, second)} == {"checkpoint-500"}
+
+
+def test_data_sets_of_one_name_with_other_images_are_told_apart() -> None:
+    before = params(dataset="folder", dataset__path="photos", inputs__dataset="aaaaaaaabbbbbbbb")
+    after = params(dataset="folder", dataset__path="photos", inputs__dataset="ccccccccdddddddd")
+    assert [one.dataset for one in called(before, after)] == ["photos@aaaaaaaa", "photos@cccccccc"]
+    assert [one.dataset for one in called(before, before)] == ["photos"] * 2

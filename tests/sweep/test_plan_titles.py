@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from greenexp.sweep.plan import choices_of, quoted, title, varying_keys
+from greenexp.sweep.plan import Cell, choices_of, quoted, title, told_apart, varying_keys
 
 CHOICES = {"model": "digits_vit", "tactic": "local_pruning", "workload": "quick"}
 
@@ -98,3 +98,31 @@ def test_chain_is_called_by_its_steps(steps: list[Any] | None, tactic: str) -> N
     assert choices == CHOSEN | {"tactic": tactic}
     overrides = ["tactic=chain", f"tactic.steps={steps}", "tactic.more=1"]
     assert title(choices, None, overrides, {"tactic.steps"}) == f"digits_vit · {tactic} more=1"
+
+
+def named(title: str, *cells: tuple[str, ...]) -> list[str]:
+    made = [Cell(overrides, title, str(n), "p", False) for n, overrides in enumerate(cells)]
+    return [cell.title for cell in told_apart(made)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "titles"),
+    [
+        pytest.param([("tactic=a",)], ["mine"], id="one"),
+        pytest.param(
+            [("model=x", "tactic=baseline"), ("model=x", "tactic=local_pruning")],
+            ["mine · tactic=baseline", "mine · tactic=local_pruning"],
+            id="what differs",
+        ),
+        pytest.param(
+            [("tactic=a",), ("tactic=a", "tactic.amount=0.5")],
+            ["mine", "mine · tactic.amount=0.5"],
+            id="absent is a value",
+        ),
+        pytest.param([("tactic=a",), ("tactic=a",)], ["mine · 1", "mine · 2"], id="nothing said"),
+    ],
+)
+def test_a_title_that_is_given_is_made_unique(
+    cells: list[tuple[str, ...]], titles: list[str]
+) -> None:
+    assert named("mine", *cells) == titles
