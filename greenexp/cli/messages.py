@@ -23,7 +23,6 @@ from omegaconf.errors import (
 from greenexp.cli.arguments import ALL, EXPERIMENT
 from greenexp.errors import GreenexpError, first_line, nearest
 
-
 # Where this account, or this disk, takes no file; other errors of files are bugs.
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
 
