@@ -16,6 +16,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, FloatNode, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 
 class GreenexpSweeper(Sweeper):
@@ -140,9 +141,12 @@ def _is_number(config: DictConfig | None, key: str) -> bool:
     if config is None:
         return False
     parent, _, last = key.rpartition(".")
-    section = OmegaConf.select(config, parent) if parent else config
-    node = section._get_node(last) if isinstance(section, DictConfig) else None
-    return isinstance(node, FloatNode) or isinstance(OmegaConf.select(config, key), float)
+    try:
+        section = OmegaConf.select(config, parent) if parent else config
+        node = section._get_node(last) if isinstance(section, DictConfig) else None
+        return isinstance(node, FloatNode) or isinstance(OmegaConf.select(config, key), float)
+    except OmegaConfBaseException:  # an option that the first choice of its group lacks
+        return False
 
 
 def _keys(overrides: Sequence[Override]) -> set[str]:

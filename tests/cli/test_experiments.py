@@ -106,6 +106,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         assert {path.name for path in folder.rglob("*") if path.is_file()} == {
             "plan.json",
             "multirun.yaml",
+            ".claimed",
         }
         (path,) = folder.rglob("plan.json")
         plan = json.loads(path.read_text("utf-8"))
