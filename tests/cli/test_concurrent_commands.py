@@ -174,13 +174,14 @@ def test_full_disk_under_the_store_leaves_the_run_in_the_journal(
     tmp_path: Path, small_disk: Path
 ) -> None:
     uri = f"tracking.uri=sqlite:///{small_disk}/mlflow.db"
-    command = start(tmp_path, "model=digits_resnet", uri)
-    wait_for((small_disk / "mlflow.db").exists)
+    said(start(tmp_path, "model=digits_resnet", uri))  # makes the store
+    command = start(tmp_path, "model=digits_resnet", uri, "hydra.run.dir=multirun/second")
+    wait_for((tmp_path / "multirun" / "second").exists)
     fill(small_disk)
     text = said(command)
     assert command.returncode == 1
     assert "MLflow did not take it" in text
-    assert [one["result"]["outcome"] for one in records(tmp_path)] == ["ok"]
+    assert [one["result"]["outcome"] for one in records(tmp_path)] == ["ok"] * 2
     (small_disk / "ballast").unlink()
     assert "MLflow run" in store(tmp_path)
 
