@@ -212,7 +212,7 @@ def test_counter_that_is_lost_in_the_middle_is_a_doubt(machine: Machine) -> None
 
 @pytest.mark.slow
 def test_sweep_and_resume_read_the_counter(machine: Machine) -> None:
-    sweep = ["-m", "tactic=baseline,local_pruning", *QUICK]
+    sweep = ["-m", "tactic=baseline,local_pruning", "sweep.baselines=2", *QUICK]
     done = machine.greenexp(SERVER, *sweep)
     assert done.returncode == 0, done.stderr
     records = machine.records()
