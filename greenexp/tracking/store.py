@@ -16,6 +16,7 @@ from greenexp.errors import BadInput, GreenexpError, Unreachable, first_line
 from greenexp.settings.secrets import SERVERS, whole, without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.artifacts import local_path
+from greenexp.tracking.database import ACTIVE
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.reach import ATTEMPTS, ask_database, ask_server, within
 from greenexp.tracking.view import view_tag
@@ -53,17 +54,23 @@ def database_file(uri: str) -> Path:
     return Path(urlparse(uri).path.removeprefix("/"))
 
 
+def scheme_of(uri: str) -> str:
+    """Returns what kind of store an address is of, without its driver; empty for a path."""
+    return uri.partition(":")[0].partition("+")[0].lower() if ":" in uri else ""
+
+
 def check_address(uri: str) -> None:
     """Checks that runs can be kept at an address.
 
     Raises:
         BadInput: for a folder, a database in memory, or an address of another kind.
     """
-    scheme = uri.partition(":")[0].partition("+")[0].lower() if ":" in uri else ""
     if uri.startswith(SQLITE):
         known = bool(database_file(uri).name) and ":memory:" not in uri
     else:
-        known = uri in HOSTED or ("://" in uri and scheme in (*SERVERS, *DATABASES, *HOSTED))
+        known = uri in HOSTED or (
+            "://" in uri and scheme_of(uri) in (*SERVERS, *DATABASES, *HOSTED)
+        )
     if not known:
         raise BadInput(
             f"tracking.uri={without_secrets(uri)} is no address that runs are kept at; allowed: "
@@ -158,7 +165,7 @@ def _made(client: MlflowClient, name: str, location: Path | None) -> Experiment:
 
 
 def _check_active(experiment: Experiment, settings: Tracking) -> None:
-    if experiment.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != ACTIVE:
         shown = without_secrets(settings.uri)
         raise BadInput(
             f"tracking.experiment={settings.experiment} was deleted at {shown}; bring it back with "
@@ -256,7 +263,7 @@ def probe(settings: Tracking) -> None:
         BadInput: where a database's driver is not installed.
     """
     uri = settings.uri
-    scheme = uri.partition(":")[0].partition("+")[0].lower()
+    scheme = scheme_of(uri)
     limit_s = settings.timeout_s
     try:
         if scheme in SERVERS:

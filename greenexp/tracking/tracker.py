@@ -18,6 +18,7 @@ from greenexp.runs.journal import Record
 from greenexp.runs.run import of
 from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.database import ACTIVE, UNENDED
 from greenexp.tracking.fields import (
     ID_TAG,
     artifacts,
@@ -51,8 +52,6 @@ T = TypeVar("T")
 
 PARAMETERS_PER_CALL = 100
 METRICS_PER_CALL = 1000
-RUNNING = "RUNNING"  # a run that is being sent, or was only half sent
-ACTIVE = "active"
 
 
 @dataclass(frozen=True)
@@ -76,9 +75,9 @@ class Tracker:
             NotTracked: where another process is sending it.
         """
         runs = self._runs_of(record)
-        ended = [run for run in runs if run.info.status != RUNNING]
+        ended = [run for run in runs if run.info.status != UNENDED]
         if ended:
-            whole_run = min(ended, key=lambda run: str(run.info.lifecycle_stage != ACTIVE))
+            whole_run = min(ended, key=lambda run: run.info.lifecycle_stage != ACTIVE)
             run_id = str(whole_run.info.run_id)
             if restore and whole_run.info.lifecycle_stage != ACTIVE:
                 self.client.restore_run(run_id)
@@ -110,7 +109,7 @@ class Tracker:
         """Deletes the half-sent runs among these whose sender has ended, or is this process."""
         for run in runs:
             by = run.data.tags.get(SENDER_TAG, "")
-            half_sent = run.info.status == RUNNING and run.info.lifecycle_stage == ACTIVE
+            half_sent = run.info.status == UNENDED and run.info.lifecycle_stage == ACTIVE
             if half_sent and (by == sender() or is_gone(by)):
                 self.client.delete_run(run.info.run_id)
 

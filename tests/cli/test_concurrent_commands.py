@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,32 +13,18 @@ from pathlib import Path
 import pytest
 
 from greenexp.runs import journal
-from tests.support.command import QUICK, ROOT, runs
+from tests.support.command import QUICK, runs, said
+from tests.support.command import start as start_module
 
 pytestmark = pytest.mark.slow
 
-LIMIT_S = 900.0
 TOGETHER = "isolation.alone=false"
 SWEEP = ["-m", "model=digits_resnet", "tactic=baseline,local_pruning", "report.after_sweep=false"]
 LOCKED_S = 20
 
 
 def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", "greenexp", *arguments, *QUICK],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"} | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def said(command: subprocess.Popen[str]) -> str:
-    text, _ = command.communicate(timeout=LIMIT_S)
-    assert "Traceback" not in text, text
-    return text
+    return start_module(folder, "greenexp", *arguments, *QUICK, **environment)
 
 
 def records(folder: Path) -> list[dict]:
@@ -49,16 +34,7 @@ def records(folder: Path) -> list[dict]:
 
 
 def store(folder: Path) -> str:
-    return said(
-        subprocess.Popen(
-            [sys.executable, "-m", "greenexp.store"],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    )
+    return said(start_module(folder, "greenexp.store"))
 
 
 def in_mlflow(folder: Path) -> Counter[str]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,13 +13,12 @@ import pytest
 
 from greenexp.runs import journal
 from greenexp.tracking.delivery import Delivery
-from tests.support.command import QUICK, ROOT
+from tests.support.command import QUICK, said, start
 from tests.support.loopback_tracker import Proxy, mlflow_server
 from tests.support.tracked import run
 
 pytestmark = pytest.mark.slow
 
-LIMIT_S = 900.0
 SWEEP = ["-m", "model=digits_resnet", "tactic=baseline,local_pruning", "report.after_sweep=false"]
 RUNS = 3  # the baseline twice
 
@@ -44,25 +40,6 @@ def proxy(port: int) -> Iterator[Proxy]:
 @pytest.fixture
 def experiment(request: pytest.FixtureRequest) -> str:
     return re.sub(r"\W", "_", request.node.name)
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def said(command: subprocess.Popen[str]) -> str:
-    """Returns what a command says once it has ended; a traceback is for bugs."""
-    text, _ = command.communicate(timeout=LIMIT_S)
-    assert "Traceback" not in text, text
-    return text
 
 
 def records(folder: Path) -> list[Path]:

@@ -32,6 +32,26 @@ def greenexp(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Starts a module's command, `python -m words…`, in a folder; `said` waits for it."""
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def said(command: subprocess.Popen[str]) -> str:
+    """Returns what a command says once it has ended; a traceback is for bugs."""
+    text, _ = command.communicate(timeout=900)
+    assert "Traceback" not in text, text
+    return text
+
+
 def runs(folder: Path) -> list[dict]:
     """Returns name, status, metrics, tags and parameters of every measured MLflow run."""
     script = (
