@@ -32,18 +32,30 @@ test: lint ## lint, types and the tests that take seconds
 coverage: install ## the fast tests, and the lines that they cover
 	$(BIN)/python -m pytest --cov=greenexp --cov-report=term:skip-covered
 
+# Compilers warn of themselves. Tests that wait for servers run beside those that convert models; no
+# other two run at once, for most measure something.
+SLOW := $(BIN)/python -m pytest -m 'slow and not gpu' -W default --durations=40
+SERVING := tests/deploy tests/tracking/test_copies.py tests/tracking/test_server.py
+CONVERTING := tests/datasets tests/models tests/tactics
+
 test-slow: install ## the tests that take longer: real sweeps, compilers, a browser
-	$(BIN)/python -m pytest -m 'slow and not gpu' -W default  # compilers warn of themselves
+	$(SLOW) -p no:cacheprovider $(SERVING) > .slow-serving.txt 2>&1 & serving=$$!; \
+	$(SLOW) $(CONVERTING); converting=$$?; \
+	wait $$serving; served=$$?; cat .slow-serving.txt; rm .slow-serving.txt; \
+	test $$converting = 0 && test $$served = 0
+	$(SLOW) $(SERVING:%=--ignore=%) $(CONVERTING:%=--ignore=%)
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-ui: install ## the MLflow UI over the runs
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
+ui: install ## the MLflow UI over the runs, at greenexp's saved view
+	$(BIN)/python -m greenexp ui
 
 gpu-check: ## all tests that need a CUDA device (up to 8 minutes), with GPU_PYTHON (default python3)
+	@$(GPU_PYTHON) -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || \
+	{ echo "gpu-check: $(GPU_PYTHON) has no torch that sees a CUDA device; run it on a machine with an NVIDIA GPU" >&2; exit 1; }
 	$(GPU_PYTHON) -m pytest -m gpu --durations=5
 
 embedded: install ## train the embedded classifiers anew

@@ -47,6 +47,10 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def last_line(figures: Mapping[str, float]) -> None:
+def last_line(figures: Mapping[str, object]) -> None:
     """Prints the figures as the JSON object that ends a benchmark."""
-    say(json.dumps({key: round(value, 4) for key, value in figures.items()}))
+    rounded = {
+        key: round(value, 4) if isinstance(value, float) else value
+        for key, value in figures.items()
+    }
+    say(json.dumps(rounded))

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from greenexp.tracking.view import VIEW_TAG, run_url, view_url
+from greenexp.tracking.view import VIEW_TAG, WORKFLOW, run_url, view_url
 
 EXPERIMENT = "greenexp"
 SERVER_START_S = 120.0
@@ -116,8 +116,24 @@ def open_run(page: Page, base_url: str, experiment_id: str, run_id: str) -> None
     page.wait_for_timeout(DRAWN_MS)
 
 
+def open_models(page: Page, base_url: str, experiment_id: str) -> None:
+    """Opens the models of an experiment and waits for the first."""
+    _load(page, f"{base_url}/#/experiments/{experiment_id}/models?{WORKFLOW}")
+    page.get_by_text("Ready").first.wait_for()
+    page.wait_for_timeout(DRAWN_MS)
+
+
+def open_version(page: Page, base_url: str, name: str, version: int) -> None:
+    """Opens a version of a registered model."""
+    _load(page, f"{base_url}/#/models/{name}/versions/{version}?{WORKFLOW}")
+    page.get_by_text("Source Run").first.wait_for()
+    page.wait_for_timeout(DRAWN_MS)
+
+
 def take_screenshots(base_url: str, experiment: str, out: Path) -> list[Path]:
-    """Writes view_table.png, view_chart.png and view_run.png, 1600 by 1000, into `out`.
+    """Writes view_table.png, view_chart.png, view_run.png and view_models.png, 1600 by 1000.
+
+    Where a model is registered, view_registered.png shows its latest version.
 
     Raises:
         LookupError: No such experiment, no saved view in it, or no run with an energy.
@@ -137,7 +153,7 @@ def take_screenshots(base_url: str, experiment: str, out: Path) -> list[Path]:
     if not runs:
         raise LookupError(f"no run of experiment {experiment!r} has energy/per_image_j")
     out.mkdir(parents=True, exist_ok=True)
-    files = [out / f"view_{name}.png" for name in ("table", "chart", "run")]
+    files = [out / f"view_{name}.png" for name in ("table", "chart", "run", "models")]
     with chromium_page() as page:
         open_table(page, base_url, experiment_id)
         page.screenshot(path=files[0])
@@ -145,6 +161,13 @@ def take_screenshots(base_url: str, experiment: str, out: Path) -> list[Path]:
         page.screenshot(path=files[1])
         open_run(page, base_url, experiment_id, runs[0].info.run_id)
         page.screenshot(path=files[2])
+        open_models(page, base_url, experiment_id)
+        page.screenshot(path=files[3])
+        for model in client.search_registered_models(max_results=1):
+            files.append(out / "view_registered.png")
+            version = max(int(own.version) for own in model.latest_versions)
+            open_version(page, base_url, model.name, version)
+            page.screenshot(path=files[-1])
     return files
 
 

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from greenexp.api.experiments import Experiment, experiment, preset
     from greenexp.api.measuring import measure
-    from greenexp.api.results import compare, fetch, figures, frame, frames, read, show, write
+    from greenexp.api.results import (
+        advice,
+        compare,
+        fetch,
+        figures,
+        frame,
+        frames,
+        read,
+        show,
+        write,
+    )
     from greenexp.errors import GreenexpError
     from greenexp.runs.run import Run
     from greenexp.study.study import Study
@@ -33,6 +43,7 @@ _HOMES = {  # public name: where it is; imported when asked for, so that `import
     "GreenexpError": "greenexp.errors",
     "Run": "greenexp.runs.run",
     "Study": "greenexp.study.study",
+    "advice": "greenexp.api.results",
     "compare": "greenexp.api.results",
     "experiment": "greenexp.api.experiments",
     "fetch": "greenexp.api.results",
@@ -52,6 +63,7 @@ __all__ = [
     "Run",
     "Study",
     "__version__",
+    "advice",
     "compare",
     "experiment",
     "fetch",

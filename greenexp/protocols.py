@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
@@ -284,6 +285,44 @@ class Tactic(Protocol):
 
         Raises:
             NoEffect: where nothing was changed.
+        """
+
+
+ArtefactForm = Literal["onnx", "openvino", "torch_export", "aot_inductor", "safetensors"]
+"""The forms in which a model runs without greenexp, see `export/travelling/model.py`."""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What a tactic has written, and how it is run.
+
+    Attributes:
+        form: which loader takes it.
+        name: of the file that the loader is given, in its folder; others may lie beside it.
+        options: of the loader, as the tactic has measured with; as JSON takes them.
+        packages: distributions that the loader needs, in the versions of this environment.
+    """
+
+    form: ArtefactForm
+    name: str
+    options: Mapping[str, object]
+    packages: Sequence[str]
+
+
+@runtime_checkable
+class Portable(Protocol):
+    """A tactic that writes what it makes in a form of its own; others are exported by torch."""
+
+    def write(self, module: nn.Module, sample: Sample, folder: Path) -> ModelFiles:
+        """Writes the optimized module into a folder.
+
+        Args:
+            module: as it is before the tactic; it may be changed in place.
+            sample: as the tactic is called with.
+            folder: that is there.
+
+        Raises:
+            Unsupported: where it can't be written.
         """
 
 

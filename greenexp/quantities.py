@@ -208,6 +208,11 @@ QUANTITIES: Sequence[Quantity] = (
 )
 
 
+# What may be 0 or less, or is a fraction of 1, has intervals about its mean; all else is above 0.
+_ABOUT_THE_MEAN = (TOP1, "accuracy/top5", "complexity/sparsity", "energy/net_per_image_j")
+POSITIVE = frozenset({quantity.name for quantity in QUANTITIES}.difference(_ABOUT_THE_MEAN))
+
+
 def compared(quantities: Iterable[Quantity] = QUANTITIES) -> list[Quantity]:
     """Returns the quantities by which tactics are held against the baseline, in order."""
     return [quantity for quantity in quantities if quantity.compared]

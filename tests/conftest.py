@@ -1,4 +1,4 @@
-"""What several tests are built on: tiny models and images on disk, a clock, a hub on loopback."""
+"""What several tests are built on: tiny models, images, a clock, a hub, a full disk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import pytest
 
 from greenexp.errors import BadInput
 
+# What a developer's shell says of MLflow is nothing to a test.
+for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+    os.environ.pop(name, None)
 # Of this session alone: other measurements on the machine hold a lock in the usual place.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
 TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-")
@@ -23,6 +26,7 @@ Finalize(None, shutil.rmtree, [TEMPORARY], {"ignore_errors": True}, exitpriority
 pytest_plugins = [
     "tests.support.clock",
     "tests.support.hub_server",
+    "tests.support.small_disk",
     "tests.support.tiny_models",
 ]
 

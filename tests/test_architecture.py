@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("study",),
     ("sweep",),
     ("report",),
+    ("export",),
     ("catalog", "doctor"),
     ("cli",),
     ("api",),
@@ -52,6 +53,7 @@ MUST_NOT_IMPORT: dict[str, tuple[str, ...]] = {
     "study/": ("torch", "hydra", "mlflow", "rich", "matplotlib", "plotly", *INPUT_OUTPUT[:2]),
     "sweep/": ("torch", "mlflow", "transformers", "hydra", "rich"),
     "report/": ("torch", "mlflow", "hydra"),
+    "export/": ("hydra",),
     "catalog/": ("torch", "mlflow", "transformers"),
     "cli/": ("torch", "mlflow", "transformers"),
 }

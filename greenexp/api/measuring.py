@@ -69,6 +69,7 @@ def measure(
             requests = [_request(by_cell[run.cell.id], run, folder) for run in block]
             tell = stage([run.name for run in block])
             measured = measure_block(requests, folder / str(number), tell)
+            shown.end_block(len(block))
             for measurement in measured:
                 runs.append(replace(measurement.run, folder=str(measurement.path.parent)))
                 if not measurement.is_extra:

@@ -21,11 +21,9 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from greenexp.datasets.labels import check_spaces
-from greenexp.errors import BadInput, Unfit
+from greenexp.errors import BadInput
 from greenexp.settings.secrets import keep
 from greenexp.settings.yaml_files import check_files
-from greenexp.sweep.plan import Exclusion
 
 ALL = "all"
 EXPERIMENT = "experiment"  # the group of ready sweeps
@@ -198,11 +196,12 @@ def every_option(repository: IConfigRepository, group: str, given: Collection[st
     complete = [name for name in options if not incomplete[name]]
     if not complete:
         raise BadInput(f"{group}=all fits no option of {', '.join(options)}")
-    notes = [
-        f"{group}=all leaves out {name}, which needs {', '.join(f'{key}=…' for key in keys)}"
+    needs = [
+        f"{name}, which needs {', '.join(f'{key}=…' for key in keys)}"
         for name, keys in incomplete.items()
         if keys
     ]
+    notes = [f"{group}=all leaves out {'; '.join(needs)}"] if needs else []
     return Every(complete, notes)
 
 
@@ -219,33 +218,6 @@ def expand_swept(
         chosen = _in_place_of_all(listed, expansion.options) if expansion is not None else [value]
         result.append(f"{key}={','.join(chosen)}")
     return Arguments(result, notes)
-
-
-def fitting(
-    repository: IConfigRepository, overrides: Sequence[str], labels: str | None
-) -> tuple[list[str], list[Exclusion]]:
-    """Returns the models whose label space may be the data set's, and those left out.
-
-    Told from the files alone, so that a model that can't fit isn't composed with every tactic.
-
-    Args:
-        repository: of the configuration files.
-        overrides: `model=…`, one an option.
-        labels: the data set's label space; None where unknown.
-    """
-    kept: list[str] = []
-    exclusions: list[Exclusion] = []
-    for override in overrides:
-        name = override.partition("=")[2]
-        loaded = repository.load_config(f"model/{name}")
-        own = OmegaConf.select(loaded.config, "labels") if loaded is not None else None
-        try:
-            check_spaces(own, labels)
-        except Unfit as unfit:
-            exclusions.append(Exclusion(name, str(unfit)))
-        else:
-            kept.append(override)
-    return kept, exclusions
 
 
 def _experiment(overrides: Iterable[Override | None]) -> str | None:

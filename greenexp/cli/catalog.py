@@ -11,6 +11,7 @@ from pathlib import Path
 from greenexp.catalog import rows, tables
 from greenexp.catalog.scores import scores
 from greenexp.cli import console
+from greenexp.cli.version import named_version
 from greenexp.errors import BadInput, nearest
 from greenexp.runs.identity import BASELINE
 from greenexp.settings.checks import check_choice
@@ -19,7 +20,7 @@ from greenexp.settings.sweep import Tracking
 from greenexp.tracking.reader import runs_there
 
 GROUPS = ("model", "dataset")
-OPTIONS = ("--tracking-uri", "--experiment", "--csv", "--markdown", "--help")
+OPTIONS = ("--tracking-uri", "--experiment", "--csv", "--markdown", "--version", "--help")
 KEYS = {  # the other commands' grammar: key=value; markdown=true stands for the flag
     "group": None,
     "tracking.uri": "--tracking-uri",
@@ -69,6 +70,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--csv", metavar="PATH", type=Path, help="folder to write model.csv and dataset.csv to"
     )
     parser.add_argument("--markdown", action="store_true", help="print the tables in Markdown")
+    parser.add_argument("--version", action="version", version=named_version())
     given = _flags(sys.argv[1:] if arguments is None else arguments)
     try:
         options, unknown = parser.parse_known_args(given)

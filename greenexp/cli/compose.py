@@ -15,11 +15,11 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from greenexp.cli.schema import Config, DoctorConfig, ReportConfig
+from greenexp.cli.schema import Config, DoctorConfig, ExportConfig, ReportConfig, ServeConfig
 from greenexp.errors import BadInput, nearest
 from greenexp.runs.files import claim
 from greenexp.settings.conf import config_dir
-from greenexp.settings.secrets import FROM_ENVIRONMENT, is_secret, keep
+from greenexp.settings.secrets import FROM_ENVIRONMENT, is_secret, keep, keep_each
 from greenexp.sweep.plan import choices_of
 
 GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
@@ -31,6 +31,8 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="base_config", node=Config)
     store.store(name="base_report", node=ReportConfig)
+    store.store(name="base_export", node=ExportConfig)
+    store.store(name="base_serve", node=ServeConfig)
     store.store(name="base_doctor", node=DoctorConfig)
     OmegaConf.register_new_resolver(
         "free_folder", lambda folder: str(claim(Path(folder))), use_cache=True, replace=True
@@ -50,7 +52,9 @@ def settings(cfg: DictConfig) -> dict[str, Any]:
     plain = cast("dict[str, Any]", container)
     _leave_secrets(plain, OmegaConf.to_container(cfg, resolve=False))
     if isinstance(plain.get("tracking"), dict):
-        plain["tracking"]["uri"] = keep(str(plain["tracking"]["uri"]))
+        uri = plain["tracking"]["uri"]
+        several = isinstance(uri, list)
+        plain["tracking"]["uri"] = keep_each(list(map(str, uri))) if several else keep(str(uri))
     tactic = plain.get("tactic")
     steps = tactic.get("steps") if isinstance(tactic, dict) else None
     if isinstance(steps, list):
@@ -148,7 +152,7 @@ def _option(loader: ConfigLoader, name: str) -> dict[str, Any]:
 def configuration(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns the configuration that some overrides compose, and the options chosen by group.
 
-    For callers outside a command of Hydra's.
+    For callers outside the command that measures.
 
     Raises:
         BadInput: where they compose none.
@@ -156,14 +160,20 @@ def configuration(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, s
     from greenexp.cli.messages import one_line
 
     register()
-    wanted = [*overrides, "hydra.output_subdir=null"]
     try:
+        if GlobalHydra.instance().is_initialized():  # inside a command
+            return _cell(overrides)
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            cfg = compose("config", overrides=wanted, return_hydra_config=True)
-            chosen = cfg.hydra.runtime.choices
-            steps = steps_given(cfg)
-            with open_dict(cfg):
-                del cfg["hydra"]
-            return settings(cfg), choices_of(chosen, GROUPS, steps)
+            return _cell(overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise BadInput(one_line(error) or str(error)) from None
+
+
+def _cell(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    wanted = [*overrides, "hydra.output_subdir=null"]
+    cfg = compose("config", overrides=wanted, return_hydra_config=True)
+    chosen = cfg.hydra.runtime.choices
+    steps = steps_given(cfg)
+    with open_dict(cfg):
+        del cfg["hydra"]
+    return settings(cfg), choices_of(chosen, GROUPS, steps)

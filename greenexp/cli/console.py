@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,14 +18,18 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
+from rich.text import Text
 
 from greenexp.measuring.block import Stage
-from greenexp.report.tables.terminal import WIDTH_WITHOUT_TERMINAL, tables
-from greenexp.report.words.advice import sentence
+from greenexp.report.tables.terminal import DETAILED_MODELS, WIDTH_WITHOUT_TERMINAL, tables
+from greenexp.report.words.advice import answers
 from greenexp.runs.texts import printable
 from greenexp.study.study import Study
+from greenexp.sweep.pace import Pace
 
 REFRESH_HZ = 2  # of the bar: drawing it takes CPU time from what is measured
+SILENT_AT_MOST_S = 8.0  # where there is no bar
 
 # A job of Hydra's runs in this process and is handed nothing of ours.
 _now: ContextVar[SweepProgress | None] = ContextVar("progress", default=None)
@@ -36,18 +41,78 @@ if not err.is_terminal:
     err = Console(stderr=True, highlight=False, width=10 * WIDTH_WITHOUT_TERMINAL)
 
 
+class _Silence:
+    """How long nothing has been shown, s."""
+
+    def __init__(self) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Something is shown."""
+        self._since_s = time.monotonic()
+
+    @property
+    def lasts_s(self) -> float:
+        """Since something was shown."""
+        return time.monotonic() - self._since_s
+
+
+_silence = _Silence()
+
+
+@contextmanager
+def telling(describe: Callable[[], str]) -> Iterator[None]:
+    """Says what is being done inside the context, whenever nothing else was shown for 8 s."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(max(0.0, SILENT_AT_MOST_S - _silence.lasts_s)):
+            if _silence.lasts_s >= SILENT_AT_MOST_S:
+                note(describe())
+
+    thread = threading.Thread(target=tell, daemon=True, name="greenexp-telling")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def note(line: str) -> None:
     """Shows a line that the result must not be mixed with, on standard error."""
+    _silence.end()
     err.print(printable(line), markup=False, soft_wrap=True)
 
 
 def show_study(study: Study) -> None:
-    """Shows what some runs say: tables, what a reader must know of them, advice."""
+    """Shows what some runs say: tables, what a reader must know of them, advice at the end."""
     for table in tables(study, out.width):
         out.print(table)
-    advised = [sentence(advice, study) for advice in study.advice]
-    for line in (*study.notes, *advised, *study.next_steps):
-        out.print(printable(line), markup=False, soft_wrap=True)
+    for line in (*study.notes, *study.next_steps):
+        _show_line(line)
+    advised = answers(study)
+    brief = len({advice.model for advice in study.advice}) > DETAILED_MODELS + 1
+    for each in advised:
+        if not brief:
+            out.print()
+        _show_line(each.headline, style="bold")
+        for point in () if brief and not each.is_over_models else each.points:
+            _show_line(point, begin="  - ")
+
+
+def _show_line(line: str, *, begin: str = "", style: str = "") -> None:
+    """Shows a sentence; on a terminal no word is cut, and its further lines stand below its first.
+
+    Elsewhere it is one line, so that it can be searched.
+    """
+    text = Text(printable(line), style=style)
+    if not begin or not out.is_terminal:
+        out.print(Text(begin) + text, soft_wrap=not out.is_terminal)
+        return
+    shown = Table.grid()
+    shown.add_row(Text(begin), text)
+    out.print(shown)
 
 
 def shown(study: Study) -> str:
@@ -90,13 +155,16 @@ def _shown_now(progress: SweepProgress) -> Iterator[None]:
 
 @dataclass
 class SweepProgress:
-    """Cell k of n, what it is, the time left: a bar on a terminal, a line a run elsewhere."""
+    """Cell k of n, what it is, the time left: a bar on a terminal, lines elsewhere."""
 
     total: int
     quiet: bool = False  # nothing is shown
+    forecast_s: float | None = None  # of all runs
     done: int = 0
     _began_s: float = field(default_factory=time.monotonic)
+    _judged: Pace | None = None
     _bar: Progress | None = None
+    _doing: str = "starting"
 
     @contextmanager
     def shown(self) -> Iterator[SweepProgress]:
@@ -105,8 +173,12 @@ class SweepProgress:
             yield from self._shown()
 
     def _shown(self) -> Iterator[SweepProgress]:
-        if self.quiet or not (out.is_terminal or out.is_jupyter):
+        if self.quiet:
             yield self
+            return
+        if not (out.is_terminal or out.is_jupyter):
+            with telling(lambda: f"{self._doing}, {self.left()}"):
+                yield self
             return
         columns = (
             SpinnerColumn(),
@@ -121,6 +193,7 @@ class SweepProgress:
 
     def start(self, title: str) -> None:
         """Says what is being done."""
+        self._doing = title
         if self._bar is not None:
             described = printable(f"{title}, {self.left()}")
             self._bar.update(self._bar.task_ids[0], description=described)
@@ -144,16 +217,23 @@ class SweepProgress:
         line = f"[{self.done:{width}}/{self.total}] {title}: {outcome}"
         line += "" if seconds is None else f", {seconds:.1f} s"
         if not self.quiet:
+            _silence.end()
             out.print(printable(f"{line}, {self.left()}"), markup=False)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done)
 
+    def end_block(self, runs: int) -> None:
+        """Says that a block of so many runs has ended, before `finish` tells of each."""
+        self._pace().end_block(runs, self._now_s())
+
     def left(self) -> str:
-        """Returns the time left, judged by the runs so far."""
-        if self.done == 0:
-            return f"{self.total} runs to go"
-        if self.done == self.total:
-            return "done"
-        left_s = (time.monotonic() - self._began_s) / self.done * (self.total - self.done)
-        minutes, seconds = divmod(round(left_s), 60)
-        return f"about {minutes} min {seconds:02} s left" if minutes else f"about {seconds} s left"
+        """Returns the time left, judged by the blocks so far."""
+        return self._pace().left(self._now_s())
+
+    def _pace(self) -> Pace:
+        if self._judged is None:
+            self._judged = Pace(self.total, self.forecast_s)
+        return self._judged
+
+    def _now_s(self) -> float:
+        return time.monotonic() - self._began_s

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from greenexp.cli.compose import settings
 from greenexp.cli.exit import exit_code
+from greenexp.cli.explained import explained
 from greenexp.errors import BadInput, GreenexpError
 from greenexp.settings.build import build, typed
 from greenexp.settings.checks import check_choice
@@ -31,7 +32,7 @@ def _run() -> None:
     sweeps = [word for word in sys.argv[1:] if word in MULTIRUN]
     if sweeps:  # Hydra would write to a folder of the sweep
         raise BadInput(f"{sweeps[0]} is for sweeps, and the doctor looks once; leave it out")
-    _hydra_main()
+    explained(_hydra_main, "doctor")
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="doctor")

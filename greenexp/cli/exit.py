@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from greenexp.cli.compose import register
+from greenexp.cli.version import asks_for_version, named_version
 
 FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -20,6 +21,9 @@ def exit_code(run: Callable[[], object]) -> int:
     from greenexp.cli import console
     from greenexp.cli.messages import one_line
 
+    if asks_for_version(sys.argv[1:]):
+        print(named_version())
+        return 0
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what can't be printed must not end a run
             stream.reconfigure(errors="backslashreplace")

@@ -25,6 +25,8 @@ from greenexp.errors import GreenexpError, first_line, nearest
 
 # Where this account, or this disk, takes no file; other errors of files are bugs.
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR)
+LAUNCHER = "hydra/launcher"
+EXTRAS = {"joblib": "joblib", "submitit_local": "slurm", "submitit_slurm": "slurm"}
 
 
 def one_line(error: BaseException) -> str | None:
@@ -61,7 +63,13 @@ def _unknown_choice(error: MissingConfigException) -> str:
     options = list(error.options or [])
     if not group or not options:
         return first_line(error)
-    allowed = ", ".join(options if group == EXPERIMENT else [*options, ALL])
+    if group == LAUNCHER and choice in EXTRAS:
+        return (
+            f"{group}={choice} needs a launcher that is not installed; "
+            f"install greenexp with its extra: pip install 'greenexp[{EXTRAS[choice]}]'"
+        )
+    swept = group != EXPERIMENT and not group.startswith("hydra/")
+    allowed = ", ".join([*options, ALL] if swept else options)
     return f"{group}={choice} is unknown; allowed: {allowed}.{nearest(choice, options)}"
 
 

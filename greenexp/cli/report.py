@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import gc
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,24 +16,25 @@ from omegaconf import DictConfig
 
 from greenexp.cli.compose import settings
 from greenexp.cli.exit import exit_code
+from greenexp.cli.explained import explained
 from greenexp.errors import GreenexpError
 from greenexp.settings.build import typed
 from greenexp.settings.conf import config_dir
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
-from greenexp.settings.sweep import Tracking
+from greenexp.settings.stores import Stores, listed
 
 if TYPE_CHECKING:
+    from greenexp.report.sources import Sources
     from greenexp.report.workers import Workers
     from greenexp.study.study import Study
-    from greenexp.tracking.reader import Reader
 
-HARDWARE = "hardware"
+HARDWARE, STORE = "hardware", "tracking.uri"
 
 
 def main() -> int:
     """Runs the command line and returns the exit code."""
-    return exit_code(_hydra_main)
+    return exit_code(partial(explained, _hydra_main, "report"))
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="report")
@@ -50,7 +52,7 @@ def _report(cfg: DictConfig) -> None:
     """Shows the report and writes it; one that nothing has changed for is only shown again."""
     from greenexp.cli import console
     from greenexp.report import kept
-    from greenexp.tracking.reader import reader
+    from greenexp.report.asked import folder_of
 
     plain = settings(cfg)
     context = HydraConfig.get()
@@ -60,18 +62,25 @@ def _report(cfg: DictConfig) -> None:
         **plain,
         **console.appearance(),
     }
-    folder = Path(context.runtime.output_dir)
-    where = typed(plain, "tracking", Tracking)
+    base = Path(context.runtime.output_dir)
+    elsewhere = any(_key(override) == "hydra.run.dir" for override in context.overrides.hydra)
+    folder = base if elsewhere else folder_of(base, context.overrides.task)
+    where = typed(plain, "tracking", Stores)
+    journals = _journals(plain["journal"])
     key = kept.key(given)
     text = kept.shown(folder, key)
     if text is not None:
         console.show_text(text)
         console.note(f"Report: {folder / kept.PAGE}, as it was: nothing has changed since")
         return
+    from greenexp.report.sources import sources
+
+    named = any(_key(override) == STORE for override in context.overrides.task)
+    stores = where.each() if named or not journals else []
+    opened = sources(stores, journals, where.experiment, ignored=base)
     from greenexp.report import write  # its figures take a second to import
     from greenexp.report.workers import workers
 
-    opened = reader(where)
     gc.disable()  # nothing is let go before the end, and looking for it takes a sixth of the time
     with workers(opened.paths()) as pools:
         made = _study(cfg, opened, pools)
@@ -83,17 +92,34 @@ def _report(cfg: DictConfig) -> None:
     gc.freeze()  # Python looks for garbage once more when it ends
 
 
-def _study(cfg: DictConfig, opened: Reader, pools: Workers) -> Study:
+def _journals(given: Any) -> list[str]:
+    """Returns the folders that `journal` names; none where it is not given."""
+    if given is None:
+        return []
+    return listed("journal", given, "a folder, or a list: [multirun-a,multirun-b]")
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
+
+
+def _study(cfg: DictConfig, opened: Sources, pools: Workers) -> Study:
     from greenexp.report import summary
+    from greenexp.report.asked import asked
+    from greenexp.report.words import notes
 
     plain = settings(cfg)
     context = HydraConfig.get()
     chosen = context.runtime.choices.get(HARDWARE)
-    given = [override.partition("=")[0].lstrip("+") for override in context.overrides.task]
+    given = [_key(override) for override in context.overrides.task]
     changed = [key for key in given if key.startswith(f"{HARDWARE}.")]
-    options = typed(plain, "report", Report)
+    whole = asdict(typed(plain, "report", Report))
+    own = {key.removeprefix("report.") for key in given if key.startswith("report.")}
+    of = asked(opened.runs(), {key: whole[key] for key in own})
     pricing = _pricing(cfg, chosen, changed)
-    return summary.study(opened.runs(), opened, options, *pricing, pools=pools)
+    made = summary.study(of.runs, opened, of.options, *pricing, pools=pools, earlier=of.others)
+    more = notes.of_sources(opened.names, opened.shared)
+    return replace(made, notes=[*filter(None, [of.remembered]), *made.notes, *more])
 
 
 def _pricing(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import json
+import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from greenexp.cli import slurm
 from greenexp.cli.compose import GROUPS
 from greenexp.cli.exit import exit_code
 from greenexp.errors import BadInput, GreenexpError, NotTracked, RunsFailed
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from greenexp.tracking.delivery import Delivery
 
 
+OUT_OF_TIME = "UncompletedJobError"  # submitit raises it shortly before a job's time limit
+
+
 def main() -> int:
     """Runs the command line; returns 0 where every run ended well, else 1."""
     return exit_code(_run)
@@ -36,12 +41,13 @@ def main() -> int:
 def _run() -> None:
     from greenexp.cli import console
     from greenexp.cli.arguments import expand, without_password
+    from greenexp.cli.explained import explained
 
     expanded = expand([without_password(word) for word in sys.argv[1:]], config_dir())
     for line in expanded.notes:
         console.note(line)
     sys.argv[1:] = expanded.arguments
-    _hydra_main()
+    explained(_hydra_main, "config")
 
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
@@ -67,9 +73,12 @@ def _measure(cfg: DictConfig) -> str:
     folder = Path(context.runtime.output_dir)
     refuse_chdir(changes=context.job.chdir)
     hide_password(folder / (context.output_subdir or ""), str(cfg.tracking.uri))
+    cells = configuration["sweep"]["survey"]
+    if cells is not None:
+        return _survey(Path(cells))
     requests = configuration["sweep"]["requests"]
     if requests is not None:
-        return _measure_block(Path(requests), folder)
+        return _measure_block(Path(requests))
     from greenexp.sweep.preflight import Preflight
 
     preflight = Preflight()
@@ -79,26 +88,66 @@ def _measure(cfg: DictConfig) -> str:
     return _measure_cell(request, folder)
 
 
-def _measure_block(requests: Path, folder: Path) -> str:
-    """Measures a block of a sweep; returns the paths of its records as JSON.
+def _survey(cells: Path) -> str:
+    """Looks at the cells of a sweep where they are to be measured, and tells the sweep of them."""
+    from greenexp.cli.messages import one_line
+    from greenexp.sweep.jobs import JobFiles
+    from greenexp.sweep.preflight import Preflight
+    from greenexp.sweep.survey import read_configurations, survey
 
-    `runs` are those of the requests by their numbers, `extra` those of baselines that were
-    measured again for a part of the block.
+    files = JobFiles(cells)
+    files.begin()
+    try:
+        answer = survey(read_configurations(cells), Preflight())
+    except Exception as error:
+        files.fail(one_line(error) or f"{type(error).__name__}: {error}")
+        raise
+    files.end(answer.as_json())
+    return str(cells)
+
+
+def _measure_block(requests: Path) -> str:
+    """Measures a block of a sweep; its job's files tell the sweep how it ended.
+
+    A job that is started again, after its machine was taken from it, measures what is missing.
     """
     from greenexp.cli import console
-    from greenexp.sweep.record import measure_block, read_requests
-
-    listed = read_requests(requests)
-    tell = console.stage([request.title for request in listed])
-    with _printed():
-        measured = measure_block(listed, folder / "runs", tell)
-    _send([measurement.path for measurement in measured], listed[0])
-    return json.dumps(
-        {
-            "runs": {one.request: str(one.path) for one in measured if not one.is_extra},
-            "extra": [str(one.path) for one in measured if one.is_extra],
-        }
+    from greenexp.cli.messages import one_line
+    from greenexp.sweep.jobs import JobFiles, block_told, take_threads
+    from greenexp.sweep.record import (
+        machine_of,
+        measure_block,
+        measured_before,
+        read_requests,
+        record_lost,
     )
+
+    take_threads()
+    listed = read_requests(requests)
+    files = JobFiles(requests)
+    if files.answer() is not None:
+        return str(requests)
+    files.begin()
+    runs = requests.parents[1] / requests.stem / "runs"
+    tell = console.stage([request.title for request in listed])
+    try:
+        with machine_of(listed[0]):  # recording takes CPU time, which another's block must not lack
+            with _printed():
+                measured = measured_before(runs) or measure_block(listed, runs, tell)
+            _send([measurement.path for measurement in measured], listed[0])
+    except Exception as error:
+        if type(error).__name__ == OUT_OF_TIME:
+            host = socket.gethostname()
+            paths = record_lost(listed, runs.with_name("lost"), "timeout", slurm.TIME_LIMIT, host)
+            _send(paths, listed[0])
+            files.end(block_told(dict(enumerate(paths))))
+        elif isinstance(error, GreenexpError) or slurm.JOB not in os.environ:
+            files.fail(one_line(error) or f"{type(error).__name__}: {error}")
+        # Else SLURM may be ending the job's processes one by one, to start it again elsewhere.
+        raise
+    of_requests = {run.request: run.path for run in measured if not run.is_extra}
+    files.end(block_told(of_requests, [run.path for run in measured if run.is_extra]))
+    return str(requests)
 
 
 def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> str:
@@ -129,9 +178,11 @@ def _measure_single(request: Request, folder: Path, notices: Sequence[str]) -> s
     stale = stale_quote(price, datetime.date.today(), HydraConfig.get().overrides.task)
     for line in filter(None, [*notices, stale, f"measuring {request.title}"]):
         console.note(line)
-    with _printed():  # in a folder that was given, another than before
+    with _printed(), console.telling(lambda: f"still measuring {request.title}"):
+        # In a folder that was given, another than before.
         run, path = measure(request, claim(folder))
-    _send([path], request)
+    with console.telling(lambda: f"recording {request.title}"):
+        _send([path], request)
     run = run_at(path)
     options = typed(configuration, "report", Report)
     console.show_study(summary.study([run], JournalEvidence([run]), options))

@@ -9,9 +9,12 @@ from omegaconf import MISSING
 
 from greenexp.settings.checks import check_choice, check_range
 from greenexp.settings.doctor import Doctor
+from greenexp.settings.export import Export
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.plugins import Plugins
 from greenexp.settings.report import Report
+from greenexp.settings.serve import Serve
+from greenexp.settings.stores import Stores
 from greenexp.settings.sweep import Isolation, Sweep, Tracking
 from greenexp.settings.workload import Interference, Workload
 
@@ -22,7 +25,8 @@ class ReportConfig:
 
     report: Report = field(default_factory=Report)
     hardware: Hardware = field(default_factory=Hardware)
-    tracking: Tracking = field(default_factory=Tracking)
+    tracking: Stores = field(default_factory=Stores)
+    journal: Any = None  # a folder, or a list of folders, to read in place of a tracker
 
 
 @dataclass
@@ -38,6 +42,39 @@ class DoctorConfig:
 
     def __post_init__(self) -> None:
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+@dataclass
+class ExportConfig:
+    """The configuration of `python -m greenexp.export`: a cell's, and what is exported."""
+
+    model: Any = MISSING
+    dataset: Any = MISSING
+    tactic: Any = MISSING
+    hardware: Hardware = field(default_factory=Hardware)
+    workload: Workload = field(default_factory=Workload)
+    interference: Interference = field(default_factory=Interference)
+    meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
+    plugins: Plugins = field(default_factory=Plugins)
+    device: str = "auto"
+    run: str | None = None  # MLflow id of the run to export
+    register: str | None = None  # name in the registry of MLflow
+    advised: bool = False  # True: for each model the tactic that the report advises
+    export: Export = field(default_factory=Export)
+    tracking: Tracking = field(default_factory=Tracking)
+    report: Report = field(default_factory=Report)
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+@dataclass
+class ServeConfig:
+    """The configuration of `greenexp serve`."""
+
+    run: str | None = None  # MLflow id of a measured run whose artefact was exported
+    serve: Serve = field(default_factory=Serve)
+    tracking: Tracking = field(default_factory=Tracking)
 
 
 @dataclass

@@ -2,88 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, open_dict
 
 from greenexp.cli import console
-from greenexp.cli.compose import GROUPS, settings, steps_given
 from greenexp.errors import GreenexpError, NotTracked, RunsFailed
 from greenexp.report.words.format import plural
-from greenexp.runs.identity import INPUTS
 from greenexp.sweep.events import (
     BlockStart,
-    Composition,
     Event,
     Notice,
     PlanReady,
     RunEnd,
     SweepEnd,
 )
-from greenexp.sweep.launch import LaunchResult
-from greenexp.sweep.plan import PlannedRun, choices_of, quoted
-from greenexp.sweep.record import Request, write_requests
+from greenexp.sweep.plan import Key, PlannedRun
 from greenexp.tracking import tracker as tracking
 from greenexp.tracking.reader import reader
-
-
-def composed(cell: DictConfig) -> Composition:
-    """Returns a composed cell without Hydra's own section."""
-    chosen = cell.hydra.runtime.choices
-    with open_dict(cell):
-        del cell["hydra"]
-    return Composition(settings(cell), choices_of(chosen, GROUPS, steps_given(cell)))
-
-
-class HydraLauncher:
-    """Measures blocks by one of Hydra's launchers, a job each; with its basic one, in turn.
-
-    Args:
-        launcher: of Hydra.
-        compose: overrides to a configuration.
-        folder: of the sweep.
-    """
-
-    def __init__(
-        self, launcher: Launcher, compose: Callable[[tuple[str, ...]], Composition], folder: Path
-    ) -> None:
-        self._launcher = launcher
-        self._compose = compose
-        self._folder = folder
-        self.in_turn = isinstance(launcher, BasicLauncher)
-
-    def launch(
-        self, blocks: Sequence[Sequence[PlannedRun]], first: int
-    ) -> Sequence[Sequence[LaunchResult]]:
-        """Returns how each run of each block came back."""
-        overrides = [self._job(block, number) for number, block in enumerate(blocks, first)]
-        jobs = self._launcher.launch(overrides, initial_job_idx=first)
-        return [_launched(job, len(block)) for job, block in zip(jobs, blocks, strict=True)]
-
-    def _job(self, block: Sequence[PlannedRun], number: int) -> list[str]:
-        """Returns the overrides of a block's job; what it measures stands in a file."""
-        path = (self._folder / "blocks" / f"{number}.json").resolve()
-        write_requests([self._request(run) for run in block], path)
-        return [*block[0].cell.overrides, f"sweep.requests={quoted(str(path))}"]
-
-    def _request(self, run: PlannedRun) -> Request:
-        cell = self._compose(run.cell.overrides)
-        place = {"block": run.block, "replicate": run.replicate}
-        configuration = {
-            **cell.configuration,
-            "title": run.cell.title,
-            INPUTS: run.cell.inputs,
-            "sweep": {**cell.configuration["sweep"], **place},
-        }
-        sweep = "/".join(self._folder.parts[-2:])
-        return Request(configuration, cell.choices, run.cell.title, sweep)
 
 
 def show(events: Iterable[Event], folder: Path) -> None:
@@ -100,7 +36,7 @@ def show(events: Iterable[Event], folder: Path) -> None:
             case PlanReady():
                 _show_plan(event)
                 runs = sum(map(len, event.plan.left))
-                completed = _progress(events, runs)
+                completed = _progress(events, runs, event.plan.forecast.seconds)
                 if completed is not None:
                     _show_end(completed, runs, folder)
 
@@ -109,30 +45,48 @@ def _show_plan(planned: PlanReady) -> None:
     plan = planned.plan
     skipped = len(plan.runs) - sum(map(len, plan.left))
     if skipped:
+        where = planned.tracking
         console.note(
-            f"skipped {skipped} of {len(plan.runs)} runs, which {planned.tracking.uri} "
-            "has from earlier; sweep.rerun=true measures them again"
+            f"skipped {skipped} of {len(plan.runs)} runs, which "
+            f"{where.journal if where.offline else where.uri} has from earlier; "
+            "sweep.rerun=true measures them again"
         )
     console.note(f"plan: {plan.forecast.line()} (in {planned.path})")
 
 
-def _progress(events: Iterator[Event], runs: int) -> SweepEnd | None:
+def _progress(events: Iterator[Event], runs: int, forecast_s: float | None) -> SweepEnd | None:
     """Shows the runs under a progress bar; returns the end, None for a dry run."""
-    shown = console.SweepProgress(runs)
+    shown = console.SweepProgress(runs, forecast_s=forecast_s)
+    ending: dict[Key, Sequence[Key]] = {}  # the runs whose end an end tells, for they share it
     with shown.shown() as progress:
         for event in events:
             match event:
-                case BlockStart(block):
+                case BlockStart(block, host):
+                    keys = [run.key for run in block]
+                    ending.update(dict.fromkeys(keys, keys))
                     progress.start(f"{len(block)} together" if len(block) > 1 else block[0].name)
+                    if host is not None:
+                        console.note(f"{_called(block)} begins on {host}")
                 case RunEnd(run, outcome, seconds):
+                    ended = ending.pop(run.key, [run.key])
+                    if ended:
+                        progress.end_block(len(ended))
+                    ending.update(dict.fromkeys(set(ended) - {run.key}, ()))
                     progress.finish(run.name, outcome, seconds)
                 case SweepEnd():
                     return event
     return None
 
 
+def _called(block: Sequence[PlannedRun]) -> str:
+    """Returns what a block is called: by its first run and how many go with it."""
+    more = f" and {len(block) - 1} with it" if len(block) > 1 else ""
+    return f"{block[0].name}{more}"
+
+
 def _show_end(completed: SweepEnd, runs: int, folder: Path) -> None:
-    _summarize(completed, folder)
+    with console.telling(lambda: "reading what is known of the runs"):
+        _summarize(completed, folder)
     if completed.tracker is not None:
         console.note(tracking.how_to_open(completed.tracking, completed.tracker))
     if completed.unsent:
@@ -160,7 +114,7 @@ def _summarize(completed: SweepEnd, folder: Path) -> None:
     cells = {cell.id for cell in completed.cells}
     opened = None
     every = list(completed.earlier)
-    if completed.tracker is not None:
+    if completed.tracker is not None and completed.answers:
         try:
             opened = reader(completed.tracking)
             every = opened.runs()
@@ -186,22 +140,3 @@ def _summarize(completed: SweepEnd, folder: Path) -> None:
         write.track(completed.tracking, completed.report, made, tracked, sweep)
     except GreenexpError as error:  # python -m greenexp.report tries again
         console.note(f"greenexp: {error}")
-
-
-def _launched(job: JobReturn, runs: int) -> list[LaunchResult]:
-    if job.status is JobStatus.COMPLETED:
-        journals = json.loads(job.return_value)
-        extra = [Path(path) for path in journals["extra"]]
-        return [
-            LaunchResult(Path(journals["runs"][str(number)]), extra=[] if number else extra)
-            for number in range(runs)
-        ]
-    return [LaunchResult(None, _failure(job))] * runs
-
-
-def _failure(job: JobReturn) -> str:
-    try:
-        raised: Any = job.return_value
-        return str(raised)
-    except Exception as error:  # whatever the job raised; a bug of one cell must not end the sweep
-        return f"{type(error).__name__}: {error}"

@@ -40,10 +40,17 @@ Reply = TypeVar("Reply")
 
 @dataclass(frozen=True)
 class Member:
-    """A run of a block: its configuration, and whether the others are compared with it."""
+    """A run of a block.
+
+    Attributes:
+        configuration: of it.
+        is_baseline: whether the others are compared with it.
+        judges: whether it predicts every image; False: its speed alone is asked for.
+    """
 
     configuration: Mapping[str, Any]
     is_baseline: bool
+    judges: bool = True
 
 
 @dataclass
@@ -78,7 +85,7 @@ class Arm:
         isolation_ = typed(self.member.configuration, "isolation", Isolation)
         self._timeout_s = isolation_.timeout_s
         self._connection, theirs = Pipe()
-        place = BlockPlace(theirs, watches_idle)
+        place = BlockPlace(theirs, watches_idle, self.member.judges)
         configuration = dict(self.member.configuration)
         self._process = isolation.start(measure, configuration, str(self.path), place)
         theirs.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
+import socket
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from typing import Any
 import psutil
 
 from greenexp.meters.processor import cpu_name
+from greenexp.settings.secrets import without_secrets
 
 PACKAGES = (
     "greenexp",
@@ -32,8 +36,14 @@ VARIABLES = (
     "MKL_NUM_THREADS",
     "OMP_NUM_THREADS",
     "OMP_WAIT_POLICY",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_PARTITION",
     "TORCHINDUCTOR_CACHE_DIR",  # empty at the start of each run, so that compiling is paid in full
 )
+GIT_FACTS = {
+    "git_branch": ("branch", "--show-current"),
+    "git_repository": ("config", "--get", "remote.origin.url"),
+}
 BYTES_PER_MIB = 2**20
 
 
@@ -43,6 +53,7 @@ def environment(device: str) -> dict[str, Any]:
 
     facts: dict[str, Any] = {
         "python": platform.python_version(),
+        "host": socket.gethostname(),
         "system": platform.platform(),
         "cpu": cpu_name(),
         "cpu_threads": psutil.cpu_count(logical=True),
@@ -53,6 +64,8 @@ def environment(device: str) -> dict[str, Any]:
         "load_average_1min": os.getloadavg()[0],
         **_commit(),
     }
+    with suppress(OSError, KeyError):  # an account that the system has no entry of
+        facts["user"] = getpass.getuser()
     if device == "cuda":
         index = torch.cuda.current_device()
         facts["gpus"] = [torch.cuda.get_device_name(index)]
@@ -83,15 +96,23 @@ def _driver() -> dict[str, str]:
 
 
 def _commit() -> dict[str, Any]:
-    """Returns greenexp's commit and whether files differ from it; nothing outside a checkout."""
-    root = Path(__file__).resolve().parents[1]
+    """Returns greenexp's commit, branch and repository, and whether files differ from the commit.
+
+    Outside a checkout there is nothing; a checkout of no branch, or of no repository, has none.
+    """
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return {}
     try:
         commit = _git(root, "rev-parse", "HEAD")
-        return {"git_commit": commit, "git_dirty": bool(_git(root, "status", "--porcelain"))}
+        facts: dict[str, Any] = {"git_commit": commit}
+        facts["git_dirty"] = bool(_git(root, "status", "--porcelain"))
     except (OSError, subprocess.CalledProcessError):
         return {}
+    for name, words in GIT_FACTS.items():
+        with suppress(OSError, subprocess.CalledProcessError):
+            facts[name] = without_secrets(_git(root, *words))
+    return {name: value for name, value in facts.items() if value != ""}
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -6,7 +6,7 @@ import copy
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,7 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
     import torch
 
     began_s = time.perf_counter()
-    workload = _driven(experiment.workload, experiment.tactic.traits)
+    workload = driven(experiment.workload, experiment.tactic.traits)
     device = experiment.device
     components = ["cpu", "dram", "process", *(["gpu:0"] if device == "cuda" else [])]
     check_device(device)
@@ -91,7 +91,7 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
         pool = preprocessed(classifier, samples, workload, device)
         # Of a copy: some models keep tensors of their first pass, which a cast would not reach.
         before = complexity(copy.deepcopy(classifier.module), pool[0])
-        sample = Sample(pool[0], _calibration(experiment, classifier, workload.batch_size))
+        sample = Sample(pool[0], calibration(experiment, classifier, workload.batch_size))
 
         module = classifier.module
         effect: dict[str, Scalar] = {}
@@ -107,9 +107,13 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
         after = complexity(module, pool[0])
         settled = _effects(steps, module)
 
-        with recorder.phase("accuracy"):
-            batches = _batches(classifier, samples, workload.batch_size)
-            predictions = _predict(module, batches, samples, classes, classifier.offset, device)
+        with recorder.phase("accuracy") if place.judges else nullcontext():
+            batches = batches_of(classifier, samples, workload.batch_size)
+            predictions = (
+                _predict(module, batches, samples, classes, classifier.offset, device)
+                if place.judges
+                else None
+            )
 
         inputs = itertools.cycle(pool)
         with torch.inference_mode():
@@ -173,7 +177,7 @@ def _effects(steps: Sequence[Step], module: nn.Module) -> list[Mapping[str, Scal
     return effects
 
 
-def _driven(workload: Workload, traits: Traits) -> Workload:
+def driven(workload: Workload, traits: Traits) -> Workload:
     """Returns the workload as the tactic drives it."""
     return replace(
         workload,
@@ -182,13 +186,13 @@ def _driven(workload: Workload, traits: Traits) -> Workload:
     )
 
 
-def _calibration(experiment: Experiment, classifier: Classifier, size: int) -> list[Tensor]:
+def calibration(experiment: Experiment, classifier: Classifier, size: int) -> list[Tensor]:
     """Returns preprocessed batches of training images, as many as the tactic asks for."""
     wanted = experiment.tactic.traits.calibration_images
     if wanted == 0:
         return []
     samples = experiment.dataset.calibration(wanted)
-    return [batch.images.to(experiment.device) for batch in _batches(classifier, samples, size)]
+    return [batch.images.to(experiment.device) for batch in batches_of(classifier, samples, size)]
 
 
 def _shortest(meters: Sequence[Meter], device: str) -> Shortest:
@@ -235,7 +239,7 @@ def _top1(module: nn.Module, batch: Tensor) -> list[int]:
     return best
 
 
-def _batches(classifier: Classifier, samples: Samples, size: int) -> Iterator[Batch]:
+def batches_of(classifier: Classifier, samples: Samples, size: int) -> Iterator[Batch]:
     """Yields the whole split in batches of one shape, decoded and preprocessed as it goes."""
     count = len(samples.targets)
     for start in range(0, count, size):
@@ -251,7 +255,7 @@ def preprocessed(
     """Returns preprocessed batches on the device for warm-up and windows to cycle through."""
     size = workload.batch_size
     count = max(1, min(workload.pool_images, len(samples.targets)) // size)
-    batches = _batches(classifier, samples, size)
+    batches = batches_of(classifier, samples, size)
     return [batch.images.to(device) for batch in itertools.islice(batches, count)]
 
 

@@ -38,12 +38,12 @@ def of_process(device: str) -> Memory:
         device: cpu or cuda.
     """
     if device != "cuda":
-        return Memory(_peak_mib())
+        return Memory(peak_mib())
     import torch
 
     free, _ = torch.cuda.mem_get_info()
     own_mib = torch.cuda.max_memory_reserved() / BYTES_PER_MIB + CUDA_CONTEXT_MIB
-    return Memory(_peak_mib(), own_mib, free / BYTES_PER_MIB)
+    return Memory(peak_mib(), own_mib, free / BYTES_PER_MIB)
 
 
 def available_mib(cgroup: Path = CGROUP) -> float:
@@ -62,6 +62,13 @@ def available_mib(cgroup: Path = CGROUP) -> float:
     return available / BYTES_PER_MIB
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
+    """Returns the most memory that this process has held."""
+    with contextlib.suppress(OSError):  # on Linux only
+        # getrusage has the peak of whoever started this process as well, for exec keeps it
+        lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
+        peak_kib = next((line.split()[1] for line in lines if line.startswith("VmHWM:")), None)
+        if peak_kib is not None:
+            return int(peak_kib) / KIB_PER_MIB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / KIB_PER_MIB / (KIB_PER_MIB if sys.platform == "darwin" else 1)

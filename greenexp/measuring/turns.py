@@ -149,6 +149,11 @@ class Place(Protocol):
         """Whether it looks at the machine at rest."""
         ...
 
+    @property
+    def judges(self) -> bool:
+        """Whether it predicts every image of the split."""
+        ...
+
     def measure(self, steady: Steady) -> MeasuringEnd:
         """Lets the run measure its windows."""
         ...
@@ -159,6 +164,7 @@ class SinglePlace:
     """No peers: one window after the other."""
 
     watches_idle: bool = True
+    judges: bool = True
 
     def measure(self, steady: Steady) -> MeasuringEnd:
         """Measures windows until they tell enough."""
@@ -179,10 +185,12 @@ class BlockPlace:
     Attributes:
         connection: to the block.
         watches_idle: whether it looks at the machine at rest for all.
+        judges: whether it predicts every image, or measures speed alone.
     """
 
     connection: Connection
     watches_idle: bool
+    judges: bool = True
     _slept_s: float = field(default=0.0, init=False)
 
     def measure(self, steady: Steady) -> MeasuringEnd:

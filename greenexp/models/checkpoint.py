@@ -5,20 +5,18 @@ Every source goes through here, so a check that holds for one holds for all.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from greenexp.errors import BadInput, first_line
+from greenexp.models.preprocessing import CHANNELS, Preprocessing
 from greenexp.protocols import Classifier, LabelSpace, Scalar
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-    from torch import Tensor
 
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 # The classes that AutoModelForImageClassification makes; the last three are Perceiver's.
@@ -79,6 +77,12 @@ class Checkpoint:
                 f"{self.location} brings code of its own (auto_map in config.json); "
                 "read it, then allow it with model.trust_remote_code=true"
             )
+        channels = config.get("num_channels", 3)
+        if channels not in CHANNELS:
+            raise BadInput(
+                f"{self.location} takes images of {channels} channels (num_channels in "
+                "config.json); allowed: 1 (grey) and 3 (RGB)"
+            )
         if not 0 <= self.offset < len(names):
             raise BadInput(
                 f"model.offset={self.offset} leaves no class of {self.location}; allowed: 0 to "
@@ -124,10 +128,6 @@ class Checkpoint:
             )
         model = model.to(device).eval().requires_grad_(False)
 
-        def preprocess(images: Sequence[Image]) -> Tensor:
-            pixels = processor(images=list(images), return_tensors="pt")
-            return cast("Tensor", pixels[model.main_input_name])
-
         names = model.config.id2label
         outputs = [str(names[index]) for index in sorted(names)]
         provenance: dict[str, Scalar] = {
@@ -137,7 +137,12 @@ class Checkpoint:
         }
         return Classifier(
             module=Logits(model, model.main_input_name).eval(),
-            preprocess=preprocess,
+            preprocess=Preprocessing(
+                self.location,
+                processor,
+                getattr(model.config, "num_channels", 3),
+                list(inspect.signature(model.forward).parameters),
+            ),
             labels=LabelSpace(self.labels, outputs[self.offset :]),
             offset=self.offset,
             provenance=provenance,

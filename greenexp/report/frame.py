@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
+from greenexp.runs.merged import merged
 from greenexp.runs.run import Run
+from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.study.labels import Labels, of_runs
 from greenexp.study.pairs import versus_baseline
@@ -32,7 +35,7 @@ TEXTS = (
 )
 
 
-def load(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") -> pd.DataFrame:
+def load(experiment: str | None = None, uri: str | Sequence[str] | None = None) -> pd.DataFrame:
     """Returns the runs of an experiment, one row each whatever its outcome, oldest first.
 
     Columns: `run_id`; `started` (UTC); `model`, `tactic`, `dataset`, `hardware`, `workload`,
@@ -42,15 +45,33 @@ def load(experiment: str = "greenexp", uri: str = "sqlite:///mlruns/mlflow.db") 
     string. What is absent is `pd.NA`.
 
     Args:
-        experiment: name of the MLflow experiment.
-        uri: address of the MLflow store.
+        experiment: name of the MLflow experiment; None: `MLFLOW_EXPERIMENT_NAME`, else greenexp.
+        uri: address of the MLflow store; several are read as one, in which each run stands once.
+            None: `MLFLOW_TRACKING_URI`, else `sqlite:///mlruns/mlflow.db`.
 
     Raises:
         BadInput: where store or experiment is missing, or the store can't be read.
     """
+    return frame(fetched(uri, experiment))
+
+
+def fetched(uri: str | Sequence[str] | None, experiment: str | None) -> list[Run]:
+    """Returns the runs that stores have of an experiment, each once, oldest first; see `load`.
+
+    Raises:
+        BadInput: where a store or its experiment is missing, or a store can't be read.
+    """
     from greenexp.tracking.reader import reader  # whoever draws needs no database
 
-    return frame(reader(Tracking(uri=uri, experiment=experiment)).runs())
+    named = uri or os.environ.get("MLFLOW_TRACKING_URI") or Tracking.uri
+    of = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or Tracking.experiment
+    uris = [named] if isinstance(named, str) else named
+    opened = {each: reader(Tracking(uri=each, experiment=of)) for each in uris}
+    return merged(
+        replace(run, origin=without_secrets(each))
+        for each, store in opened.items()
+        for run in store.runs()
+    )
 
 
 def frame(runs: Sequence[Run]) -> pd.DataFrame:

@@ -48,7 +48,8 @@ def keep(folder: Path, wanted: str, made_of: FilesRead, text: str) -> None:
 
 def _files(folder: Path) -> dict[str, list[int]]:
     """Returns size and time of change of the report's files, by name."""
-    stats = {path.name: path.stat() for path in folder.iterdir() if path.name != KEPT}
+    files = [path for path in folder.iterdir() if path.is_file() and path.name != KEPT]
+    stats = {path.name: path.stat() for path in files}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(stats.items())}
 
 

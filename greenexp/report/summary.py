@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from greenexp.quantities import ENERGY, with_own
-from greenexp.report.words import notes
+from greenexp.report.words import notes, ran
 from greenexp.report.workers import Workers
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
@@ -17,12 +17,14 @@ from greenexp.settings.report import Report
 from greenexp.study import decide
 from greenexp.study.effects import compare
 from greenexp.study.labels import of_runs
+from greenexp.study.machines import machines
 from greenexp.study.pairs import groups
 from greenexp.study.power import total_power
 from greenexp.study.select import Reprice, own_prices, priced, stand_aside
 from greenexp.study.study import Cell, Study
 from greenexp.study.tasks import begun
 from greenexp.study.uncompared import aside, failures
+from greenexp.study.undecided import paces
 
 POWER_RUNS = 4  # shown over time
 
@@ -78,6 +80,8 @@ def study(
     }
     used, left_out = priced(every, labels, **pricing)
     others = stand_aside(every, labels, **pricing)
+    used_ids = {run.id for run in used or others}
+    counted = [run for run in every if (run.tracked or run.id) in used_ids]
     doubts = {run.tracked or run.id: run.doubts for run in every}
     quantities = with_own(own for run in every for own in run.quantities)
     pool = None
@@ -87,7 +91,9 @@ def study(
         opened.begin_predictions(spoken_for, pools.pictures)
     beside, _ = priced([run for run in earlier if run.together], of_runs(earlier), **pricing)
     compared = compare(used, opened.predictions, options, quantities, pool, beside)
-    advice = begun(pool, partial(decide.advice, compared.cells, compared.overall, options))
+    of_cells = partial(decide.advice, compared.cells, compared.overall, options, paces(used))
+    advice = begun(pool, of_cells)
+    advised = advice()
     repriced = None if reprice is own_prices else label or "those of the runs, with changes"
     return Study(
         title=opened.title,
@@ -97,14 +103,21 @@ def study(
         left_out=left_out,
         aside=aside(others, doubts),
         failures=failures(every, labels),
-        notes=notes.notes(used or others, compared.cells or aside(others, doubts), repriced),
-        next_steps=notes.next_steps(used, compared.cells, left_out),
-        advice=advice(),
+        machines=machines(used, compared.cells, advised),
+        notes=[
+            *notes.of_flagged(used),
+            *notes.notes(used or others, compared.cells or aside(others, doubts), repriced),
+        ],
+        next_steps=notes.next_steps(used, compared.cells, left_out, advised),
+        advice=advised,
         prices=notes.prices(used),
         requests_per_month=options.requests_per_month,
         months=options.months,
         max_top1_drop=options.max_top1_drop,
         runs=len(used),
+        ran_on=ran.machines(counted),
+        measured=ran.days(counted),
+        flagged=sum(bool(run.doubts) for run in used),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         quantities=quantities,
         power=_power(compared.cells, opened),

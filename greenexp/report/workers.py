@@ -84,7 +84,11 @@ def tabulate(made: Study, folder: Path) -> None:
     """Writes the tables of a study into a folder, as CSV, Parquet and LaTeX."""
     from greenexp.report.tables import frames, latex
 
-    for name, frame in frames.frames(made).items():
+    tables = frames.frames(made)
+    if "machines" not in tables:  # of an earlier report in this folder
+        for kind in ("csv", "parquet"):
+            (folder / f"machines.{kind}").unlink(missing_ok=True)
+    for name, frame in tables.items():
         harmless(frame).to_csv(folder / f"{name}.csv", index=False)
         frame.to_parquet(folder / f"{name}.parquet", index=False)
     write_atomically(folder / "report.tex", latex.latex(made))

@@ -12,7 +12,7 @@ from greenexp.report.figures import with_plotly as interactive
 from greenexp.report.figures.plot import Figure
 from greenexp.report.kept import PAGE
 from greenexp.report.tables import page
-from greenexp.report.words.advice import sentence
+from greenexp.report.words.advice import markdown
 from greenexp.report.words.marks import intervals, marks
 from greenexp.report.workers import Workers, draw, tabulate, workers
 from greenexp.runs.files import write_atomically
@@ -40,19 +40,23 @@ def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sw
         runs: of the sweep that the tracker has.
         sweep: its name.
     """
-    advised = "\n\n".join(sentence(advice, made) for advice in made.advice)
     with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
         write(made, Path(folder))
         run_id = log_summary(
             where,
             f"summary · {sweep}",
-            params={f"report.{key}": value for key, value in asdict(options).items()},
-            tags={"greenexp.sweep": sweep, "mlflow.note.content": advised},
+            params={
+                f"report.{key}": value
+                for key, value in asdict(options).items()
+                if value is not None
+            },
+            tags={"greenexp.sweep": sweep, "mlflow.note.content": markdown(made)},
             metrics={
                 "summary/runs": made.runs,
                 "summary/left_out": sum(exclusion.runs for exclusion in made.left_out),
             },
             folder=Path(folder),
+            cells={run.cell for run in runs},
         )
     every_run, _ = priced(runs, of_runs(runs), keep_flagged=True)
     tables = reader(where).tables()

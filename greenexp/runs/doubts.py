@@ -12,6 +12,8 @@ from greenexp.settings.hardware import Hardware
 from greenexp.settings.workload import Interference
 
 PERCENT = 100.0
+# That another attempt would bring again; the others pass, as a busy neighbour does.
+LASTING = ("replayed", "constant_predictions")
 REPLAY = "replay"  # the meter whose readings were not measured in this run
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any
 
 # What doesn't change the measurement: outputs, the order of runs, what is said of them.
@@ -57,6 +58,30 @@ def run_name(title: str, block: int | None, replicate: int) -> str:
     place = [f"block {block}"] if block is not None else []
     again = {1: [], 2: ["A/A"]}.get(replicate, [f"A/A {replicate - 1}"])
     return " · ".join([title, *place, *again])
+
+
+def model_name(flat: Mapping[str, Any]) -> str:
+    """Returns what a model is: the choice; of a folder its name, of the hub the checkpoint.
+
+    Args:
+        flat: choices and configuration, see `flattened`.
+    """
+    choice = str(flat.get("model", ""))
+    if choice == "local":
+        return _last_part(str(flat.get("model.path", choice)))
+    return str(flat.get("model.checkpoint", choice)) if choice == "hub" else choice
+
+
+def dataset_name(flat: Mapping[str, Any]) -> str:
+    """Returns what a data set is: the choice; of a folder its name, of the hub the id."""
+    choice = str(flat.get("dataset", ""))
+    if choice == "folder":
+        return _last_part(str(flat.get("dataset.path", choice)))
+    return str(flat.get("dataset.id", choice)) if choice == "hub" else choice
+
+
+def _last_part(path: str) -> str:
+    return PurePath(path).name or path
 
 
 def flattened(choices: Mapping[str, str], configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from greenexp.runs.files import write_atomically
 from greenexp.runs.result import Result
 
 RECORD = "record.json"
+PARTIAL = ".partial"  # ends the folder of a block while it is written
 SENT = "sent"  # beside a record that the tracker has taken; holds its MLflow run id
 
 
@@ -124,10 +126,26 @@ def sent(path: Path) -> str | None:
         return None
 
 
+def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Yields the folders of a journal, each with the names of its folders and files, as `os.walk`.
+
+    A block that its process was killed in the midst of writing is in a folder that ends in
+    `PARTIAL`. It counts as not written, for the journal has a block whole or not at all.
+    """
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(inner for inner in folders if not inner.endswith(PARTIAL))
+        yield Path(parent), folders, names
+
+
+def files_below(folder: Path, name: str) -> Iterator[Path]:
+    """Returns the files of a name in a journal and in all journals below it."""
+    return (parent / name for parent, _, names in walk(folder) if name in names)
+
+
 def unsent(folder: Path) -> list[Path]:
     """Returns the records under a folder that the tracker has not taken yet, oldest first."""
     changed: dict[Path, float] = {}
-    for path in folder.rglob(RECORD):
+    for path in files_below(folder, RECORD):
         if not path.with_name(SENT).exists():
             with contextlib.suppress(FileNotFoundError):  # moved meanwhile
                 changed[path] = path.stat().st_mtime

@@ -25,7 +25,12 @@ from greenexp.runs.levels import levels
 from greenexp.runs.ratios import Interval, ratio, with_interval
 from greenexp.runs.result import Complexity, Phase, Predictions, Result, Window
 from greenexp.settings.hardware import Hardware
-from greenexp.stats.intervals import mean_interval, proportion_interval, ratio_interval
+from greenexp.stats.intervals import (
+    mean_interval,
+    on_logarithms,
+    proportion_interval,
+    ratio_interval,
+)
 
 MILLION = 1e6
 MS_PER_S = 1e3
@@ -94,7 +99,8 @@ def _speed(windows: Sequence[Window]) -> dict[str, float]:
             float(np.percentile(window.latencies_s, percent)) * MS_PER_S for window in windows
         ]
         half = _half_width(mean_interval(by_window))
-        metrics |= with_interval(f"latency/p{percent}_ms", pooled, _about(pooled, half))
+        interval = on_logarithms(pooled, _about(pooled, half))
+        metrics |= with_interval(f"latency/p{percent}_ms", pooled, interval)
     return metrics | ratio("throughput/images_per_s", images, seconds)
 
 
@@ -139,9 +145,12 @@ def _combined(
         return {}
     value = metrics[name]
     images = sum(window.images for window in windows)
-    spread = (metrics[f"{name}_ci_high"] - metrics[f"{name}_ci_low"]) / 2
+    low, high = metrics[f"{name}_ci_low"], metrics[f"{name}_ci_high"]
+    spread = math.log(high / low) / 2 * value if low > 0 else (high - low) / 2
     half = math.hypot(spread, systematic.scale_j / images, systematic.ends_j / images)
-    return {f"{name}_combined_low": value - half, f"{name}_combined_high": value + half}
+    ends = _about(value, half)
+    low, high = (on_logarithms(value, ends) if value > 0 else None) or (value - half, value + half)
+    return {f"{name}_combined_low": low, f"{name}_combined_high": high}
 
 
 def _net(result: Result, holds: Mapping[str, Source], gross_j: Sequence[float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from greenexp.stats.intervals import ratio_interval
+from greenexp.stats.intervals import on_logarithms, ratio_interval
 
 Interval = tuple[float, float]
 
@@ -19,8 +19,14 @@ def with_interval(name: str, value: float, interval: Interval | None) -> dict[st
 def ratio(
     name: str, numerators: Sequence[float], denominators: Sequence[float], scale: float = 1.0
 ) -> dict[str, float]:
-    """Returns total by total, times `scale`, with its interval over the windows."""
+    """Returns total by total, times `scale`, with its interval over the windows.
+
+    Where no total is below 0 and not all are 0, neither is an end of the interval 0 or less.
+    """
+    value = sum(numerators) / sum(denominators)
     interval = ratio_interval(numerators, denominators)
+    if value > 0 and min(numerators) >= 0:
+        interval = on_logarithms(value, interval)
     if interval is not None:
         interval = interval[0] * scale, interval[1] * scale
-    return with_interval(name, sum(numerators) / sum(denominators) * scale, interval)
+    return with_interval(name, value * scale, interval)

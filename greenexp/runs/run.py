@@ -68,9 +68,14 @@ class Run:
         rounds: of a run that was measured together: the number of each of its rounds, `round`, and
             by metric what it took there; `SECONDS` is the time an image took.
         conditions: what else must be equal for comparisons on one machine; None in old records.
+        host: name of the machine that measured; None in old records. So are the next two.
+        cpu_threads: logical CPUs of that machine.
+        memory_mib: of that machine, in all.
         schema: version of this form.
         tracked: MLflow's id of the run where it was fetched from there.
         folder: of its record where it was read from a journal.
+        origin: the journal or store that it was read from, where there are several; runs of
+            different origins are compared only where they were measured together.
     """
 
     id: str
@@ -102,9 +107,13 @@ class Run:
     together: str | None = None
     rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     conditions: str | None = None
+    host: str | None = None
+    cpu_threads: int | None = None
+    memory_mib: float | None = None
     schema: int = SCHEMA
     tracked: str | None = None
     folder: str | None = None
+    origin: str | None = None
 
     @cached_property
     def hardware(self) -> Hardware:
@@ -151,7 +160,7 @@ def of(record: Record) -> Run:
     result = record.result
     hardware = typed(record.configuration, "hardware", Hardware)
     limits = typed(record.configuration, "interference", Interference)
-    cpu = result.environment.get("cpu")
+    cpu, host = result.environment.get("cpu"), result.environment.get("host")
     return Run(
         id=record.id,
         title=record.title,
@@ -181,6 +190,9 @@ def of(record: Record) -> Run:
         version=record.version,
         together=record.together,
         conditions=record.conditions,
+        host=None if host is None else str(host),
+        cpu_threads=result.environment.get("cpu_threads"),
+        memory_mib=result.environment.get("memory_mib"),
         rounds=rounds_of(result) if record.together is not None else {},
     )
 
@@ -190,8 +202,12 @@ def to_json(run: Run) -> str:
     return json.dumps(dataclasses.asdict(run), allow_nan=False, ensure_ascii=False)
 
 
-def from_json(text: str | bytes) -> Run:
+def from_json(text: str | bytes, **known: str | None) -> Run:
     """Returns the run that `to_json` of this version or an earlier one wrote.
+
+    Args:
+        text: of the run.
+        **known: fields that whoever reads it knows: where it was found.
 
     Raises:
         BadInput: where a later version wrote it.
@@ -202,6 +218,8 @@ def from_json(text: str | bytes) -> Run:
             f"run {run.id} is written in form {run.schema}, and this greenexp reads up to "
             f"{SCHEMA}; update greenexp"
         )
+    for name, value in known.items():
+        object.__setattr__(run, name, value)  # nobody else has it yet; a copy takes long
     return run
 
 

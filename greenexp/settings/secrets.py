@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from greenexp.errors import BadInput
 
 PASSWORD = "GREENEXP_TRACKING_PASSWORD"
 MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+MLFLOW_TOKEN = "MLFLOW_TRACKING_TOKEN"
 SERVERS = ("http", "https")
 SECRET_KEY = re.compile(r"(^|_)(password|passwd|pwd|secret|token|api_?key|credentials?)$", re.I)
 FROM_ENVIRONMENT = re.compile(r"\$\{oc\.env:\s*([^,}\s]+)\s*(?:,\s*([^}]*?)\s*)?\}")
@@ -30,7 +32,7 @@ _SECRET_PART = re.compile(r"&?(?:password|passwd|pwd)=([^&]*)", re.I)
 def without_secrets(text: str) -> str:
     """Returns a text with the user and password of each address in it replaced by `***`."""
     hidden = _SECRET_IN_QUERY.sub(r"\1***", _LOGIN.sub("***@", text))
-    for secret in filter(None, map(os.environ.get, (PASSWORD, MLFLOW_LOGIN[1]))):
+    for secret in filter(None, map(os.environ.get, (PASSWORD, MLFLOW_LOGIN[1], MLFLOW_TOKEN))):
         hidden = hidden.replace(secret, "***").replace(quote(secret, safe=""), "***")
     return hidden
 
@@ -57,6 +59,41 @@ def keep(uri: str) -> str:
     os.environ[PASSWORD] = unquote(password or (in_query.group(1) if in_query else ""))
     query = _SECRET_PART.sub("", parts.query).removeprefix("&")
     return urlunsplit(parts._replace(netloc=f"{user}@{host}" if user else host, query=query))
+
+
+def keep_each(uris: Sequence[str]) -> list[str]:
+    """Returns addresses as `keep` does.
+
+    Raises:
+        BadInput: where servers, or databases, have different logins: the environment holds one, and
+            it would be sent to all of them.
+    """
+    logins: dict[str, dict[str, None]] = {"servers": {}, "databases": {}}
+    for uri in uris:
+        kind, login = _login(uri)
+        if kind is not None:
+            logins[kind][login] = None
+    for kind, of_kind in logins.items():
+        if len(of_kind) > 1:
+            raise BadInput(
+                f"tracking.uri holds {kind} with different logins, and one is kept for all; give "
+                f"each the same, or gather their runs in one store: python -m greenexp.store"
+            )
+    return [keep(uri) for uri in uris]
+
+
+def _login(uri: str) -> tuple[str | None, str]:
+    """Returns whether an address is one of servers or databases, None: a file; and its login."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return None, ""
+    login, _, host = parts.netloc.rpartition("@")
+    if parts.scheme in SERVERS:
+        return "servers", login
+    in_query = _SECRET_PART.search(parts.query)
+    _, _, password = login.partition(":")
+    return "databases" if host else None, password or (in_query.group(1) if in_query else "")
 
 
 def whole(uri: str) -> str:

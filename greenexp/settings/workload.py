@@ -60,6 +60,16 @@ class Workload:
         """Seconds that a run lasts by these settings alone, loading and computing apart."""
         return self.idle_seconds + self.warmup_min_seconds + self.min_windows * self.min_seconds
 
+    @property
+    def at_most_s(self) -> float:
+        """Seconds that they let a run last, loading apart, if no batch takes `slow_batch_s`."""
+        return self.idle_seconds + self.warmup_max_seconds + self.max_windows * self.min_seconds
+
+    @property
+    def slow_batch_s(self) -> float:
+        """Seconds of a batch from which on a window lasts longer than `min_seconds`."""
+        return self.min_seconds / self.min_batches
+
 
 @dataclass
 class Interference:

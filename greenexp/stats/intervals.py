@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95
+LARGEST_LOG = 300.0  # of a ratio that is still a float times any quantity
 FloatArray = NDArray[np.float64]
 
 
@@ -40,6 +41,22 @@ def mean_intervals(rows: FloatArray) -> list[tuple[float, float | None, float | 
     half_widths = t_quantile(count - 1) * spreads / math.sqrt(count)
     ends = centres - half_widths, centres + half_widths
     return list(zip(*(column.tolist() for column in (centres, *ends)), strict=True))
+
+
+def on_logarithms(value: float, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Returns the interval of a quantity that can't be 0 or less, from that of its mean.
+
+    Student's t on the logarithm: the error of a logarithm is that of the quantity as a fraction of
+    it (the delta method). Where the interval is narrow, it is the same to the second order.
+
+    Args:
+        value: the mean, above 0.
+        interval: centred on it; None where it has none.
+    """
+    if interval is None:
+        return None
+    reach = min((interval[1] - interval[0]) / 2 / value, LARGEST_LOG)
+    return value * math.exp(-reach), value * math.exp(reach)
 
 
 def mean(samples: Sequence[float]) -> float:

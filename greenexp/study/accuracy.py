@@ -28,9 +28,10 @@ def counted(
 
     The first block speaks for all: a module is right about the same images in each.
     """
-    if not group.baseline:
+    both = group.judged(tactic)
+    if both is None:
         return None
-    run, base = (next(iter(runs.values())) for runs in (group.tactics[tactic], group.baseline))
+    run, base = both
     if TOP1 not in run.figures or TOP1 not in base.figures:
         return None
     own, others = judged.get(run.id), judged.get(base.id)

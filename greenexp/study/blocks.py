@@ -59,7 +59,8 @@ def effects(
     }
     if between is None:
         return {
-            tactic: Effect(math.exp(means[tactic]), len(contrasts[tactic])) for tactic in contrasts
+            tactic: Effect(math.exp(means[tactic]), len(contrasts[tactic]), margin=margin)
+            for tactic in contrasts
         }
     from scipy import stats
 
@@ -101,17 +102,22 @@ def effects(
     return {tactic: effect(tactic) for tactic in contrasts}
 
 
-def blocks_needed(effect: Effect) -> int | None:
+def blocks_needed(effect: Effect, margin: float | None = None) -> int | None:
     """Returns how many blocks in all decide what an effect is; None where that can't be told.
 
     Its interval narrows with the root of the blocks. It is decided where the interval no longer
     holds 1, or lies within the margin.
+
+    Args:
+        effect: of one model.
+        margin: as a fraction of the baseline's; None: the effect's own.
     """
-    if effect.interval is None or effect.margin is None or effect.interval.low <= 0:
+    margin = effect.margin if margin is None else margin
+    if effect.interval is None or margin is None or effect.interval.low <= 0:
         return None
     half = math.log(effect.interval.high / effect.interval.low) / 2
     mean = abs(math.log(effect.ratio))
-    enough = max(mean, math.log1p(effect.margin) - mean)
+    enough = max(mean, math.log1p(margin) - mean)
     return math.ceil(effect.units * max(1.0, (half / enough) ** 2))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 
 from greenexp.quantities import ENERGY, LATENCY
 from greenexp.settings.report import Report
@@ -14,27 +14,35 @@ from greenexp.study.basis import energy_basis
 from greenexp.study.estimates import Accuracy, Interval, Quantity
 from greenexp.study.savings import Currency, Monthly, Payback
 from greenexp.study.study import Advice, Cell, Overall, Setting
+from greenexp.study.undecided import Pace, is_settled, more_blocks
 from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
-UNDECIDED = (Verdict.NOT_SHOWN, Verdict.TOO_FEW)
 WORTH = ("usd", "kwh", "hours")  # by which savings the tactics of a model are held together
 ROUNDING = 1e-9  # of a change of top-1; it is no drop
 
 
-def advice(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) -> list[Advice]:
+def advice(
+    cells: Sequence[Cell],
+    overall: Sequence[Overall],
+    options: Report,
+    paces: Mapping[tuple[Setting, str], Pace] | None = None,
+) -> list[Advice]:
     """Returns for each setting the advice on each model, then that over models.
 
     Args:
         cells: each tactic on each model.
         overall: each tactic over models.
-        options: the largest drop of top-1 that is allowed.
+        options: the largest drop of top-1 that is allowed, and the margin within which nothing
+            else is better where the baseline is kept.
+        paces: of the blocks of each model of each setting; None: unknown.
     """
     result: list[Advice] = []
     by_setting: dict[Setting, dict[str, list[Cell]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
         by_setting[cell.setting][cell.model].append(cell)
     for setting, by_model in by_setting.items():
-        result += [of_model(members, options) for members in by_model.values()]
+        for model, members in by_model.items():
+            result.append(of_model(members, options, (paces or {}).get((setting, model))))
         lines = [line for line in overall if line.setting == setting]
         if lines:
             of_setting = [cell for members in by_model.values() for cell in members]
@@ -42,16 +50,18 @@ def advice(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) -
     return result
 
 
-def of_model(cells: Sequence[Cell], options: Report) -> Advice:
+def of_model(cells: Sequence[Cell], options: Report, pace: Pace | None = None) -> Advice:
     """Returns what to deploy for one model.
 
     The tactic is the one that saves most dollars a month (most kWh where dollars are unknown) among
     those shown to take less energy (less time, where none was measured) whose measured top-1 falls
-    by at most `max_top1_drop`.
+    by at most `max_top1_drop`. The baseline is kept where each of the others is shown not to save
+    more than `equal_within`.
 
     Args:
         cells: of one model in one setting; at least one.
-        options: the largest drop of top-1 that is allowed.
+        options: see `advice`.
+        pace: of its blocks; None: unknown.
     """
     setting, model = cells[0].setting, cells[0].model
     tried = [cell for cell in cells if not cell.is_baseline]
@@ -63,23 +73,29 @@ def of_model(cells: Sequence[Cell], options: Report) -> Advice:
     if not compared:
         return Advice(AdviceKind.NO_PAIR, setting, model)
     metric = ENERGY if any(ENERGY in cell.effects for cell in compared) else LATENCY
-    allowed = [
-        cell for cell in compared if metric in cell.effects and _within(cell.accuracy, options)
+    shown = [
+        cell
+        for cell in compared
+        if metric in cell.effects
+        and cell.effects[metric].verdict == Verdict.LOWER
+        and _within(cell.accuracy, options)
     ]
-    shown = [cell for cell in allowed if cell.effects[metric].verdict == Verdict.LOWER]
     if shown:
         return _deploy(_best(shown), metric, options)
-    effects = {cell.tactic: cell.effects[metric] for cell in allowed}
-    open_ = {
-        tactic: effects[tactic]
-        for tactic in sorted(effects)
-        if effects[tactic].verdict in UNDECIDED
-    }
-    if not open_:
-        return Advice(AdviceKind.KEEP_NOT_LOWER, setting, model, metric)
-    few = all(effect.verdict == Verdict.TOO_FEW for effect in open_.values())
-    kind = AdviceKind.KEEP_TOO_FEW if few else AdviceKind.KEEP_NOTHING_SHOWN
-    return Advice(kind, setting, model, metric, undecided=open_)
+    kept = _without_a_tactic(tried, metric, options, setting, model)
+    kept = replace(kept, doubts=_doubts(compared))
+    if kept.kind is AdviceKind.KEEP or kept.uncompared:
+        return kept
+    tactics = sum(metric in cell.effects for cell in tried)
+    blocks = more_blocks(kept.undecided, tactics, options.equal_within)
+    if blocks is None:
+        return kept
+    return replace(
+        kept,
+        blocks=blocks,
+        repetitions=None if pace is None else pace.last + blocks,
+        blocks_s=None if pace is None or pace.block_s is None else pace.block_s * blocks,
+    )
 
 
 def over_models(lines: Sequence[Overall], cells: Sequence[Cell], options: Report) -> Advice:
@@ -88,23 +104,64 @@ def over_models(lines: Sequence[Overall], cells: Sequence[Cell], options: Report
     Args:
         lines: of one setting; at least one.
         cells: of the same.
-        options: the largest mean drop of top-1 that is allowed.
+        options: see `advice`.
     """
     setting = lines[0].setting
     metric = ENERGY if any(ENERGY in line.effects for line in lines) else LATENCY
     candidates = [line for line in lines if metric in line.effects]
     models = max((line.effects[metric].units for line in candidates), default=0)
-    if models == 1:
-        return Advice(AdviceKind.ONE_MODEL, setting, metric=metric)
     allowed = [line for line in candidates if _within(line.accuracy, options)]
     shown = [line for line in allowed if line.effects[metric].verdict == Verdict.LOWER]
     if shown:
         best = min(shown, key=lambda line: line.effects[metric].ratio)
         its = [cell for cell in cells if cell.tactic == best.tactic and metric in cell.effects]
         return _deploy_everywhere(best, its, metric, options)
-    few = models < units_needed(len(candidates))
-    kind = AdviceKind.TOO_FEW_MODELS if few else AdviceKind.KEEP_NOTHING_SHOWN
-    return Advice(kind, setting, metric=metric, models=models, tactics=len(candidates))
+    if models < units_needed(len(candidates)):
+        few = AdviceKind.TOO_FEW_MODELS
+        return Advice(few, setting, metric=metric, models=models, tactics=len(candidates))
+    kept = _without_a_tactic(lines, metric, options, setting, None)
+    return replace(kept, models=models, tactics=len(candidates), doubts=_doubts(lines))
+
+
+def _without_a_tactic(
+    tried: Sequence[Cell] | Sequence[Overall],
+    metric: str,
+    options: Report,
+    setting: Setting,
+    model: str | None,
+) -> Advice:
+    """Returns whether the baseline is kept where no tactic is shown to save, or what is open."""
+    refused = {
+        each.tactic: each.accuracy
+        for each in tried
+        if each.accuracy is not None and not _within(each.accuracy, options)
+    }
+    allowed = sorted(
+        (each for each in tried if each.tactic not in refused), key=lambda each: each.tactic
+    )
+    effects = {each.tactic: each.effects[metric] for each in allowed if metric in each.effects}
+    settled = {
+        tactic: effect
+        for tactic, effect in effects.items()
+        if is_settled(effect, options.equal_within)
+    }
+    undecided = {tactic: effects[tactic] for tactic in effects if tactic not in settled}
+    uncompared = [each.tactic for each in allowed if metric not in each.effects]
+    return Advice(
+        AdviceKind.UNDECIDED if undecided or uncompared else AdviceKind.KEEP,
+        setting,
+        model,
+        metric,
+        undecided=undecided,
+        uncompared=uncompared,
+        settled=settled,
+        refused=refused,
+        margin=options.equal_within,
+    )
+
+
+def _doubts(members: Sequence[Cell] | Sequence[Overall]) -> list[str]:
+    return list(dict.fromkeys(doubt for each in members for doubt in each.doubts))
 
 
 def _within(accuracy: Accuracy | None, options: Report) -> bool:
@@ -137,12 +194,15 @@ def _deploy(cell: Cell, metric: str, options: Report) -> Advice:
         paybacks=_paybacks([cell]),
         accuracy=cell.accuracy,
         caveat=_caveat(cell.accuracy, images, options),
+        doubts=cell.doubts,
+        cost_holds=cell.cost_holds,
     )
 
 
 def _deploy_everywhere(
     line: Overall, cells: Sequence[Cell], metric: str, options: Report
 ) -> Advice:
+    holds = sorted({cell.cost_holds for cell in cells if cell.cost_holds})
     by_model: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         by_model[cell.model].append(cell)
@@ -160,6 +220,8 @@ def _deploy_everywhere(
         caveat=_caveat(
             line.accuracy, None if line.accuracy is None else line.accuracy.models, options
         ),
+        doubts=line.doubts,
+        cost_holds="; ".join(holds) or None,
         models=line.effects[metric].units,
     )
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,9 @@ import numpy as np
 
 from greenexp.runs import cost as money
 from greenexp.settings.hardware import Hardware
-from greenexp.stats.intervals import mean, mean_interval, mean_intervals, t_quantile
+from greenexp.stats.intervals import mean, t_quantile
 from greenexp.study.estimates import Interval, Quantity
+from greenexp.study.means import above_zero, quantity
 from greenexp.study.savings import Bill, Currency, Monthly, Occupancy, Payback, Sensitivity
 from greenexp.study.verdicts import PaybackVerdict
 
@@ -70,38 +70,6 @@ class Pair:
     image: Expense
     baseline: Expense
     applying: Expense
-
-
-def quantity(samples: Sequence[float | None]) -> Quantity | None:
-    """Returns the mean over blocks with Student's t interval; None where a block lacks it."""
-    known = [value for value in samples if value is not None]
-    if not known or len(known) < len(samples):
-        return None
-    interval = mean_interval(known)
-    return Quantity(mean(known), None if interval is None else Interval(*interval))
-
-
-def quantities(figures: Sequence[Mapping[str, float]]) -> dict[str, Quantity]:
-    """Returns the `quantity` of each figure over the blocks that have it.
-
-    Args:
-        figures: by name, of each block.
-    """
-    samples: dict[str, list[float]] = defaultdict(list)
-    for of_block in figures:
-        for name, value in of_block.items():
-            samples[name].append(value)
-    alike: dict[int, list[str]] = defaultdict(list)
-    for name, of_name in samples.items():
-        alike[len(of_name)].append(name)
-    estimates: dict[str, Quantity] = {}
-    for names in alike.values():
-        rows = mean_intervals(np.array([samples[name] for name in names], dtype=np.float64))
-        estimates |= {
-            name: Quantity(value, None if low is None or high is None else Interval(low, high))
-            for name, (value, low, high) in zip(names, rows, strict=True)
-        }
-    return {name: estimates[name] for name in samples}
 
 
 def paybacks(pairs: Sequence[Pair], prices: Prices) -> dict[Currency, Payback]:
@@ -223,7 +191,9 @@ def bill(
         [_plus(prices.usd(pair.applying), _times(prices.usd(pair.image), images)) for pair in pairs]
     )
     baseline = quantity([_times(prices.usd(pair.baseline), images) for pair in pairs])
-    return None if total is None or baseline is None else Bill(total, baseline)
+    if total is None or baseline is None:
+        return None
+    return Bill(above_zero(total), above_zero(baseline))
 
 
 def sensitivities(

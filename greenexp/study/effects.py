@@ -14,7 +14,7 @@ from greenexp.quantities import COST, ENERGY, LATENCY, TOP1
 from greenexp.runs.identity import BASELINE
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.settings.report import Report
-from greenexp.study import accuracy, economics
+from greenexp.study import accuracy, economics, means
 from greenexp.study.accuracy import Changes, Predictions
 from greenexp.study.estimates import Accuracy, Effect
 from greenexp.study.families import Effects, Family, family, judge
@@ -73,6 +73,7 @@ def compare(
     overall = [
         line
         for setting, of_setting in effects().overall.items()
+        if len({cell.model for cell in cells if cell.setting == setting}) > 1
         for line in _overall(cells, setting, of_setting, accuracies().overall)
     ]
     noise = {setting.name: of_setting for setting, of_setting in effects().noise.items()}
@@ -115,16 +116,23 @@ def plain_cell(setting: Setting, model: str, tactic: str, members: Sequence[Pric
         model=model,
         tactic=tactic,
         blocks=len(members),
-        quantities=economics.quantities([run.figures for run in members]),
+        quantities=means.quantities([run.figures for run in members]),
         energy_source="; ".join(sources) or None,
         cost_holds="; ".join(sorted(filter(None, holds))) or None,
         run_ids=[run.id for run in members],
+        doubts=_doubts(members),
     )
+
+
+def _doubts(runs: Iterable[PricedRun]) -> list[str]:
+    return list(dict.fromkeys(doubt for run in runs for doubt in run.doubts))
 
 
 def _cell(group: Group, tactic: str, options: Report) -> Cell:
     own = group.tactics[tactic]
     cell = _plain(group, tactic, [own[block] for block in sorted(own)])
+    beside = [base for place in own for base in group.baselines(place)]
+    cell = replace(cell, doubts=_doubts([*own.values(), *beside]))
     both = group.pairs(tactic)
     pairs = spent(comparable(both, ENERGY)) or [by_seconds(pair) for pair in spent(both)]
     if not pairs:
@@ -176,17 +184,18 @@ def _overall(
     accuracies: Mapping[tuple[Setting, str], Accuracy | None],
 ) -> list[Overall]:
     """Returns each tactic over the models of one setting, best first."""
-    models: dict[str, set[str]] = defaultdict(set)
+    members: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         if cell.setting == setting and cell.effects:
-            models[cell.tactic].add(cell.model)
+            members[cell.tactic].append(cell)
     lines = [
         Overall(
             setting=setting,
             tactic=tactic,
-            models=len(models[tactic]),
+            models=len({cell.model for cell in members[tactic]}),
             effects=of_tactic,
             accuracy=accuracies.get((setting, tactic)),
+            doubts=list(dict.fromkeys(doubt for cell in members[tactic] for doubt in cell.doubts)),
         )
         for tactic, of_tactic in effects.items()
     ]

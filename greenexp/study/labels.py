@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 
-from greenexp.runs.identity import INPUTS, flattened
+from greenexp.runs.identity import INPUTS, dataset_name, flattened, model_name
 from greenexp.runs.run import Run
 from greenexp.runs.texts import printable
 
@@ -79,13 +78,13 @@ def labels(params: Mapping[str, Params]) -> dict[str, Labels]:
     Args:
         params: by cell, those of one of its runs.
     """
-    models = {cell: _model(of_cell) for cell, of_cell in params.items()}
+    models = {cell: model_name(of_cell) for cell, of_cell in params.items()}
     tactics = {cell: of_cell.get("tactic", "") for cell, of_cell in params.items()}
     models = _with_options(models, params, "model.")
     tactics = _with_options(tactics, params, "tactic.", ignored=("steps",))
     models = _with_content(models, params, f"{INPUTS}.model")
     tactics = _with_content(tactics, params, f"{INPUTS}.calibration")
-    datasets = {cell: _dataset(of_cell) for cell, of_cell in params.items()}
+    datasets = {cell: dataset_name(of_cell) for cell, of_cell in params.items()}
     datasets = _with_content(datasets, params, f"{INPUTS}.dataset")
     places = {
         cell: (datasets[cell], of_cell.get("hardware", ""), of_cell.get("workload", ""))
@@ -96,24 +95,6 @@ def labels(params: Mapping[str, Params]) -> dict[str, Labels]:
         cell: Labels(models[cell], tactics[cell], *places[cell], setting_varied=varied[cell])
         for cell in params
     }
-
-
-def _model(params: Params) -> str:
-    choice = params.get("model", "")
-    if choice == "local":
-        return _last_part(params.get("model.path", choice))
-    return params.get("model.checkpoint", choice) if choice == "hub" else choice
-
-
-def _dataset(params: Params) -> str:
-    choice = params.get("dataset", "")
-    if choice == "folder":
-        return _last_part(params.get("dataset.path", choice))
-    return params.get("dataset.id", choice) if choice == "hub" else choice
-
-
-def _last_part(path: str) -> str:
-    return PurePath(path).name or path
 
 
 def _with_options(

@@ -95,9 +95,21 @@ class Group:
         return {place: log_ratio for place, log_ratio in contrasts.items() if log_ratio is not None}
 
     def first_runs(self) -> list[PricedRun]:
-        """Returns one run of the baseline and of each tactic."""
+        """Returns one run of the baseline and of each tactic, and those that `judged` names."""
         every = [self.baseline, *self.tactics.values()]
-        return [next(iter(runs.values())) for runs in every if runs]
+        first = [next(iter(runs.values())) for runs in every if runs]
+        judged = itertools.chain.from_iterable(self.judged(tactic) or () for tactic in self.tactics)
+        return list({run.id: run for run in [*first, *judged]}.values())
+
+    def judged(self, tactic: str) -> RunPair | None:
+        """Returns the runs whose predictions are held together: the first, of one store.
+
+        A module is right about the same images in each block of a store.
+        """
+        if not self.baseline:
+            return None
+        run, base = (next(iter(runs.values())) for runs in (self.tactics[tactic], self.baseline))
+        return (run, base) if run.origin == base.origin else next(iter(self.pairs(tactic)), None)
 
 
 def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contrast | None:

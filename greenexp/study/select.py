@@ -22,14 +22,12 @@ from greenexp.runs.identity import BASELINE
 from greenexp.runs.rounds import SECONDS
 from greenexp.runs.run import Run
 from greenexp.settings.hardware import Hardware
+from greenexp.study.counted import against, latest, why_left_out
 from greenexp.study.economics import MILLION, Expense, Prices
 from greenexp.study.labels import Labels
 from greenexp.study.study import LeftOut, Setting
-from greenexp.study.verdicts import LeftOutReason
 
 MENTIONED = 3  # examples of runs left out
-# Stand against a run's prices or its width alone; the spread between blocks holds the latter.
-HARMLESS = ("valid", "hardware_mismatch", "precision_not_reached")
 PRICED = (COST, CARBON, OPTIMIZATION_USD)  # made anew at the prices asked for
 Reprice = Callable[[Hardware], Hardware]  # a preset to the one to price with
 
@@ -46,6 +44,8 @@ class PricedRun:
         peers: equal for runs that differ in their tactic alone.
         machine: that measured; runs are compared with peers of one machine.
         conditions: there; likewise.
+        origin: the store or journal that holds it, where there are several.
+        sweep: that it belongs to.
         block: complete block of a sweep.
         replicate: from 2 for the further baselines of a block (A/A).
         figures: measured and priced, by the metrics' names; absent is absent.
@@ -56,6 +56,8 @@ class PricedRun:
         together: equal for runs that were measured together; None: measured alone.
         rounds: what it took in each round, by metric, priced; see `Run.rounds`.
         mismatch: whether the prices are of another device than the one that ran.
+        doubts: what stands against it, but for what is harmless; see `counted`.
+        seconds: that the run took; None where that is not known.
     """
 
     id: str
@@ -75,11 +77,19 @@ class PricedRun:
     together: str | None = None
     rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     conditions: str = ""
+    origin: str | None = None
+    sweep: str | None = None
+    doubts: Sequence[str] = ()
+    seconds: float | None = None
 
     @property
     def place(self) -> str:
-        """Equal for runs that are compared with each other: measured together, or in one block."""
-        return self.together or str(self.block)
+        """Equal for runs that are compared with each other: measured together, or in one block.
+
+        Each sweep, and so each store and journal, counts its blocks from 1.
+        """
+        apart = " ".join(filter(None, [str(self.block), self.sweep, self.origin]))
+        return self.together or apart
 
     @property
     def is_baseline(self) -> bool:
@@ -114,28 +124,13 @@ def priced(
         label: what the settings call that; None: the run's own choice.
         keep_flagged: whether runs that something stands against count as well.
     """
-    left: dict[tuple[LeftOutReason, str], list[str]] = defaultdict(list)  # by reason and detail
-    latest: dict[tuple[object, ...], Run] = {}  # by all that tells a run from others
-    for run in runs:
-        called = labels[run.cell]
-        name = f"{called.model} · {called.tactic}"
-        reason = _left_out(run, keep_flagged)
-        if reason is not None:
-            left[reason].append(name)
-            continue
-        # A tactic that was measured later has brought its own baselines; earlier ones stay.
-        place = run.together if run.is_baseline else None
-        key = run.peers, run.machine, run.conditions, called.tactic, run.block, run.replicate, place
-        known = latest.get(key, run)
-        older, newer = sorted([known, run], key=lambda attempt: attempt.started)
-        if older is not newer:
-            left[LeftOutReason.REPEATED, ""].append(name)
-        latest[key] = newer
-    presets = _presets(latest.values(), reprice)
-    used = [_priced(run, labels[run.cell], presets[run.cell], label) for run in latest.values()]
+    names = {cell: f"{called.model} · {called.tactic}" for cell, called in labels.items()}
+    counted, left = latest(runs, {cell: of.tactic for cell, of in labels.items()}, keep_flagged)
+    presets = _presets(counted, reprice)
+    used = [_priced(run, labels[run.cell], presets[run.cell], label) for run in counted]
     left_out = [
-        LeftOut(*reason, runs=len(names), examples=names[:MENTIONED])
-        for reason, names in left.items()
+        LeftOut(*reason, len(those), [names[run.cell] for run in those[:MENTIONED]])
+        for reason, those in left.items()
     ]
     return _told_apart(used), sorted(left_out, key=lambda exclusion: exclusion.reason)
 
@@ -150,7 +145,7 @@ def stand_aside(
 ) -> list[PricedRun]:
     """Returns the runs that ended well and count in no comparison; arguments as `priced`."""
     aside = [
-        run for run in runs if run.outcome == "ok" and _left_out(run, keep_flagged) is not None
+        run for run in runs if run.outcome == "ok" and why_left_out(run, keep_flagged) is not None
     ]
     presets = _presets(aside, reprice)
     return [_priced(run, labels[run.cell], presets[run.cell], label) for run in aside]
@@ -160,20 +155,6 @@ def _presets(runs: Iterable[Run], reprice: Reprice) -> dict[str, Hardware]:
     """Returns what each cell is priced with; the last of its runs speaks for it."""
     speakers = {run.cell: run for run in runs}
     return {cell: reprice(run.hardware) for cell, run in speakers.items()}
-
-
-def _left_out(run: Run, keep_flagged: bool) -> tuple[LeftOutReason, str] | None:
-    """Returns the reason to leave a run out and its detail; None for a run that counts."""
-    if run.outcome != "ok":
-        return LeftOutReason.FAILED, run.outcome
-    if run.peers is None:
-        return LeftOutReason.OLD, ""
-    if run.block is None:
-        return LeftOutReason.SINGLE, ""
-    against = [doubt for doubt in run.doubts if doubt not in HARMLESS]
-    if against and not keep_flagged:
-        return LeftOutReason.FLAGGED, ", ".join(against)
-    return None
 
 
 def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> PricedRun:
@@ -217,6 +198,10 @@ def _priced(run: Run, called: Labels, preset: Hardware, label: str | None) -> Pr
         together=run.together,
         rounds=_priced_rounds(run.rounds, prices),
         conditions=run.conditions or "",
+        origin=run.origin,
+        sweep=run.sweep,
+        doubts=against(run),
+        seconds=run.seconds,
     )
 
 

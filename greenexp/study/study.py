@@ -13,12 +13,7 @@ from greenexp.quantities import Quantity as Described
 from greenexp.runs.identity import BASELINE
 from greenexp.study.estimates import Accuracy, Effect, Quantity
 from greenexp.study.savings import Bill, Currency, Monthly, Occupancy, Payback, Sensitivity
-from greenexp.study.verdicts import (
-    AdviceKind,
-    Caveat,
-    EnergyBasis,
-    LeftOutReason,
-)
+from greenexp.study.verdicts import AdviceKind, Caveat, EnergyBasis, LeftOutReason
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ class Cell:
         energy_source: counter, sampled, model, or a mixture, as the runs say; None: no energy.
         cost_holds: which parts dollars hold; None: no dollars.
         run_ids: MLflow's, of the valid runs.
-        doubts: of a cell that no comparison is made with: what stands against its runs.
+        doubts: what stands against its runs, or those that it is compared with.
     """
 
     setting: Setting
@@ -108,13 +103,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Overall:
-    """One tactic over the models of one setting; the model is the unit."""
+    """One tactic over the models of one setting; the model is the unit. Doubts are its cells'."""
 
     setting: Setting
     tactic: str
     models: int
     effects: Mapping[str, Effect]
     accuracy: Accuracy | None
+    doubts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -151,13 +147,23 @@ class Advice:
             measured; None where nothing was compared.
         tactic: to deploy; None where the baseline is kept.
         effect: of that tactic on the metric.
-        undecided: effects on the metric of allowed tactics of which nothing is shown yet.
+        undecided: effects on the metric of allowed tactics that are shown neither to save nor not
+            to save more than the margin.
+        uncompared: allowed tactics that the metric can't be compared of.
+        settled: effects on the metric of allowed tactics that are shown not to save more.
+        refused: changes of top-1 of tactics that lose more than is allowed.
+        margin: fraction by which nothing else is better where the baseline is kept.
+        blocks: how many more decide, roughly; None where that can't be told.
+        repetitions: of a sweep that has them; None likewise.
+        blocks_s: what they take, by those that were measured, in s; None likewise.
         basis: of the tactic's energy; None where none was measured.
         saved: what the tactic saves in a month; over models the mean, the model being the unit.
         occupancy: of the machine; None over models.
         paybacks: of the tactic, one a model, as far as something may be claimed.
         accuracy: of the tactic against the baseline's; None where unknown.
         caveat: what must be said of the accuracy.
+        doubts: what stands against the runs that it is made of.
+        cost_holds: which parts the dollars saved hold; None: no dollars.
         models: how many there are to tell what holds for others.
         tactics: how many are tested together over models.
     """
@@ -169,14 +175,50 @@ class Advice:
     tactic: str | None = None
     effect: Effect | None = None
     undecided: Mapping[str, Effect] = field(default_factory=dict)
+    uncompared: Sequence[str] = ()
+    settled: Mapping[str, Effect] = field(default_factory=dict)
+    refused: Mapping[str, Accuracy] = field(default_factory=dict)
+    margin: float | None = None
+    blocks: int | None = None
+    repetitions: int | None = None
+    blocks_s: float | None = None
     basis: EnergyBasis | None = None
     saved: Monthly | None = None
     occupancy: Occupancy | None = None
     paybacks: Mapping[Currency, Sequence[Payback]] = field(default_factory=dict)
     accuracy: Accuracy | None = None
     caveat: Caveat | None = None
+    doubts: Sequence[str] = ()
+    cost_holds: str | None = None
     models: int = 1
     tactics: int = 1
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A model on one machine: what to deploy there, and what an image takes then.
+
+    Attributes:
+        setting: the machine, its preset and the workload.
+        cell: the tactic that is advised there, else the baseline; None where neither is known.
+        is_advised: whether it is a tactic that the study advises.
+    """
+
+    setting: Setting
+    cell: Cell | None
+    is_advised: bool
+
+
+@dataclass(frozen=True)
+class Machines:
+    """A model on the machines that measured it, cheapest first; those without dollars come last.
+
+    They were measured apart, so nothing is claimed of one beside another.
+    """
+
+    dataset: str
+    model: str
+    deployments: Sequence[Deployment]
 
 
 @dataclass(frozen=True)
@@ -187,11 +229,13 @@ class Study:
         title: what the runs are, e.g. the experiment's name.
         cells: each tactic on each model, baselines included; per setting and model the baseline
             first, then by energy ratio.
-        overall: each tactic over models, per setting, best energy first.
+        overall: each tactic over models, per setting, best energy first; of settings with several.
         noise: A/A effects over all models of a setting, by setting's name and metric.
         aside: cells of runs that ended well and that no comparison is made with: single runs, and
             those that something stands against. They have figures alone.
         failures: runs that did not end well.
+        machines: each model of each data set that several machines, or one at several presets,
+            have measured.
         left_out: runs not used, and why.
         notes: one line each that a reader must know: energy sources, what dollars hold, prices
             that are not the machine's.
@@ -202,7 +246,10 @@ class Study:
         months: over which bills are summed.
         max_top1_drop: asked for, as a fraction of 1.
         runs: how many were used.
+        flagged: how many of them something stands against.
         made: ISO time of the report.
+        ran_on: the machines whose runs were used, with cores and memory.
+        measured: the day, or the first and the last, of these runs.
         quantities: that its figures are of, in order.
         power: for a few runs (named as a legend would) the points (s, W) of power over time.
     """
@@ -224,6 +271,10 @@ class Study:
     quantities: Sequence[Described] = QUANTITIES
     aside: Sequence[Cell] = ()
     failures: Sequence[Failure] = ()
+    flagged: int = 0
+    ran_on: Sequence[str] = ()
+    measured: str = ""
+    machines: Sequence[Machines] = ()
     power: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     @property

@@ -52,13 +52,11 @@ class AdviceKind(Enum):
     """What is advised, or why nothing is."""
 
     DEPLOY = auto()
-    KEEP_NOTHING_SHOWN = auto()  # keep the baseline: enough runs show no allowed tactic to save
-    KEEP_TOO_FEW = auto()  # keep the baseline: too few runs tell the best tactic from chance
-    KEEP_NOT_LOWER = auto()  # keep the baseline: no allowed tactic took less
+    KEEP = auto()  # the baseline: no allowed tactic is better by more than the margin, as is shown
+    UNDECIDED = auto()  # neither is shown
     NO_BASELINE = auto()
     ONLY_BASELINE = auto()
     NO_PAIR = auto()  # no tactic shares a block with the baseline
-    ONE_MODEL = auto()  # one model tells nothing of others
     TOO_FEW_MODELS = auto()
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,14 @@ class Plan:
         finished: those that need not be measured again, by their key; they are skipped.
         exclusions: cells that can't be run, and why.
         forecast: of the runs left to measure.
+        notices: lines that the user must see: which flagged runs are measured again.
     """
 
     blocks: Sequence[Sequence[PlannedRun]]
     finished: Mapping[Key, Run]
     exclusions: Sequence[Exclusion]
     forecast: Forecast
+    notices: Sequence[str] = ()
 
     @property
     def runs(self) -> list[PlannedRun]:
@@ -51,7 +54,7 @@ class Plan:
         """The runs that have not been measured, in order."""
         return [run for run in self.runs if run.key not in self.finished]
 
-    @property
+    @cached_property
     def left(self) -> list[list[PlannedRun]]:
         """The blocks to measure, with the runs that are left of each."""
         every = [left_of(block, self.finished) for block in self.blocks]
@@ -96,9 +99,10 @@ class PlanReady:
 
 @dataclass(frozen=True)
 class BlockStart:
-    """A block begins."""
+    """A block begins; `host` is the machine where that is another than this one, or may be."""
 
     block: Sequence[PlannedRun]
+    host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,7 @@ class SweepEnd:
         unsent: how many of the measured the tracker does not have.
         tracking: where its runs are.
         tracker: the same, open; None where runs stay in the journal.
+        answers: whether it still does, as far as is known.
         report: what the summary assumes.
     """
 
@@ -142,6 +147,7 @@ class SweepEnd:
     unsent: int
     tracking: Tracking
     tracker: Tracker | None
+    answers: bool
     report: Report
 
 

@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -138,21 +138,36 @@ def left_of(block: Sequence[PlannedRun], finished: Collection[Key]) -> list[Plan
     Pairs never cross blocks that were measured apart: whatever is missing brings its own
     baselines.
     """
-    missing = [run for run in block if run.key not in finished]
-    return [run for run in block if missing and (run.cell.is_baseline or run in missing)]
+    missing = {run.key for run in block if run.key not in finished}
+    return [run for run in block if missing and (run.cell.is_baseline or run.key in missing)]
 
 
 @dataclass(frozen=True)
 class Exclusion:
-    """A cell that is not run, and why."""
+    """A cell that is not run, and why; `labels` is its model's label space where that is why."""
 
     title: str
     reason: str
+    labels: str | None = None
 
 
-def product(choices: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """Returns the Cartesian product of the overrides; the first varies slowest."""
-    return list(itertools.product(*choices))
+def product(
+    choices: Sequence[Sequence[str]], lacks: Collection[tuple[str, str]] = ()
+) -> list[tuple[str, ...]]:
+    """Returns the Cartesian product of the overrides; the first varies slowest.
+
+    Args:
+        choices: the overrides of each key.
+        lacks: pairs of an override and a key that is left out beside it, for it has no such option.
+    """
+    products = itertools.product(*choices)
+    if not lacks:
+        return list(products)
+    without = [
+        tuple(o for o in overrides if not any((other, _key(o)) in lacks for other in overrides))
+        for overrides in products
+    ]
+    return list(dict.fromkeys(without))
 
 
 def title(
@@ -261,13 +276,20 @@ def quoted(text: str) -> str:
 def exclusion_lines(exclusions: Sequence[Exclusion], what: str) -> list[str]:
     """Returns a line for each reason: how many are left out for it, and which.
 
+    Labels that don't match are one reason, whatever they are.
+
     Args:
         exclusions: in order.
         what: they are, in the plural.
     """
+    spaces = Counter(exclusion.labels for exclusion in exclusions if exclusion.labels is not None)
     by_reason: dict[str, list[str]] = defaultdict(list)
     for exclusion in exclusions:
-        by_reason[exclusion.reason].append(exclusion.title)
+        reason = exclusion.reason
+        if len(spaces) > 1 and exclusion.labels is not None:
+            counts = ", ".join(f"{number} of {name}" for name, number in spaces.most_common())
+            reason = f"their labels are not the data set's: {counts}"
+        by_reason[reason].append(exclusion.title)
     return [
         f"left out {len(titles)} {what if len(titles) > 1 else what.removesuffix('s')}: {reason} "
         f"({', '.join(titles[:3])}{', …' if len(titles) > 3 else ''})"

@@ -34,6 +34,12 @@ from greenexp.settings.sweep import Isolation
 from greenexp.settings.workload import Interference, Workload
 
 PROBE_TIMEOUT_S = 120.0
+SECTIONS = {
+    "hardware": Hardware,
+    "workload": Workload,
+    "interference": Interference,
+    "isolation": Isolation,
+}
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,15 @@ class Preflight:
     Attributes:
         looks: whether models, data and the device asked for are looked at, which may download them;
             else only what the configuration itself says is checked.
+        here: whether this machine is to measure; else its packages and devices are not looked at.
         notices: lines of what data sets take, in order; the user should see them.
     """
 
     looks: bool = True
+    here: bool = True
     _classes: dict[str, LabelSpace] = field(default_factory=dict)
     notices: dict[str, None] = field(default_factory=dict)
+    _objects: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     _devices: dict[str, str] = field(default_factory=dict)
     _digests: dict[str, str | None] = field(default_factory=dict)
 
@@ -73,19 +82,18 @@ class Preflight:
             Unfit: where model and data set, or tactic and device, don't fit each other.
             BadInput: for anything else that would make the run fail.
         """
-        typed(configuration, "hardware", Hardware)
-        typed(configuration, "workload", Workload)
-        typed(configuration, "interference", Interference)
-        typed(configuration, "isolation", Isolation)
+        for section, kind in SECTIONS.items():
+            self._made(configuration, section, partial(typed, configuration, section, kind))
         check_range("repetitions", configuration["repetitions"], at_least=1)
         check_choice("device", configuration["device"], ("auto", "cpu", "cuda"))
         allow = allowed(configuration)
-        for name, choice in configuration["meters"].items():
-            build(choice, f"meters.{name}", allow)
-        tactic: Tactic = build(configuration["tactic"], "tactic", allow)
-        model: ModelSource = build(configuration["model"], "model", allow)
-        dataset: Dataset = build(configuration["dataset"], "dataset", allow)
-        check_temporary(compiles="compiled" in tactic.traits.makes)
+        for name in configuration["meters"]:
+            self._choice(configuration["meters"], name, f"meters.{name}", allow)
+        tactic: Tactic = self._choice(configuration, "tactic", "tactic", allow)
+        model: ModelSource = self._choice(configuration, "model", "model", allow)
+        dataset: Dataset = self._choice(configuration, "dataset", "dataset", allow)
+        if self.here:
+            check_temporary(compiles="compiled" in tactic.traits.makes)
         check_spaces(model.labels, dataset.labels)
         self._check_traits(tactic.traits, configuration["device"], dataset)
         if self.looks:
@@ -95,9 +103,19 @@ class Preflight:
             )
             if tactic.traits.calibration_images:
                 dataset.calibration(tactic.traits.calibration_images)  # fetched before it is timed
-            if configuration["device"] == "cuda":
+            if configuration["device"] == "cuda" and self.here:
                 self._device("cuda")
         return Inspection(model.title, self._inputs(configuration, model, dataset, tactic.traits))
+
+    def _choice(self, within: Mapping[str, Any], name: str, key: str, allow: Sequence[str]) -> Any:
+        return self._made(within, name, partial(build, within[name], key, allow))
+
+    def _made(self, within: Mapping[str, Any], name: str, make: Callable[[], Any]) -> Any:
+        """Returns what is made of a section; cells share most of theirs, as the same objects."""
+        section = within.get(name)
+        if (name, id(section)) not in self._objects:
+            self._objects[name, id(section)] = section, make()  # so long as it is kept, its id is
+        return self._objects[name, id(section)][1]
 
     def _inputs(
         self, configuration: Mapping[str, Any], model: ModelSource, dataset: Dataset, traits: Traits
@@ -117,7 +135,7 @@ class Preflight:
         return {name: content for name, content in inputs.items() if content is not None}
 
     def _told(self, what: Sequence[Any], digest: Callable[[], str | None]) -> str | None:
-        key = json.dumps(what, sort_keys=True)
+        key = self._named(what)
         if key not in self._digests:
             try:
                 self._digests[key] = digest()
@@ -127,8 +145,14 @@ class Preflight:
                 self._digests[key] = None
         return self._digests[key]
 
+    def _named(self, parts: Sequence[Any]) -> str:
+        """Returns what is equal for equal parts; those that cells share are looked at once."""
+        return "/".join(
+            self._made({"": part}, "", partial(json.dumps, part, sort_keys=True)) for part in parts
+        )
+
     def _once(self, choice: Mapping[str, Any], source: ModelSource | Dataset) -> LabelSpace:
-        key = json.dumps(choice, sort_keys=True)
+        key = self._named([choice])
         if key not in self._classes:
             self._classes[key] = source.check()
             if isinstance(source, Noticing):
@@ -136,9 +160,9 @@ class Preflight:
         return self._classes[key]
 
     def _check_traits(self, traits: Traits, device: str, dataset: Dataset) -> None:
-        """Checks that the tactic finds the packages, the device and the images that it needs."""
+        """Checks that the tactic finds the packages, the images and the device that it needs."""
         missing = [name for name in traits.packages if importlib.util.find_spec(name) is None]
-        if missing:
+        if missing and self.here:
             raise Unfit(
                 f"the tactic needs {', '.join(missing)}, not installed here; "
                 f"install greenexp with its extra: pip install 'greenexp[{traits.extra}]'"
@@ -148,7 +172,7 @@ class Preflight:
                 "the tactic calibrates on training images and the data set has none; give it some "
                 "(dataset.calibration_split, calibration_path or held_back, see docs/datasets.md)"
             )
-        if {"cpu", "cuda"} <= set(traits.devices):
+        if {"cpu", "cuda"} <= set(traits.devices) or not self.here:
             return
         there = self._device(device)
         if there not in traits.devices:

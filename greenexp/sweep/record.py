@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +22,13 @@ from greenexp.measuring.environment import version
 from greenexp.measuring.isolated import isolated
 from greenexp.measuring.lock import machine_lock
 from greenexp.measuring.machine import conditions, fingerprint
-from greenexp.runs import journal
+from greenexp.runs import journalled
 from greenexp.runs.doubts import constant_predictions
 from greenexp.runs.files import write_atomically
 from greenexp.runs.identity import BASELINE, cell_hash
-from greenexp.runs.journal import RECORD, Record, record_json
-from greenexp.runs.result import Result
-from greenexp.runs.run import RUN, Run, of, to_json
+from greenexp.runs.journal import PARTIAL, RECORD, Record, record_json
+from greenexp.runs.result import Outcome, Result
+from greenexp.runs.run import Run
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Isolation, Tracking
 from greenexp.tracking.delivery import Delivery
@@ -85,12 +86,12 @@ def measure(request: Request, folder: Path) -> tuple[Run, Path]:
         BadInput: where another process measures on this machine.
         NotJournalled: where the journal does not take it.
     """
-    started = _now()
-    with machine_lock(alone=_isolation(request).alone):
+    with machine_of(request):
+        started = _now()
         result = isolated(request.configuration)
-    record = _record(request, result, started, None)
+        record = _record(request, result, started, _now(), None)
     try:
-        return _write(record, folder), folder / RECORD
+        return journalled.write(record, folder), folder / RECORD
     except OSError as error:
         raise _rescued([record], folder, error) from None
 
@@ -113,27 +114,40 @@ def measure_block(
         BadInput: where another process measures on this machine.
         NotJournalled: where the journal does not take them.
     """
-    started = _now()
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    with machine_lock(alone=_isolation(requests[0]).alone):
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}{PARTIAL}")
+    with machine_of(requests[0]):
+        started = _now()
         if len(requests) == 1:
             tell(Stage("prepare", 0))
             parts = [{0: isolated(requests[0].configuration)}]
         else:
             members = [Member(request.configuration, request.is_baseline) for request in requests]
             parts = together(members, uuid.uuid4().hex, tell)
+        ended = _now()
     baselines = {number for number, request in enumerate(requests) if request.is_baseline}
     records: dict[tuple[int, int], Record] = {}  # by part and request
     for part, results in enumerate(parts, 1):
         name = uuid.uuid4().hex if len(requests) > 1 else None
         for number, result in beside_baselines(results, baselines).items():
-            records[part, number] = _record(requests[number], result, started, name)
+            records[part, number] = _record(requests[number], result, started, ended, name)
     try:
         measured = _write_block(records, partial, folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise _rescued(list(records.values()), folder, error) from None
     return sorted(measured, key=lambda one: (one.is_extra, one.request))
+
+
+def measured_before(folder: Path) -> list[Measurement]:
+    """Returns what the journal of a block holds, in the order of `measure_block`; [] without one.
+
+    A job that was stopped after it had journalled its block, and is started again, finds it so.
+    """
+    found = []
+    for path in folder.glob(f"*/{RECORD}"):
+        number, _, part = path.parent.name.partition("-")
+        found.append(Measurement(int(number), bool(part), journalled.run_at(path), path))
+    return sorted(found, key=lambda one: (one.is_extra, one.request, one.path))
 
 
 def _write_block(
@@ -145,7 +159,7 @@ def _write_block(
     for (part, number), record in records.items():
         again = number in measured
         own = f"{number}-{part}" if again else str(number)
-        run = _write(record, partial / own)
+        run = journalled.write(record, partial / own)
         measurement = Measurement(number, again, run, folder / own / RECORD)
         if again:
             extra.append(measurement)
@@ -189,11 +203,36 @@ def beside_baselines(
     }
 
 
-def _isolation(request: Request) -> Isolation:
-    return typed(request.configuration, "isolation", Isolation)
+def record_lost(
+    requests: Sequence[Request], folder: Path, outcome: Outcome, reason: str, host: str | None
+) -> list[Path]:
+    """Journals the runs of a block whose job will not come back; returns where.
+
+    Args:
+        requests: of the block.
+        folder: of their journals.
+        outcome: of the runs.
+        reason: in one line.
+        host: the machine they were on; None where that is not known.
+    """
+    now = _now()
+    environment = {} if host is None else {"host": host}
+    result = Result(outcome, reason, environment=environment)
+    for number, request in enumerate(requests):
+        record = _record(request, result, now, now, None)
+        # The machine that tells of the loss is not the one that measured.
+        journalled.write(replace(record, machine=None, conditions=None), folder / str(number))
+    return [folder / str(number) / RECORD for number in range(len(requests))]
 
 
-def _record(request: Request, result: Result, started: str, name: str | None) -> Record:
+def machine_of(request: Request) -> AbstractContextManager[None]:
+    """Returns what keeps other measurements off the machine."""
+    isolation = typed(request.configuration, "isolation", Isolation)
+    device = request.configuration["device"]
+    return machine_lock(alone=isolation.alone, waits=isolation.wait, device=device)
+
+
+def _record(request: Request, result: Result, started: str, ended: str, name: str | None) -> Record:
     return Record(
         id=uuid.uuid4().hex,
         title=request.title,
@@ -202,20 +241,13 @@ def _record(request: Request, result: Result, started: str, name: str | None) ->
         choices=request.choices,
         configuration=request.configuration,
         started=started,
-        ended=_now(),
+        ended=ended,
         result=result,
         machine=fingerprint(),
         version=version("greenexp"),
         together=name,
         conditions=conditions(),
     )
-
-
-def _write(record: Record, folder: Path) -> Run:
-    path = journal.write(record, folder)
-    run = of(record)
-    write_atomically(path.with_name(RUN), to_json(run))
-    return run
 
 
 def write_requests(requests: Sequence[Request], path: Path) -> None:

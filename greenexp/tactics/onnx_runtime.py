@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from greenexp.errors import NoEffect, Unsupported, first_line
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import ModelFiles, Sample, Scalar, Traits
 from greenexp.tactics.engine_options import check_options, engine_traits
 from greenexp.tactics.int8 import reduced_range
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "int8"]
 OPSET = 18  # of the exporter of torch 2.13 by default
 INPUT = "pixels"
+FILE = "model.onnx"
+PROVIDERS = ["CPUExecutionProvider"]
 REDUCED = 64  # the largest weight of the reduced range
 
 
@@ -52,26 +55,18 @@ class OnnxRuntime:
         """Returns the engine."""
         import onnx
         import onnxruntime
-        import torch
 
         from greenexp.tactics.engine import Engine
 
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
-            path = Path(folder) / "model.onnx"
-            _export(module, sample, path)
+            path = self._model_file(module, sample, Path(folder))
             options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = torch.get_num_threads()
-            options.log_severity_level = 3  # errors; warnings speak of nodes it leaves as they are
+            for name, value in _session_options().items():
+                setattr(options, name, value)
             try:
-                if self.precision == "int8":
-                    path = _quantize(path, sample)
-                session = onnxruntime.InferenceSession(
-                    path, options, providers=["CPUExecutionProvider"]
-                )
+                session = onnxruntime.InferenceSession(path, options, providers=PROVIDERS)
             except Exception as error:  # it raises types of many kinds
-                raise Unsupported(
-                    f"ONNX Runtime can't take the model: {first_line(error)}"
-                ) from None
+                raise _refused(error) from None
             model = onnx.load(path)
             stored_bytes = path.stat().st_size
         held = list(_weights(model.graph))
@@ -93,6 +88,25 @@ class OnnxRuntime:
             },
         )
 
+    def write(self, module: nn.Module, sample: Sample, folder: Path) -> ModelFiles:
+        """Writes the ONNX file that its session is made of."""
+        with tempfile.TemporaryDirectory(prefix="greenexp-") as temporary:
+            made = self._model_file(module, sample, Path(temporary))
+            shutil.copyfile(made, folder / FILE)
+        options = {"providers": PROVIDERS, "session": _session_options(), "input": INPUT}
+        return ModelFiles("onnx", FILE, options, ("onnxruntime",))
+
+    def _model_file(self, module: nn.Module, sample: Sample, folder: Path) -> Path:
+        """Returns the file of the model, exported and quantized as asked."""
+        path = folder / FILE
+        _export(module, sample, path)
+        if self.precision != "int8":
+            return path
+        try:
+            return _quantize(path, sample)
+        except Exception as error:  # it raises types of many kinds
+            raise _refused(error) from None
+
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns the engine and what its graph holds."""
         facts = dict(getattr(module, "facts", {}))
@@ -101,6 +115,19 @@ class OnnxRuntime:
         if self.precision == "int8" and not facts["int8_nodes"]:
             raise NoEffect("ONNX Runtime quantized no operation")
         return facts
+
+
+def _session_options() -> dict[str, int]:
+    import torch
+
+    return {
+        "intra_op_num_threads": torch.get_num_threads(),
+        "log_severity_level": 3,  # errors; warnings speak of nodes that it leaves as they are
+    }
+
+
+def _refused(error: Exception) -> Unsupported:
+    return Unsupported(f"ONNX Runtime can't take the model: {first_line(error)}")
 
 
 def _weights(graph: Any) -> Iterator[NDArray[Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from greenexp.errors import NoEffect, Unsupported
-from greenexp.protocols import Sample, Scalar, Traits
+from greenexp.protocols import ModelFiles, Sample, Scalar, Traits
 from greenexp.tactics.engine_options import check_options, engine_traits
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Precision = Literal["float32", "bfloat16", "int8"]
 HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+DEVICE = "CPU"
+FILE = "model.xml"
 ATTENTION = ("Softmax", "ScaledDotProductAttention")
 FLOATING_OR_INT8 = ("f32", "f16", "bf16", "i8", "u8")
 
@@ -49,35 +52,15 @@ class OpenVino:
     def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the engine."""
         import openvino
-        import torch
-        from torch.jit._trace import TracerWarning
 
         from greenexp.tactics.engine import Engine
 
-        core = openvino.Core()
-        if self.precision == "bfloat16" and "BF16" not in core.get_property(
-            "CPU", "OPTIMIZATION_CAPABILITIES"
-        ):
-            raise Unsupported("this CPU has no bfloat16 arithmetic that OpenVINO would use")
+        core = self._core()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", TracerWarning)  # the shape is fixed
-                model = openvino.convert_model(module, example_input=sample.batch)
-            model.reshape(list(sample.batch.shape))
-            if self.precision == "int8":
-                model = _quantize(model, sample)
-            compiled = core.compile_model(
-                model,
-                "CPU",
-                {
-                    "INFERENCE_PRECISION_HINT": HINTS[self.precision],
-                    "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-                    "PERFORMANCE_HINT": "LATENCY",
-                },
-            )
-        except Exception as error:  # they raise types of many kinds, and say why at the end
-            text = str(error).strip() or type(error).__name__
-            raise Unsupported(f"OpenVINO can't take the model: {text.splitlines()[-1]}") from None
+            model = self._converted(module, sample)
+            compiled = core.compile_model(model, DEVICE, self._settings())
+        except Exception as error:  # they raise types of many kinds
+            raise _refused(error) from None
         constants = [
             operation
             for operation in model.get_ops()
@@ -100,6 +83,54 @@ class OpenVino:
             },
         )
 
+    def write(self, module: nn.Module, sample: Sample, folder: Path) -> ModelFiles:
+        """Writes OpenVINO's intermediate representation, weights as they are."""
+        import openvino
+
+        self._core()
+        try:
+            model = self._converted(module, sample)
+        except Exception as error:  # they raise types of many kinds
+            raise _refused(error) from None
+        openvino.save_model(model, folder / FILE, compress_to_fp16=False)
+        options = {"device": DEVICE, "settings": self._settings()}
+        return ModelFiles("openvino", FILE, options, ("openvino",))
+
+    def _core(self) -> Any:
+        """Returns OpenVINO's core.
+
+        Raises:
+            Unsupported: where this CPU does not compute at the precision asked for.
+        """
+        import openvino
+
+        core = openvino.Core()
+        if self.precision == "bfloat16" and "BF16" not in core.get_property(
+            DEVICE, "OPTIMIZATION_CAPABILITIES"
+        ):
+            raise Unsupported("this CPU has no bfloat16 arithmetic that OpenVINO would use")
+        return core
+
+    def _converted(self, module: nn.Module, sample: Sample) -> Any:
+        """Returns the model, quantized as asked, before it is compiled."""
+        import openvino
+        from torch.jit._trace import TracerWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TracerWarning)  # the shape is fixed
+            model = openvino.convert_model(module, example_input=sample.batch)
+        model.reshape(list(sample.batch.shape))
+        return _quantize(model, sample) if self.precision == "int8" else model
+
+    def _settings(self) -> dict[str, str | int]:
+        import torch
+
+        return {
+            "INFERENCE_PRECISION_HINT": HINTS[self.precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns the engine, the arithmetic that it says it uses, and its graph's size."""
         facts = dict(getattr(module, "facts", {}))
@@ -108,6 +139,11 @@ class OpenVino:
         if self.precision == "int8" and not facts["quantizers"]:
             raise NoEffect("NNCF quantized no operation")
         return facts
+
+
+def _refused(error: Exception) -> Unsupported:
+    text = str(error).strip() or type(error).__name__  # the last line says why
+    return Unsupported(f"OpenVINO can't take the model: {text.splitlines()[-1]}")
 
 
 def _scales(constant: Any) -> bool:

@@ -19,7 +19,7 @@ class QuantizedGraph(nn.Module):
     def __init__(self, graph: Any) -> None:
         super().__init__()
         self.training = False  # by hand: an exported graph has no train() or eval()
-        _drop_unread(graph)
+        drop_unread(graph)
         self.uncompiled = graph
         self._compiled: Any = torch.compile(graph)
         self._ready = False
@@ -73,7 +73,7 @@ class QuantizedGraph(nn.Module):
         ]
 
 
-def _drop_unread(graph: Any) -> None:
+def drop_unread(graph: Any) -> None:
     """Deletes the float weights that a converted graph keeps beside the int8 ones it reads."""
     read = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
     for name in [name for name, _ in graph.named_parameters() if name not in read]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from greenexp.errors import NoEffect, Unsupported, first_line
-from greenexp.protocols import NOT_FLOAT32, Sample, Scalar, Traits
+from greenexp.errors import NoEffect
+from greenexp.protocols import NOT_FLOAT32, ModelFiles, Sample, Scalar, Traits
 from greenexp.settings.checks import check_range
-from greenexp.tactics.compilation import check_compiler
+from greenexp.tactics.compilation import check_compiler, compiled_package, exported
 from greenexp.tactics.int8 import reduced_range
 
 if TYPE_CHECKING:
@@ -47,11 +48,23 @@ class StaticQuantization:
 
     def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
         """Returns the exported, quantized module under torch.compile."""
+        from greenexp.tactics.quantized_graph import QuantizedGraph
+
+        return QuantizedGraph(self._converted(module, sample))
+
+    def write(self, module: nn.Module, sample: Sample, folder: Path) -> ModelFiles:
+        """Writes the quantized graph compiled ahead of time, with its weights packed."""
+        from greenexp.tactics.quantized_graph import drop_unread
+
+        converted = self._converted(module, sample)
+        drop_unread(converted)
+        return compiled_package(exported(converted, sample), folder, {"freezing": True})
+
+    def _converted(self, module: nn.Module, sample: Sample) -> Any:
+        """Returns the quantized graph, before it is compiled."""
         import torch
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
         from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
-
-        from greenexp.tactics.quantized_graph import QuantizedGraph
 
         check_compiler(sample.batch)
         quantizer = x86.X86InductorQuantizer()
@@ -60,14 +73,11 @@ class StaticQuantization:
             quantizer.set_global(settings)
         else:
             quantizer.set_module_type_qconfig(torch.nn.Conv2d, settings)
-        try:
-            exported: Any = torch.export.export(module, (sample.batch,)).module()
-        except Exception as error:  # torch.export raises types of many kinds
-            raise Unsupported(f"torch.export can't: {first_line(error)}") from None
-        prepared = prepare_pt2e(exported, quantizer)
+        graph: Any = exported(module, sample).module()
+        prepared = prepare_pt2e(graph, quantizer)
         for batch in sample.calibration:
             prepared(batch)
-        return QuantizedGraph(convert_pt2e(prepared))
+        return convert_pt2e(prepared)
 
     def effect(self, module: nn.Module) -> Mapping[str, Scalar]:
         """Returns how many layers of each kind compute in int8, of how many, and at what bits."""

@@ -11,13 +11,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from greenexp.errors import BadInput, DamagedRecord, NotTracked, Unreachable
+from greenexp.measuring.waiting import waiting
 from greenexp.runs import journal
 from greenexp.runs.journal import Record
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.store import probe, refusals
 from greenexp.tracking.tracker import Tracker, connect
-from greenexp.tracking.waiting import waiting
 
 LOCK = ".sending.lock"  # beside a record, while it is being sent
 AGAIN_AFTER_S = 20.0  # that a tracker which did not answer is left alone
@@ -32,12 +32,14 @@ class Receipt:
         run_id: MLflow's; None: the tracker does not have it, or another process is sending it.
         title: of the run; None where the record could not be read.
         failure: one line; the same for all records that one outage keeps back.
+        is_unanswered: whether that is for a tracker that does not answer.
     """
 
     path: Path
     run_id: str | None
     title: str | None = None
     failure: str | None = None
+    is_unanswered: bool = False
 
 
 @dataclass
@@ -46,12 +48,16 @@ class Delivery:
 
     Attributes:
         uri: of the tracker; None: the one that each record names.
+        experiment: there; None likewise.
+        artifacts: where a new experiment there has its files; None likewise.
         restore: whether runs that were deleted in MLflow come back.
         again: whether records that the tracker has taken once are looked up there again.
         patience_s: that a record is waited for which another process is sending.
     """
 
     uri: str | None = None
+    experiment: str | None = None
+    artifacts: str | None = None
     restore: bool = False
     again: bool = False
     patience_s: float = 0.0
@@ -72,7 +78,7 @@ class Delivery:
             try:
                 yield Receipt(path, self._sent(record, path), record.title)
             except Unreachable as silent:
-                yield Receipt(path, None, record.title, str(silent))
+                yield Receipt(path, None, record.title, str(silent), is_unanswered=True)
             except (NotTracked, BadInput) as refused:
                 yield Receipt(
                     path,
@@ -85,13 +91,12 @@ class Delivery:
     def take(self, record: Record) -> str | None:
         """Sends a record that no journal holds; returns MLflow's run id, None where it fails."""
         try:
-            return self._logged(record, typed(record.configuration, "tracking", Tracking))
+            return self._logged(record, self._where(record))
         except (NotTracked, BadInput):
             return None
 
     def _sent(self, record: Record, path: Path) -> str | None:
-        where = typed(record.configuration, "tracking", Tracking)
-        where = where if self.uri is None else replace(where, uri=self.uri)
+        where = self._where(record)
         with _lock(path, self.patience_s) as held:
             known = journal.sent(path)
             if not held:
@@ -103,6 +108,15 @@ class Delivery:
                 journal.mark_sent(path, run_id)
             return run_id
 
+    def _where(self, record: Record) -> Tracking:
+        own = typed(record.configuration, "tracking", Tracking)
+        return replace(
+            own,
+            uri=own.uri if self.uri is None else self.uri,
+            experiment=own.experiment if self.experiment is None else self.experiment,
+            artifacts=own.artifacts if self.artifacts is None else self.artifacts,
+        )
+
     def _logged(self, record: Record, where: Tracking) -> str:
         since_s, reason = self._silent.get(where.uri, (-AGAIN_AFTER_S, ""))
         if reason and time.monotonic() - since_s < AGAIN_AFTER_S:
@@ -110,7 +124,7 @@ class Delivery:
         try:
             tracker = self._tracker(where)
             with waiting(f"MLflow to take {record.title}"), refusals(where):
-                run_id = tracker.log(record, restore=self.restore)
+                run_id = tracker.log(record, restore=self.restore, patience_s=self.patience_s)
         except Unreachable as silent:
             self._silent[where.uri] = time.monotonic(), str(silent)
             raise
@@ -123,8 +137,7 @@ class Delivery:
         if key not in self._trackers:
             self._trackers[key] = connect(where)
         else:
-            with waiting(f"MLflow at {where.uri}"):
-                probe(where)
+            probe(where)
         return self._trackers[key]
 
 

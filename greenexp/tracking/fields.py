@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from greenexp.runs.identity import flattened
+from greenexp.runs.identity import dataset_name, flattened, model_name
 from greenexp.runs.journal import Record, record_json
 from greenexp.runs.run import RUN, Run, to_json
 from greenexp.runs.texts import spreadsheet_cell
+from greenexp.tracking.described import description
 from greenexp.tracking.view import run_color_tag
 
 CELL_TAG = "greenexp.cell"
@@ -22,6 +23,7 @@ REPLICATE_TAG = "greenexp.replicate"
 MACHINE_TAG = "greenexp.machine"
 CONDITIONS_TAG = "greenexp.conditions"
 ID_TAG = "greenexp.id"
+NOTE_TAG = "mlflow.note.content"  # what the page of a run says first, Markdown
 VALID = "valid"
 PARAMETER_LENGTH = 500  # characters; servers before MLflow 2.8 refuse more
 MS_PER_S = 1000
@@ -40,6 +42,7 @@ class Point:
 
 def tags(record: Record, run: Run) -> dict[str, str]:
     """Returns the tags of a record's run."""
+    environment = record.result.environment
     named = {
         ID_TAG: run.id,
         CELL_TAG: run.cell,
@@ -58,19 +61,28 @@ def tags(record: Record, run: Run) -> dict[str, str]:
         "greenexp.validity": ", ".join(run.doubts) or VALID,
         "greenexp.outcome": run.outcome,
         "greenexp.reason": run.reason,
+        "greenexp.host": environment.get("host"),
+        "mlflow.user": environment.get("user"),
         "mlflow.source.name": "greenexp",
-        "mlflow.source.git.commit": record.result.environment.get("git_commit"),
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": environment.get("git_commit"),
+        "mlflow.source.git.branch": environment.get("git_branch"),
+        "mlflow.source.git.repoURL": environment.get("git_repository"),
     }
-    if run.reason is not None:
-        named["mlflow.note.content"] = run.reason
+    named[NOTE_TAG] = description(run)
     color_key, color = run_color_tag(run.choices["tactic"])
     named[color_key] = color
     return {key: value for key, value in named.items() if value is not None}
 
 
 def parameters_of(record: Record) -> dict[str, str]:
-    """Returns the choices and the flattened configuration; None has no entry."""
+    """Returns the choices and the flattened configuration; None has no entry.
+
+    `model` and `dataset` say what these are where the choice, `local` or `hub`, does not.
+    """
     flat = flattened(record.choices, record.configuration)
+    named = {"model": model_name(flat), "dataset": dataset_name(flat)}
+    flat |= {key: name for key, name in named.items() if name}
     for key, value in record.result.effect.items():
         flat[f"effect.{key}"] = str(value)
     for when, complexity in (("before", record.result.before), ("after", record.result.after)):

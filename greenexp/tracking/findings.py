@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING
 from greenexp.errors import NotTracked, first_line
 from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.fields import MS_PER_S, rounded
+from greenexp.tracking.fields import MS_PER_S, NOTE_TAG, rounded
 from greenexp.tracking.reader import reader
 from greenexp.tracking.tracker import METRICS_PER_CALL, PARAMETERS_PER_CALL
-from greenexp.tracking.view import VERDICT_TAG
+from greenexp.tracking.view import VERDICT_TAG, run_url
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.entities import Metric
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
 
 KIND_TAG = "greenexp.kind"
+OF_TAG = "greenexp.summary_of"  # equal for summaries of the same cells
+LATER_TAG = "greenexp.replaced_by"  # MLflow's id of the latest
 SUMMARY = "summary"
 
 
@@ -33,8 +37,11 @@ def log_summary(
     tags: Mapping[str, str],
     metrics: Mapping[str, float],
     folder: Path,
+    cells: Collection[str] = (),
 ) -> str:
     """Makes a finished run that holds a report, and returns its MLflow id.
+
+    Earlier summaries of the same cells point to it, and their names say so.
 
     Args:
         settings: which store and experiment; both must be there.
@@ -43,6 +50,7 @@ def log_summary(
         tags: besides `greenexp.kind`, by which it is told from a measured run.
         metrics: of the report; what is not finite is left out.
         folder: of the files that become its artifacts.
+        cells: that it summarizes.
 
     Raises:
         BadInput: as `reader`.
@@ -53,8 +61,11 @@ def log_summary(
     opened = reader(settings)
     with _refused(settings):
         client = opened.client
-        kind = {KIND_TAG: SUMMARY, "mlflow.source.name": "greenexp"}
-        run = client.create_run(opened.experiment_id, run_name=name, tags={**kind, **tags})
+        of = _digest(cells)
+        earlier = _summaries(client, opened.experiment_id, of)
+        kind = {KIND_TAG: SUMMARY, OF_TAG: of, "mlflow.source.name": "greenexp"}
+        note = {NOTE_TAG: _with_earlier(tags.get(NOTE_TAG, ""), earlier)}
+        run = client.create_run(opened.experiment_id, run_name=name, tags={**kind, **tags, **note})
         run_id = str(run.info.run_id)
         given = [Param(key, str(value)) for key, value in params.items()]
         for start in range(0, len(given), PARAMETERS_PER_CALL):
@@ -64,7 +75,44 @@ def log_summary(
             client.log_batch(run_id, metrics=points[start : start + METRICS_PER_CALL])
         client.log_artifacts(run_id, str(folder))
         client.set_terminated(run_id, "FINISHED")
+        for older in earlier:
+            _point(client, older, name, run_id)
     return run_id
+
+
+def _digest(cells: Collection[str]) -> str:
+    """Returns what is equal for summaries of the same cells; empty for none."""
+    return hashlib.sha256(" ".join(sorted(cells)).encode()).hexdigest()[:16] if cells else ""
+
+
+def _summaries(client: MlflowClient, experiment_id: str, of: str) -> list[Run]:
+    """Returns the summaries of the same cells, latest first, that point to no later one."""
+    if not of:
+        return []
+    every = client.search_runs(
+        [experiment_id], f"tags.`{KIND_TAG}` = '{SUMMARY}' AND tags.`{OF_TAG}` = '{of}'"
+    )
+    return [run for run in every if LATER_TAG not in run.data.tags]
+
+
+def _with_earlier(note: str, earlier: Sequence[Run]) -> str:
+    """Returns a summary's description with links to those that it replaces."""
+    links = [_link(str(run.info.run_name), run.info.run_id, run) for run in earlier]
+    return "\n\n".join(filter(None, [note, f"It replaces {', '.join(links)}." if links else ""]))
+
+
+def _point(client: MlflowClient, older: Run, name: str, run_id: str) -> None:
+    """Lets an earlier summary say, in name, tag and description, that there is a later one."""
+    note = older.data.tags.get(NOTE_TAG, "")
+    begin = f"A later summary of the same cells: {_link(name, run_id, older)}."
+    client.set_tag(older.info.run_id, LATER_TAG, run_id)
+    client.set_tag(older.info.run_id, NOTE_TAG, "\n\n".join(filter(None, [begin, note])))
+    client.update_run(older.info.run_id, name=f"{older.info.run_name} · replaced")
+
+
+def _link(name: str, run_id: str, beside: Run) -> str:
+    """Returns a link, in Markdown, to another run of a run's experiment."""
+    return f"[{name}]({run_url('', beside.info.experiment_id, run_id).lstrip('/')})"
 
 
 def log_versus(

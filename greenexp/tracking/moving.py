@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from filelock import FileLock
 
 from greenexp.errors import BadInput
+from greenexp.runs.amounts import plural
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import database
 from greenexp.tracking.artifacts import local_path
@@ -34,4 +35,5 @@ def move(settings: Tracking) -> Iterator[str]:
                 yield f"{name}: stays at {before}"
                 continue
             runs = database.move(engine, experiment_id, here.as_uri())
-            yield f"{name}: the files of {runs} runs are looked for in {here}, not in {there}"
+            moved = plural(runs, "run")
+            yield f"{name}: the files of {moved} are looked for in {here}, not in {there}"

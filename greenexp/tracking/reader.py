@@ -5,24 +5,27 @@ Nothing is created or changed. What is found is written by `findings`.
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from greenexp.errors import BadInput, first_line, nearest
+from greenexp.errors import BadInput, DamagedRecord, nearest
+from greenexp.runs import journal
+from greenexp.runs.journal import Record
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking import database
+from greenexp.tracking import database, server
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
@@ -36,6 +39,7 @@ from greenexp.tracking.store import (
     exists,
     probe,
     quiet,
+    refusal_of,
 )
 from greenexp.tracking.tables import (
     SERIES,
@@ -92,6 +96,13 @@ class Reader:
                 return read_server(self.client, self.experiment_id)
             return read_database(self.engine, self.experiment_id)
 
+    def is_empty(self) -> bool:
+        """Tells whether no run has ended that greenexp measured."""
+        with _refused(self.settings):
+            if self.engine is None:
+                return server.is_empty(self.client, self.experiment_id)
+            return database.is_empty(self.engine, self.experiment_id)
+
     def runs(self, *, exact: bool = True) -> list[Run]:
         """Returns the ended runs that greenexp measured, oldest first.
 
@@ -104,23 +115,34 @@ class Reader:
         """
         if self.engine is None and not exact:
             return list(runs_of(self.tables()))
-        with _refused(self.settings):
+        runs, _ = self._read()
+        return runs
+
+    def known(self) -> tuple[list[Run], int]:
+        """Returns the runs that have their files, not exactly, and how many others have lost them.
+
+        Of a server's runs that is not known, and all are returned.
+        """
+        if self.engine is None:
+            return self.runs(exact=False), 0
+        runs, gone = self._read()
+        return [run for run in runs if run.tracked not in gone], len(gone)
+
+    def _read(self) -> tuple[list[Run], set[str]]:
+        """Returns the runs, and the ids of those whose folder is gone."""
+        with _refused(self.settings), _uncollected():
             locations = self._locations()
             self._known.update(locations)
             runs_by_id = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
-            if None in runs_by_id.values():
+            unread = {run_id for run_id, run in runs_by_id.items() if run is None}
+            if unread:
                 for run in runs_of(self.tables()):
-                    if runs_by_id.get(str(run.tracked)) is None:
+                    if str(run.tracked) in unread:
                         runs_by_id[str(run.tracked)] = run
+        folders = {run_id: local_path(locations[run_id]) for run_id in unread}
+        gone = {run_id for run_id, folder in folders.items() if folder and not folder.is_dir()}
         runs = [run for run in runs_by_id.values() if run is not None]
-        return sorted(runs, key=lambda run: (run.started, run.tracked or ""))
-
-    def without_files(self) -> set[str]:
-        """Returns the ids of runs whose files are gone from here; of a server's it is not known."""
-        with _refused(self.settings):
-            locations = {} if self.engine is None else self._locations()
-        folders = {run_id: local_path(uri) for run_id, uri in locations.items()}
-        return {run_id for run_id, folder in folders.items() if folder and not folder.is_dir()}
+        return sorted(runs, key=lambda run: (run.started, run.tracked or "")), gone
 
     def paths(self) -> list[str]:
         """Returns the files here that `runs` reads, in its order; none of a server's runs."""
@@ -139,8 +161,8 @@ class Reader:
     def _run(self, run_id: str, uri: str) -> Run | None:
         folder = local_path(uri)
         try:
-            text = self._text(f"{folder}/{RUN}") if folder else self._downloaded(run_id)
-            return replace(from_json(text), tracked=run_id)
+            text = self._text(f"{folder}/{RUN}") if folder else self._downloaded(run_id, RUN)
+            return from_json(text, tracked=run_id)
         except (OSError, ValidationError):
             return None
 
@@ -150,15 +172,28 @@ class Reader:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return file.readall()
 
-    def _downloaded(self, run_id: str) -> bytes:
+    def _downloaded(self, run_id: str, name: str) -> bytes:
         from mlflow.exceptions import MlflowException
 
         self.files.complete = False
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
             try:
-                return Path(self.client.download_artifacts(run_id, RUN, folder)).read_bytes()
+                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
             except MlflowException as error:
                 raise FileNotFoundError(str(error)) from None
+
+    def record(self, run_id: str) -> Record | None:
+        """Returns the whole record of a run; None where it is gone or can't be read."""
+        with _refused(self.settings), tempfile.TemporaryDirectory(prefix="greenexp-") as temporary:
+            folder = local_path(self._artifact_uri(run_id))
+            try:
+                if folder is None:
+                    folder = Path(temporary)
+                    written = self._downloaded(run_id, journal.RECORD)
+                    (folder / journal.RECORD).write_bytes(written)
+                return journal.read(folder / journal.RECORD)
+            except (DamagedRecord, FileNotFoundError):
+                return None
 
     def predictions(self, run_id: str) -> ImageOutcomes | None:
         """Returns which images a run had right; None where that is gone or can't be read."""
@@ -221,17 +256,27 @@ class Reader:
         return database.artifact_uri(self.engine, run_id)
 
 
-def reader(settings: Tracking) -> Reader:
-    """Opens a store that is there, to read the runs of an experiment that is there.
+def check_there(settings: Tracking) -> None:
+    """Checks that there is a store, as far as that costs nothing: a server is not asked.
 
     Raises:
-        BadInput: where either is missing, or the store can't be read.
+        BadInput: where it is missing, or the address is of no kind that runs are kept at.
     """
     if not exists(settings):
         raise BadInput(
             f"there are no runs yet at {without_secrets(settings.uri)}; "
             "measure some first: python -m greenexp -m model=all tactic=all"
         )
+    check_address(settings.uri)
+
+
+def reader(settings: Tracking) -> Reader:
+    """Opens a store that is there, to read the runs of an experiment that is there.
+
+    Raises:
+        BadInput: where either is missing, or the store can't be read.
+    """
+    check_there(settings)
     files = opened(settings)
     engine, ids = _open(settings)
     if settings.experiment not in ids:
@@ -254,7 +299,7 @@ def _open(settings: Tracking) -> tuple[Engine | None, dict[str, str]]:
                 check_place(database.artifact_location(engine, ids[settings.experiment]), settings)
             return engine, ids
         quiet(settings.timeout_s)
-        return None, _server_experiments(settings.uri)
+        return None, server.experiments(settings.uri)
 
 
 def reader_there(settings: Tracking) -> Reader | None:
@@ -292,6 +337,23 @@ def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:
 
 
 @contextmanager
+def _uncollected() -> Iterator[None]:
+    """Looks for no garbage inside the context, where thousands of runs are made and all kept.
+
+    What is there at the end is not looked through later either: that took a quarter of the time.
+    It is freed as ever once nothing refers to it.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
 def _refused(settings: Tracking) -> Iterator[None]:
     """Says in one line why a store can't be read."""
     try:
@@ -299,7 +361,7 @@ def _refused(settings: Tracking) -> Iterator[None]:
     except _refusals() as error:
         raise BadInput(
             f"the runs at {without_secrets(settings.uri)} can't be read: "
-            f"{without_secrets(first_line(error))}; "
+            f"{without_secrets(refusal_of(error))}; "
             "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
         ) from None
 
@@ -311,16 +373,3 @@ def _refusals() -> tuple[type[Exception], ...]:
     mlflow = sys.modules.get("mlflow.exceptions")
     own = () if mlflow is None else (mlflow.MlflowException,)
     return (SQLAlchemyError, OSError, ImportError, *own)
-
-
-def _server_experiments(uri: str) -> dict[str, str]:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=uri)
-    ids: dict[str, str] = {}
-    page_token: str | None = None
-    while page_token != "":
-        page = client.search_experiments(page_token=page_token)
-        ids |= {str(experiment.name): str(experiment.experiment_id) for experiment in page}
-        page_token = page.token or ""
-    return ids

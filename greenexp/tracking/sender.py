@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 SENDER_TAG = "greenexp.sender"
+SINCE_TAG = "greenexp.sending_since"  # Unix time
 SAME_START_S = 1.0  # by which two readings of a process's start may differ
+DIGITS = 8  # of the machine's digest
 
 
 def sender() -> str:
@@ -32,8 +36,14 @@ def is_gone(tag: str) -> bool:
         return False
 
 
+@cache
 def _host() -> str:
-    """Returns the host and what tells its containers apart: the namespace of process numbers."""
-    namespace = Path("/proc/self/ns/pid")
+    """Returns the host: its name, and what tells apart hosts and containers of one name.
+
+    That is the namespace of process numbers, and the machine by a digest, see machine-id(5).
+    """
+    namespace, machine = Path("/proc/self/ns/pid"), Path("/etc/machine-id")
     number = namespace.stat().st_ino if namespace.exists() else 0
-    return f"{socket.gethostname()}/{number}"
+    own = machine.read_bytes() if machine.exists() else b""
+    digest = hashlib.sha256(b"greenexp" + own).hexdigest()[:DIGITS]
+    return f"{socket.gethostname()}/{number}/{digest}"

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 from greenexp.errors import BadInput, GreenexpError, Unreachable, first_line
+from greenexp.measuring.waiting import waiting
 from greenexp.settings.secrets import SERVERS, whole, without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.database import ACTIVE
 from greenexp.tracking.fields import MS_PER_S
-from greenexp.tracking.reach import ATTEMPTS, ask_database, ask_server, within
-from greenexp.tracking.view import view_tag
+from greenexp.tracking.reach import ATTEMPTS, NO_LOGIN, ask_database, ask_server, within
+from greenexp.tracking.view import save_view
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -104,6 +105,7 @@ def quiet(timeout_s: float | None = None) -> None:
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     if timeout_s is not None:
         for name, value in {**PATIENCE, TIMEOUT: f"{max(1, round(timeout_s))}"}.items():
             os.environ.setdefault(name, value)
@@ -127,36 +129,53 @@ def make_whole(database: Path) -> None:
     shutil.rmtree(partial.parent, ignore_errors=True)
 
 
-def experiment_id(client: MlflowClient, settings: Tracking, location: Path | None) -> str:
+def experiment_id(client: MlflowClient, settings: Tracking) -> str:
     """Returns the id of an experiment, made with the saved view where it is missing.
 
     Args:
         client: of the store.
-        settings: which experiment.
-        location: folder of its runs' files; None: the store decides.
+        settings: which experiment, and where a new one has the files of its runs.
 
     Raises:
-        BadInput: where it was deleted, or where its files are looked for in another place.
+        BadInput: where it was deleted, where its files are looked for in another place, or where it
+            is new and nothing tells where they are to go.
     """
     experiment = client.get_experiment_by_name(settings.experiment)
     if experiment is None:
-        experiment = _made(client, settings.experiment, location)
+        experiment = _made(client, settings.experiment, location_of(settings))
     _check_active(experiment, settings)
-    if location is not None:
-        check_place(experiment.artifact_location, settings)
-    key, value = view_tag(int(time.time() * MS_PER_S))
-    if key not in experiment.tags:
-        client.set_experiment_tag(experiment.experiment_id, key, value)
+    check_place(experiment.artifact_location, settings)
+    save_view(client, experiment, int(time.time() * MS_PER_S))
     return str(experiment.experiment_id)
 
 
-def _made(client: MlflowClient, name: str, location: Path | None) -> Experiment:
+def location_of(settings: Tracking) -> str | None:
+    """Returns where a new experiment has the files of its runs; None: its server decides.
+
+    Raises:
+        BadInput: for a database, which keeps none, where `tracking.artifacts` does not tell.
+    """
+    if settings.artifacts is not None:
+        named = "://" in settings.artifacts
+        return settings.artifacts if named else Path(settings.artifacts).resolve().as_uri()
+    folder = artifact_folder(settings)
+    if folder is not None:
+        return folder.as_uri()
+    if scheme_of(settings.uri) in DATABASES:
+        raise BadInput(
+            f"{without_secrets(settings.uri)} keeps no files, and tracking.experiment="
+            f"{settings.experiment} is new there; say where the files of its runs go, so that all "
+            "machines reach them: tracking.artifacts=/shared/folder, or s3://…"
+        )
+    return None
+
+
+def _made(client: MlflowClient, name: str, location: str | None) -> Experiment:
     """Returns a new experiment, or the one that another, or a lost answer, has made meanwhile."""
     from mlflow.exceptions import MlflowException
 
-    made_in = None if location is None else location.as_uri()
     try:
-        return client.get_experiment(client.create_experiment(name, artifact_location=made_in))
+        return client.get_experiment(client.create_experiment(name, artifact_location=location))
     except MlflowException as error:
         known = client.get_experiment_by_name(name)
         if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
@@ -223,7 +242,7 @@ def refusals(settings: Tracking) -> Iterator[None]:
             "not installed; pip install it, or give another address"
         ) from None
     except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:
-        reason = without_secrets(_reason(error))
+        reason = without_secrets(refusal_of(error))
         if "database is locked" in str(error):
             raise Unreachable(
                 f"another process has held {shown} for {settings.locked_s:g} s; "
@@ -244,8 +263,10 @@ def refusals(settings: Tracking) -> Iterator[None]:
         ) from None
 
 
-def _reason(error: BaseException) -> str:
+def refusal_of(error: BaseException) -> str:
     """Returns why a store refused: what its database said, where one did."""
+    if getattr(error, "error_code", None) == "UNAUTHENTICATED":
+        return NO_LOGIN
     cause: BaseException | None = error
     while cause is not None:
         said = getattr(cause, "orig", None)  # SQLAlchemy's errors hold their database's
@@ -260,22 +281,22 @@ def probe(settings: Tracking) -> None:
 
     Raises:
         Unreachable: where it does not within `tracking.timeout_s`.
-        BadInput: where a database's driver is not installed.
+        BadInput: where the user has something to mend: a driver, a certificate.
     """
     uri = settings.uri
     scheme = scheme_of(uri)
     limit_s = settings.timeout_s
     try:
-        if scheme in SERVERS:
-            within(limit_s, lambda: ask_server(uri, limit_s, ATTEMPTS))
-        elif scheme in DATABASES:
-            within(limit_s, lambda: ask_database(whole(uri)))
+        with waiting(f"MLflow at {without_secrets(uri)}"):
+            if scheme in SERVERS:
+                within(limit_s, lambda: ask_server(uri, limit_s, ATTEMPTS))
+            elif scheme in DATABASES:
+                within(limit_s, lambda: ask_database(whole(uri)))
     except Unreachable as silent:
         raise Unreachable(unreachable(settings, without_secrets(str(silent)))) from None
     except BadInput as refused:
         raise BadInput(
-            f"tracking.uri={without_secrets(uri)} can't be used: {refused}; install it, or give "
-            "another address"
+            f"tracking.uri={without_secrets(uri)} can't be used: {refused}, or give another address"
         ) from None
 
 

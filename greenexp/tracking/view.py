@@ -11,9 +11,13 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from greenexp.quantities import COST, ENERGY, LATENCY, QUANTITIES, TOP1, compared
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 # The format of the view is undocumented: read from the UI of MLflow 3.17.2 and guarded by a test in
 # a real browser, tests/tracking/test_view.py. A UI that can't read it shows its own default view.
@@ -22,6 +26,7 @@ VIEW_KEY = "greenexp"
 VIEW_NAME = "greenexp: greener and cheaper"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW_KEY}"
 SECTION = "greenexp"
+TOGETHER = "greenexp: all ratios of each run"  # a chart of many axes needs the whole width
 VERDICT_TAG = "greenexp.verdict"
 RUN_COLOR_TAG = "mlflow.runColor"
 # A browser that never chose otherwise shows the menus for language models, runs hidden in them.
@@ -36,9 +41,10 @@ TOP1_DELTA = "vs_baseline/top1_delta"
 HEADER_PX, CHARACTER_PX = 60, 5
 SORTED_PX = 20  # of the arrow beside the column that sorts
 COLUMN_WIDTHS_PX = {
-    "attributes.`Run Name`": 288,
-    "runDateAndNestInfo": 86,
-    f"tags.`{VERDICT_TAG}`": 250,
+    "attributes.`Run Name`": 232,
+    "runDateAndNestInfo": 76,
+    f"tags.`{VERDICT_TAG}`": 255,
+    "tags.`greenexp.validity`": 150,  # on screen beside the verdict, even in a narrow window
     **{
         f"metrics.`{name}`": HEADER_PX
         + CHARACTER_PX * len(name)
@@ -56,7 +62,6 @@ COLUMN_WIDTHS_PX = {
         if quantity.width_px is not None and not quantity.compared and quantity.name != TOP1
     },
     "tags.`greenexp.outcome`": 150,
-    "tags.`greenexp.validity`": 150,
     "tags.`greenexp.energy_source`": 180,
     "params.`model`": 150,
     "params.`tactic`": 170,
@@ -74,6 +79,20 @@ TACTIC_COLORS = {
     "global_pruning": "#d55e00",
 }
 OTHER_COLORS = ("#009e73", "#56b4e9", "#7a5195", "#8c6d31", "#b8b000", "#1b1f3b")
+
+
+def save_view(client: MlflowClient, experiment: Experiment, now_ms: int) -> None:
+    """Gives an experiment the tag of the saved view, where it has none; the time is the epoch's."""
+    from mlflow.exceptions import MlflowException
+
+    key, value = view_tag(now_ms)
+    if key in experiment.tags:
+        return
+    try:
+        client.set_experiment_tag(experiment.experiment_id, key, value)
+    except MlflowException:  # of two machines at once, a database refuses one
+        if key not in client.get_experiment(experiment.experiment_id).tags:
+            raise
 
 
 def view_tag(created_ms: int) -> tuple[str, str]:
@@ -124,9 +143,11 @@ def view_state() -> dict[str, Any]:
         "columnOrder": list(COLUMN_WIDTHS_PX),
         "columnWidths": COLUMN_WIDTHS_PX,
         "runsHiddenMode": "SHOW_ALL",  # the default draws the first 10 runs only
+        "runListHidden": True,  # beside it a chart has half the page, and no room for its axes
         "compareRunCharts": _charts(),
         "compareRunSections": [
-            {"uuid": SECTION, "name": SECTION, "display": True, "columns": 2, "cardHeight": 330}
+            _section(SECTION, columns=2, height_px=380),
+            _section(TOGETHER, columns=1, height_px=420),
         ],
         "isAccordionReordered": True,  # keeps the section above those the UI adds by itself
     }
@@ -147,6 +168,7 @@ def _charts() -> list[dict[str, Any]]:
         _chart(
             "PARALLEL",
             "all",
+            section=TOGETHER,
             selectedParams=["tactic"],
             # The last one colors the lines.
             selectedMetrics=[TOP1_DELTA, *(RATIOS[name] for name in (LATENCY, COST, ENERGY))],
@@ -154,15 +176,25 @@ def _charts() -> list[dict[str, Any]]:
     ]
 
 
+def _section(name: str, *, columns: int, height_px: int) -> dict[str, Any]:
+    return {
+        "uuid": name,
+        "name": name,
+        "display": True,
+        "columns": columns,
+        "cardHeight": height_px,
+    }
+
+
 def _axis(metric: str) -> dict[str, str]:
     return {"key": metric, "type": "METRIC"}
 
 
-def _chart(kind: str, name: str, **settings: object) -> dict[str, Any]:
+def _chart(kind: str, name: str, *, section: str = SECTION, **settings: object) -> dict[str, Any]:
     return {
         "type": kind,
         "uuid": f"{SECTION}-{name}",
-        "metricSectionId": SECTION,
+        "metricSectionId": section,
         "deleted": False,
         "isGenerated": False,
         **settings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -47,12 +46,14 @@ class GreenexpSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Composes and checks every cell, then launches those that fit."""
-        from greenexp.cli.arguments import fitting
+        from greenexp.cli import console
         from greenexp.cli.compose import hide_password, refuse_chdir
-        from greenexp.cli.sweep import HydraLauncher, composed, show
+        from greenexp.cli.compositions import Compositions
+        from greenexp.cli.fitting import fitting, lacking, lacking_line
+        from greenexp.cli.launchers import HydraLauncher
+        from greenexp.cli.sweep import show
         from greenexp.runs.files import claim
         from greenexp.sweep import launch
-        from greenexp.sweep.events import Composition
         from greenexp.sweep.plan import Exclusion, quoted
 
         if self._hydra_context is None or self._config is None or self._launcher is None:
@@ -67,9 +68,8 @@ class GreenexpSweeper(Sweeper):
         OmegaConf.save(config, folder / "multirun.yaml")
         hide_password(folder, str(config.tracking.uri))
 
-        @functools.cache  # the plan asks for a cell twice
-        def compose(overrides: tuple[str, ...]) -> Composition:
-            return composed(loader.load_sweep_config(config, list(overrides)))
+        def load(overrides: Sequence[str]) -> DictConfig:
+            return loader.load_sweep_config(config, list(overrides))
 
         repository = _repository(loader, config)
         swept = self._choices(arguments, loader, repository)
@@ -77,8 +77,14 @@ class GreenexpSweeper(Sweeper):
         if "model" in swept and "model.labels" not in swept:
             labels = self._labels(config, swept)
             swept["model"], exclusions = fitting(repository, swept["model"], labels)
-        launcher = HydraLauncher(self._launcher, compose, folder)
-        show(launch.sweep(list(swept.values()), compose, launcher, folder, exclusions), folder)
+        compose = Compositions(load, repository, swept)
+        journal = Path(config.tracking.journal)
+        launcher = HydraLauncher(self._launcher, compose, folder, journal)
+        lacks = lacking(repository, swept)
+        for line in lacking_line(lacks):
+            console.note(line)
+        choices = list(swept.values())
+        show(launch.sweep(choices, compose, launcher, folder, exclusions, lacks), folder)
 
     def _labels(self, config: DictConfig, swept: Mapping[str, Sequence[str]]) -> str | None:
         """Returns the data set's label space, None where unknown or where the sweep decides it."""

@@ -54,7 +54,9 @@ def test_templates_are_left_out_and_named(
     result = expand(["-m", f"{group}=all"], config_dir())
     assert result.arguments == ["-m", f"{group}={','.join(options)}"]
     assert template not in options
-    assert f"{group}=all leaves out {template}, which needs {needed}" in result.notes
+    (note,) = result.notes
+    assert note.startswith(f"{group}=all leaves out ")
+    assert f"{template}, which needs {needed}" in note
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from greenexp.cli.arguments import expand_swept, fitting
+from greenexp.cli.arguments import expand_swept
+from greenexp.cli.fitting import fitting, lacking, lacking_line
 from greenexp.errors import BadInput
 from greenexp.settings.conf import config_dir
 from tests.support.choices import TACTICS, expanded, written
@@ -188,3 +189,58 @@ def test_fitting(
     for one in left_out:
         assert one.reason.startswith("labels don't match: the model's are ")
         assert "\n" not in one.reason
+
+
+# An option that not every choice has
+
+BASELINE, PRUNED = "tactic=baseline", "tactic=local_pruning"
+AMOUNTS = ["tactic.amount=0.3", "tactic.amount=0.5"]
+
+
+@pytest.mark.parametrize(
+    ("swept", "lacks"),
+    [
+        pytest.param(
+            {"tactic": [BASELINE, PRUNED], "tactic.amount": AMOUNTS},
+            {(BASELINE, "tactic.amount")},
+            id="the baseline has no amount",
+        ),
+        pytest.param(
+            {"model": ["model=local", "model=digits_vit"], "model.path": ["model.path=net"]},
+            {("model=digits_vit", "model.path")},
+            id="of any group",
+        ),
+        pytest.param(
+            {"tactic": [PRUNED, "tactic=global_pruning"], "tactic.amount": AMOUNTS},
+            set(),
+            id="all have it",
+        ),
+        pytest.param(
+            {"tactic": [BASELINE, PRUNED], "tactic.amont": ["tactic.amont=0.5"]},
+            set(),
+            id="none has it: a mistake, told of elsewhere",
+        ),
+        pytest.param(
+            {"tactic": [BASELINE, PRUNED], "workload.batch_size": ["workload.batch_size=4"]},
+            set(),
+            id="of a group that is not swept",
+        ),
+    ],
+)
+def test_choices_without_an_option_are_known(
+    swept: dict[str, list[str]], lacks: set[tuple[str, str]], repository: ConfigRepository
+) -> None:
+    assert lacking(repository, swept) == lacks
+
+
+def test_choices_without_an_option_are_named() -> None:
+    others = {("tactic=threads", "tactic.amount"), ("tactic=openvino", "tactic.amount")}
+    assert lacking_line({(BASELINE, "tactic.amount")}) == [
+        "tactic.amount=… leaves baseline, which has no such option, as it is"
+    ]
+    assert lacking_line(others) == [
+        "tactic.amount=… leaves openvino and threads, which have no such option, as they are"
+    ]
+    assert lacking_line({(f"tactic={number}", "tactic.amount") for number in range(14)}) == [
+        "tactic.amount=… leaves 14 choices, which have no such option, as they are"
+    ]

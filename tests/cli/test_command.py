@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,12 @@ def test_help_and_cfg_work_beside_all(tmp_path) -> None:
     shown = greenexp(tmp_path, "model=all", "tactic=all", "--help")
     assert shown.returncode == 0
     assert "local_pruning" in shown.stdout
+    for command in ("report", "catalog", "doctor", "export", "store", "ui"):
+        assert f"\ngreenexp {command} " in shown.stdout
+    _, _, options = shown.stdout.partition("== Options ==")
+    assert re.search(r"\n  rerun: flagged +# also measure again", options)
+    bare = re.findall(r"^ *(\w+): (?!.* # ).*$", options, re.MULTILINE)
+    assert set(bare) <= {"_target_", "source", "electricity_source"}
     shown = greenexp(tmp_path, "tactic=all", "--cfg", "job", "hardware.carbon.g_per_kwh=90")
     assert shown.returncode == 0
     assert "g_per_kwh: 90" in shown.stdout

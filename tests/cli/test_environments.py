@@ -71,6 +71,39 @@ def test_account_without_home_and_name_may_measure(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def nameless(tmp_path: Path) -> dict[str, str]:
+    """An environment in which the system knows nothing of the account but its number."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pwd\n"
+        "def unknown(uid):\n"
+        "    raise KeyError(f'getpwuid(): uid not found: {uid}')\n"
+        "pwd.getpwuid = unknown\n"
+    )
+    return {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+
+
+@pytest.mark.parametrize("tactic", ["baseline", "torch_compile"])
+def test_account_that_the_system_has_no_entry_of_may_measure(
+    tmp_path: Path, nameless: dict[str, str], tactic: str
+) -> None:
+    folder, absent = tmp_path / "work", ("HOME", "USER", "LOGNAME", "LNAME", "USERNAME")
+    done = command(folder, *RUN, f"tactic={tactic}", without=absent, **nameless)
+    assert done.returncode == 0, done.stderr
+    assert b"this account has no home folder; caches go to" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert record(folder)["result"]["outcome"] == "ok"
+
+
+def test_folder_that_may_not_be_written_to_is_told_before_any_cost(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    done = command(small_disk, *RUN)
+    assert done.returncode == 1
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("greenexp: the folder multirun/")
+    assert "can't be made (Read-only file system); give a folder that may be" in line
+
+
 def test_path_with_a_space_may_be_worked_in_and_compiled_in(tmp_path: Path) -> None:
     folder = tmp_path / "my project"
     done = command(folder, *RUN, "tactic=torch_compile")

@@ -116,6 +116,8 @@ SHORT = [
     "workload.idle_seconds=0.05",
     "workload.warmup_min_seconds=0.05",
     "workload.min_seconds=0.05",
+    "workload.min_windows=10",
+    "workload.max_windows=10",
 ]
 
 

@@ -23,11 +23,14 @@ ROOT = Path(__file__).parents[2]
 HANG_S = 900.0
 ENOUGH_S = 60  # for an honest run on a slow and busy machine; the hanging one waits for it
 TINY = [
+    "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
     "sweep.baselines=2",
     "workload.batch_size=32",
     "workload.idle_seconds=0.05",
     "workload.warmup_min_seconds=0.05",
     "workload.min_seconds=0.05",
+    "workload.min_windows=10",
+    "workload.max_windows=10",
 ]
 
 

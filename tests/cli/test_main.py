@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -20,6 +21,24 @@ def test_word_runs_its_command(word: str, monkeypatch: pytest.MonkeyPatch) -> No
         cli.main()
     assert ended.value.code == 3
     assert seen == [["key=value"]]
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["report", "--version"], ["-m", "--version"]])
+def test_version_is_greenexp_s(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["greenexp", *arguments])
+    cli.main()
+    assert capsys.readouterr().out == f"greenexp {metadata.version('greenexp')}\n"
+
+
+@pytest.mark.parametrize("word", ["report", "doctor", "export"])
+def test_version_of_a_command_is_greenexp_s_too(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [f"greenexp.{word}", "--version"])
+    assert importlib.import_module(cli.COMMANDS[word]).main() == 0
+    assert capsys.readouterr().out == f"greenexp {metadata.version('greenexp')}\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["model=digits_vit"], ["-m", "tactic=all"]])

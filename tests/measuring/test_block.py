@@ -6,6 +6,7 @@ import contextlib
 import random
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -80,6 +81,16 @@ def test_runs_of_a_block_measure_the_same_rounds() -> None:
         assert phases(result).count("parked") == 1
         assert "outputs_changed" not in result.doubts
     assert not descendants()
+
+
+def test_runs_whose_speed_alone_is_asked_for_judge_no_image() -> None:
+    members = [replace(member(), judges=False), replace(member("local_pruning"), judges=False)]
+    (results,) = together(members, "seed")
+    for result in results.values():
+        assert result.outcome == "ok"
+        assert result.predictions is None
+        assert "accuracy" not in phases(result)
+        assert rounds(result)
 
 
 def test_windows_of_a_round_begin_on_one_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -55,4 +57,12 @@ def test_a_process_has_held_what_it_took() -> None:
     assert after.peak_mib > 290
     assert after.peak_mib >= before.peak_mib
     assert after.gpu_peak_mib is None
+    del taken
+
+
+def test_a_process_has_not_held_what_its_starter_did() -> None:
+    taken = bytearray(600 * MIB)
+    child = "from greenexp.measuring.memory import peak_mib; print(peak_mib())"
+    done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)
+    assert 1 < float(done.stdout) < 300
     del taken

@@ -11,7 +11,7 @@ from greenexp.protocols import Reading
 from greenexp.runs.energy import energy_source
 from greenexp.runs.metrics import cost_holds, evaluate
 from greenexp.runs.result import Phase, Result
-from greenexp.stats.intervals import mean_interval, ratio_interval
+from greenexp.stats.intervals import mean_interval, on_logarithms, ratio_interval
 from tests.support.builders import (
     ANY_MACHINE,
     cpu_run,
@@ -40,7 +40,8 @@ def test_idle_power_has_an_interval_over_its_slices() -> None:
     metrics = evaluate(RESTED, ANY_MACHINE)
     assert metrics["power/idle_w"] == pytest.approx(40 / 8)
     interval = metrics["power/idle_w_ci_low"], metrics["power/idle_w_ci_high"]
-    assert interval == pytest.approx(ratio_interval([8.0, 20.0, 12.0], [2.0, 4.0, 2.0]))
+    about_mean = ratio_interval([8.0, 20.0, 12.0], [2.0, 4.0, 2.0])
+    assert interval == pytest.approx(on_logarithms(5.0, about_mean))
     assert interval[1] > interval[0]
 
 
@@ -48,7 +49,8 @@ def test_net_energy_holds_the_spread_of_the_idle_power_too() -> None:
     metrics = evaluate(RESTED, ANY_MACHINE)
     net_j = [100 - 5.0 * 4, 130 - 5.0 * 6]
     low, high = mean_interval([joules / 10 for joules in net_j]) or (math.nan, math.nan)
-    idle_half = (metrics["power/idle_w_ci_high"] - metrics["power/idle_w_ci_low"]) / 2
+    of_idle = ratio_interval([8.0, 20.0, 12.0], [2.0, 4.0, 2.0]) or (math.nan, math.nan)
+    idle_half = (of_idle[1] - of_idle[0]) / 2
     half = math.hypot((high - low) / 2, idle_half * 10.0 / 20)  # 10 s over 20 images
     net = metrics["energy/net_per_image_j"]
     assert net == pytest.approx(sum(net_j) / 20)

@@ -123,7 +123,8 @@ def test_settings_file_states_every_field(option: str) -> None:
 
 @pytest.mark.parametrize("section", IN_CONFIG)
 def test_config_states_every_field_and_its_default(section: str) -> None:
-    assert loaded("config")[section] == asdict(SECTIONS[section]())
+    stated = OmegaConf.to_container(OmegaConf.create(loaded("config")[section]), resolve=True)
+    assert stated == asdict(SECTIONS[section]())
 
 
 def test_a_record_of_before_a_section_has_its_defaults() -> None:

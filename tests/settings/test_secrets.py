@@ -13,6 +13,7 @@ from greenexp.settings.secrets import (
     PASSWORD,
     is_secret,
     keep,
+    keep_each,
     looked_up,
     whole,
     without_secrets,
@@ -138,3 +139,28 @@ def test_number_is_taken_for_a_text_where_one_is_wanted(value: int) -> None:
     target = f"{Keyed.__module__}.{Keyed.__name__}"
     made = build({"_target_": target, "token": "", "path": value}, "model", ["tests"])
     assert made.path == str(value)
+
+
+def test_addresses_of_one_login_are_kept_together() -> None:
+    given = ["sqlite:///a.db", "http://bob:pw@h", "http://bob:pw@i", "postgresql://u:p2@j/db"]
+    kept = ["sqlite:///a.db", "http://h", "http://i", "postgresql://u@j/db"]
+    assert keep_each(given) == kept
+    assert [os.environ[name] for name in (*MLFLOW_LOGIN, PASSWORD)] == ["bob", "pw", "p2"]
+    assert keep_each(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("uris", "kind"),
+    [
+        (["http://bob:pw1@h", "http://bob:pw2@i"], "servers"),
+        (["http://bob:pw1@h", "http://i"], "servers"),  # it would be sent to the other as well
+        (["postgresql://u:pw1@h/db", "mysql://u@i/db?password=pw2"], "databases"),
+    ],
+)
+def test_addresses_of_different_logins_are_refused_and_nothing_is_kept(
+    uris: list[str], kind: str
+) -> None:
+    with pytest.raises(BadInput, match=f"tracking.uri holds {kind} with different logins") as error:
+        keep_each(uris)
+    assert "pw" not in str(error.value)
+    assert not {PASSWORD, *MLFLOW_LOGIN} & set(os.environ)

@@ -18,6 +18,7 @@ from greenexp.stats.intervals import (
     mean,
     mean_interval,
     mean_intervals,
+    on_logarithms,
     proportion_interval,
     ratio_interval,
     relative_half_width,
@@ -183,3 +184,14 @@ def test_relative_half_width_edges(
 
 def test_proportion_interval_without_trials() -> None:
     assert proportion_interval(0, 0) is None
+
+
+@given(st.floats(1e-6, 1e6), st.floats(0.0, 1e6))
+def test_interval_on_logarithms_is_above_zero_and_holds_its_mean(value: float, half: float) -> None:
+    low, high = on_logarithms(value, (value - half, value + half)) or (math.nan, math.nan)
+    assert 0 < low <= value <= high < math.inf
+    assert low * high == pytest.approx(value * value, rel=1e-9)
+
+
+def test_without_an_interval_there_is_none_on_logarithms() -> None:
+    assert on_logarithms(3.0, None) is None

@@ -10,8 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from greenexp.settings.hardware import Carbon, Hardware, Price
-from greenexp.study.economics import Expense, Pair, Prices, bill, monthly, paybacks, quantity
+from greenexp.study.economics import Expense, Pair, Prices, bill, monthly, paybacks
 from greenexp.study.estimates import Interval, Quantity
+from greenexp.study.means import quantity
 from tests.support.economics import HALF, MONTH, figures, machines, pairs, paying, spent, value
 
 ELECTRICITY = Hardware(price=Price(usd_per_kwh=0.25, pue=1.2), carbon=Carbon(g_per_kwh=400.0))

@@ -70,6 +70,14 @@ def test_flagged_runs_count_where_asked() -> None:
     assert left == {"ended as oom": 1}
 
 
+def test_a_flagged_run_that_was_measured_again_is_no_longer_told_of() -> None:
+    later = {"started": START + pd.Timedelta(days=1), "run_id": "valid"}
+    others = [one(run_id="other", block=2, validity="cpu_steal")]
+    found, left = priced(one(run_id="flagged", validity="cpu_steal"), one(**later), *others)
+    assert [run.id for run in found] == ["valid"]
+    assert left == {"measured again later": 1, "flagged: cpu_steal": 1}
+
+
 @pytest.mark.parametrize("turned", [False, True], ids=["in order", "out of order"])
 def test_of_runs_measured_again_the_latest_counts(turned: bool) -> None:
     again = [

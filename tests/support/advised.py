@@ -13,6 +13,7 @@ from scipy import stats
 
 from greenexp.quantities import ENERGY, LATENCY
 from greenexp.report.words import advice
+from greenexp.report.words.advice import Answer
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.report import Report
 from greenexp.study import decide
@@ -21,21 +22,22 @@ from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Payback
 from greenexp.study.study import Cell, Overall, Study
 from tests.support.advised_clauses import (
+    BESIDES,
     CURRENCIES,
     DEPLOY,
-    MONTH,
-    NUMBER,
     PAID_MODELS,
-    SPAN,
+    TAKES,
+    TOP1,
     UNITS,
     check_amounts,
-    check_occupancy,
+    check_month,
     check_payback,
     check_ratio,
     check_top1,
     near,
     number,
 )
+from tests.support.advised_kept import check_kept
 from tests.support.sentences import check_commands, check_plain
 from tests.support.studies import empty_study
 from tests.support.synthetic_runs import (
@@ -53,7 +55,7 @@ from tests.support.synthetic_runs import (
 class Advised:
     """What was advised, and what it was made of."""
 
-    lines: Sequence[str]
+    answers: Sequence[Answer]
     found: Comparison
     options: Report
 
@@ -76,14 +78,24 @@ class Advised:
         ]
         return line
 
+    @property
+    def lines(self) -> list[str]:
+        """Every sentence."""
+        return [line for each in self.answers for line in sentences(each)]
+
     def deployed(self) -> dict[str, str]:
         """Which tactic is advised, by who."""
-        matches = [re.match(r"(.+?): deploy (.+?),", line) for line in self.lines]
+        matches = [re.match(r"(.+?): deploy (.+?);", each.headline) for each in self.answers]
         return {match[1]: match[2] for match in matches if match}
 
     def about(self, who: str) -> str:
-        (line,) = [line for line in self.lines if line.startswith(f"{who}: ")]
-        return line
+        """All that is said of a model, or over models."""
+        (answer,) = [each for each in self.answers if each.headline.startswith(f"{who}: ")]
+        return " ".join(sentences(answer))
+
+
+def sentences(answer: Answer) -> list[str]:
+    return [answer.headline, *answer.points, *answer.rest]
 
 
 def advised(
@@ -97,13 +109,13 @@ def advised(
     """Returns the advice, every sentence of it checked against the figures."""
     asked = Report(**options)
     found = compare(used(made, preset), judged or predictions(made, tactics), asked)
-    result = Advised(lines(found.cells, found.overall, asked), found, asked)
+    result = Advised(answers(found.cells, found.overall, asked), found, asked)
     check(result)
     return result
 
 
-def lines(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) -> list[str]:
-    """Returns the sentences of advice on these cells."""
+def answers(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) -> Sequence[Answer]:
+    """Returns the advice on these cells in words."""
     made = replace(
         empty_study(),
         cells=cells,
@@ -112,50 +124,88 @@ def lines(cells: Sequence[Cell], overall: Sequence[Overall], options: Report) ->
         requests_per_month=options.requests_per_month,
         max_top1_drop=options.max_top1_drop,
     )
-    return advised_by(made)
+    return advice.answers(made)
 
 
 def advised_by(study: Study) -> list[str]:
     """Returns what a study advises, in sentences."""
-    return [advice.sentence(one, study) for one in study.advice]
+    return [line for each in advice.answers(study) for line in sentences(each)]
 
 
 def check(made: Advised) -> None:
     check_plain(made.lines)
     check_commands(made.lines)
-    for line in made.lines:
-        clauses = line.removesuffix(".").split("; ")
-        match = DEPLOY.fullmatch(clauses[0])
+    for answer in made.answers:
+        assert len(answer.points) <= 3
+        match = DEPLOY.fullmatch(answer.headline)
         if match is None:
-            assert "deploy" not in line
-            check_kept(made, line)
+            assert "deploy" not in answer.headline
+            check_kept(answer, made.found, made.options)
         elif match["models"] is None:
-            check_model(made, match, clauses[1:])
+            check_model(made, match, answer)
         else:
-            check_models(made, match, clauses[1:])
+            check_models(made, match, answer)
 
 
-def check_model(made: Advised, deploy: re.Match[str], clauses: list[str]) -> None:
-    cell = made.cell(deploy["who"], deploy["tactic"])
-    metric = ENERGY if deploy["what"] == "energy an image" else LATENCY
-    effect = cell.effects[metric]
-    check_ratio(deploy[4], deploy[3], deploy[5], effect)
+def check_takes(
+    made: Advised, deploy: re.Match[str], line: str, effect: Effect, estimated: bool
+) -> None:
+    """Headline and first point say the same of what is saved."""
+    takes = TAKES.fullmatch(line)
+    assert takes is not None, line
+    check_ratio(takes[2], takes[1], takes[3], effect)
     assert effect.verdict == "lower"
-    assert metric == ENERGY or all(ENERGY not in one.effects for one in made.found.cells)
-    estimated = metric == ENERGY and "model" in (cell.energy_source or "")
-    assert (deploy["estimated"] is not None) is estimated
-    month, payback, top1 = clauses
-    match = MONTH.fullmatch(month)
-    assert match is not None, month
-    assert number(match[1]) == made.options.requests_per_month
-    assert match["mean"] is None
+    energy = deploy["what"] == "energy"
+    assert energy is (takes["what"] == "energy an image")
+    assert energy or all(ENERGY not in one.effects for one in made.found.cells)
+    assert takes["models"] == deploy["models"]
+    assert (takes["doubts"] is None) is (deploy["flagged"] is None)
+    for match in (takes, deploy):
+        assert (match["estimated"] is not None) is (energy and estimated)
+    assert math.isclose(number(deploy["share"]), 100 * (1 - effect.ratio), abs_tol=0.51)
+
+
+def check_usd(deploy: re.Match[str], usd: Quantity | None, holds: str | None) -> None:
+    """The headline has a month's dollars where they are shown, and says who saves them."""
+    ends = None if usd is None else usd.interval
+    shown = usd is not None and not (ends is not None and ends.low <= 0 <= ends.high)
+    assert (deploy["usd"] is not None) is shown
+    if shown and usd is not None:
+        assert near(deploy["usd"], abs(usd.value))
+        assert (deploy["costs"] is None) is (usd.value >= 0)
+        assert (deploy["paid"] is not None) is (holds != "electricity")
+
+
+def check_caveat(deploy: re.Match[str], line: str, limit: float) -> None:
+    """The headline warns of top-1 where the point on it does."""
+    match = TOP1.fullmatch(line)
+    assert match is not None
+    assert (deploy["beyond"] is None) is (match["beyond"] is None)
+    assert (deploy["unknown"] is None) is (match["unknown"] is None)
+    if deploy["beyond"]:
+        assert near(deploy["beyond"], 100 * limit)
+
+
+def check_model(made: Advised, deploy: re.Match[str], answer: Answer) -> None:
+    cell = made.cell(deploy["who"], deploy["tactic"])
+    metric = ENERGY if deploy["what"] == "energy" else LATENCY
+    takes, *month, top1 = answer.points
+    check_takes(made, deploy, takes, cell.effects[metric], "model" in (cell.energy_source or ""))
     assert cell.monthly is not None
+    check_usd(deploy, cell.monthly.usd, cell.cost_holds)
+    assert bool(month) is (cell.monthly.usd is not None)
+    for line in month:
+        requests = made.options.requests_per_month
+        check_month(line, cell.monthly.usd, cell.occupancy, cell.cost_holds or "", requests)
+    besides, payback = answer.rest
+    match = BESIDES.fullmatch(besides)
+    assert match is not None, besides
+    assert number(match[1]) == made.options.requests_per_month
     check_amounts(match, vars(cell.monthly))
-    assert cell.occupancy is not None
-    check_occupancy(match, cell.occupancy)
     check_payback(payback, cell)
     assert cell.accuracy is not None
     check_top1(top1, cell.accuracy, made.options.max_top1_drop, cell.accuracy.images)
+    check_caveat(deploy, top1, made.options.max_top1_drop)
     check_best(made, cell, metric)
 
 
@@ -174,26 +224,31 @@ def check_best(made: Advised, advised_cell: Cell, metric: str) -> None:
             assert getattr(cell.monthly, name).value <= best
 
 
-def check_models(made: Advised, deploy: re.Match[str], clauses: list[str]) -> None:
+def check_models(made: Advised, deploy: re.Match[str], answer: Answer) -> None:
     line = made.line(deploy["who"], deploy["tactic"])
-    metric = ENERGY if deploy["what"] == "energy an image" else LATENCY
+    metric = ENERGY if deploy["what"] == "energy" else LATENCY
     effect = line.effects[metric]
-    check_ratio(deploy[4], deploy[3], deploy[5], effect)
-    assert effect.verdict == "lower"
     assert int(deploy["models"]) == effect.units
     cells = [
         cell
         for cell in made.found.cells
         if (cell.setting, cell.tactic) == (line.setting, line.tactic) and metric in cell.effects
     ]
-    month, payback, top1 = clauses
-    match = MONTH.fullmatch(month)
-    assert match is not None, month
-    assert match["mean"] is not None
+    takes, *month, top1 = answer.points
+    estimated = any("model" in (cell.energy_source or "") for cell in cells)
+    check_takes(made, deploy, takes, effect, estimated)
+    usd, holds = over_models(cells, "usd"), cells[0].cost_holds
+    check_usd(deploy, usd, holds)
+    assert bool(month) is (usd is not None)
+    for each in month:
+        check_month(each, usd, None, holds or "", made.options.requests_per_month)
+        assert "on average over the models" in each
+    besides, payback = answer.rest
+    match = BESIDES.fullmatch(besides)
+    assert match is not None, besides
     assert number(match[1]) == made.options.requests_per_month
     check_amounts(match, {name: over_models(cells, name) for name in UNITS.values()})
-    check_occupancy(match, None)
-    said = payback.removeprefix("applying it pays back ")
+    said = payback.removeprefix("Applying it pays back ")
     assert PAID_MODELS.sub("", said) == ""
     for paid, of, name, once, low, high in PAID_MODELS.findall(said):
         found: list[Payback] = [cell.paybacks[CURRENCIES[name]] for cell in cells]
@@ -206,6 +261,7 @@ def check_models(made: Advised, deploy: re.Match[str], clauses: list[str]) -> No
             assert near(high, max(images), 1.0)
     assert line.accuracy is not None
     check_top1(top1, line.accuracy, made.options.max_top1_drop, line.accuracy.models)
+    check_caveat(deploy, top1, made.options.max_top1_drop)
 
 
 def over_models(cells: Sequence[Cell], name: str) -> Quantity | None:
@@ -217,57 +273,3 @@ def over_models(cells: Sequence[Cell], name: str) -> Quantity | None:
     half = stats.sem(saved) * stats.t.ppf(0.975, len(saved) - 1)
     mean = float(np.mean(saved))
     return Quantity(mean, Interval(mean - half, mean + half))
-
-
-def check_kept(made: Advised, line: str) -> None:
-    """Where nothing is advised, no tactic is praised; what is said of some is what was found."""
-    drop = re.search(r"drop of at most (\d+\.\d\d) pt", line)
-    if drop:
-        assert math.isclose(float(drop[1]), 100 * made.options.max_top1_drop, abs_tol=5.1e-3)
-    who = line.partition(": keep")[0]
-    few = re.search(r"pt: (\d+) blocks? can't tell what (\d+) tactics? did from chance", line)
-    undecided = re.search(
-        r"pt: not decided after (\d+) blocks?: (.+?)(?:, and two baselines.*)?\.$", line
-    )
-    if who.startswith("Over models") or not (few or undecided):
-        return
-    metric = ENERGY if "less energy" in line else LATENCY
-    cells = [
-        cell
-        for cell in made.found.cells
-        if who in (cell.model, f"{cell.model} on {cell.setting.name}") and metric in cell.effects
-    ]
-    open_ = [
-        cell.effects[metric]
-        for cell in cells
-        if cell.effects[metric].verdict in ("too few runs", "no difference shown")
-        and cell.accuracy is not None
-        and cell.accuracy.delta >= -made.options.max_top1_drop - 1e-9
-    ]
-    if few:
-        assert (int(few[1]), int(few[2])) == (max(e.units for e in open_), len(open_))
-        assert "×" not in line
-    if undecided:
-        assert int(undecided[1]) == max(effect.units for effect in open_)
-        check_undecided(
-            undecided[2], {cell.tactic: cell.effects[metric] for cell in cells}, len(open_)
-        )
-    floor = re.search(rf"differ by up to ({NUMBER}) %", line)
-    if floor:
-        known = [effect.floor for effect in open_ if effect.floor is not None]
-        assert near(floor[1], 100 * max(known))
-
-
-def check_undecided(said: str, effects: Mapping[str, Effect], count: int) -> None:
-    """Each tactic that is named has its ratio and interval; how many more there are is said."""
-    named = re.findall(rf"(\S+) ×({NUMBER}){SPAN}(?=,| and |$)", said)
-    more = re.search(r"(\d+) more$", said)
-    assert len(named) + (int(more[1]) if more else 0) == count
-    for tactic, ratio, low, high in named:
-        effect = effects[tactic]
-        assert effect.verdict in ("too few runs", "no difference shown")
-        assert near(ratio, effect.ratio, 5.1e-4)
-        assert (low == "") is (effect.interval is None)
-        if effect.interval is not None:
-            assert near(low, effect.interval.low, 5.1e-4)
-            assert near(high, effect.interval.high, 5.1e-4)

@@ -16,33 +16,48 @@ IMAGES = r"[\d,]+(?:\.\d+)?(?: (?:m|b|tr)illion)?"
 POINTS = r"[+-]?\d+\.\d\d"
 SPAN = rf"(?: \(({NUMBER}) to ({NUMBER})\))?"
 SIZES = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
-UNITS = {"kWh": "kwh", "USD": "usd", "kg CO2e": "kg_co2e", "hours of the machine": "hours"}
+UNITS = {"kWh": "kwh", "kg CO2e": "kg_co2e", "hours of computing": "hours"}
 CURRENCIES: Mapping[str, Any] = {"energy": "j", "dollars": "usd", "time": "s"}
+FLAGGED = r"(?P<flagged>; the runs are flagged)?"
 DEPLOY = re.compile(
-    rf"(?P<who>.+): deploy (?P<tactic>.+), which takes ×({NUMBER}) \(({NUMBER}) to ({NUMBER})\) of "
-    r"the baseline's (?P<what>energy an image|latency)(?P<estimated> \(estimated\))?"
-    r"(?: over (?P<models>\d+) models)?"
+    rf"(?P<who>.+): deploy (?P<tactic>.+); saves (?P<share>{NUMBER}) % (?P<what>energy|time)"
+    r"(?P<estimated> \(estimated\))?(?: over (?P<models>\d+) models)?"
+    rf"(?:, (?P<costs>costs )?(?P<usd>{NUMBER}) USD a month(?(costs) more)"
+    r"(?P<paid> if paid by use)?)?"
+    rf"(?:; top-1 may drop by over (?P<beyond>{NUMBER}) pt)?"
+    rf"(?P<unknown>; the error of its top-1 is unknown)?{FLAGGED}\."
+)
+TAKES = re.compile(
+    rf"It takes ×({NUMBER}) \(({NUMBER}) to ({NUMBER})\) of the baseline's "
+    r"(?P<what>energy an image|latency)(?P<estimated> \(estimated\))?"
+    r"(?: over (?P<models>\d+) models)?(?:; its runs are flagged: (?P<doubts>.+))?\."
 )
 MONTH = re.compile(
-    rf"at ({NUMBER}) images a month it (?:saves (?P<less>.+?))?(?: and )?"
-    r"(?:takes (?P<more>.+) more)?(?P<mean> on average over the models)?"
-    rf" where computing seconds are billed(?:: the requests fill (?P<filled>{NUMBER}) % of a "
-    rf"machine(?:, whose rent of (?P<rent>{NUMBER}) USD a month stays the same)?)?"
+    rf"A month of (?P<images>{NUMBER}) images costs ({NUMBER}) USD{SPAN}"
+    r"(?P<electricity> of electricity)? (?P<sign>less|more)(?P<mean> on average over the models)?"
+    rf"(?P<paid>, only if the (?:(?P<hours>{NUMBER}) )?hours of computing are what is paid"
+    rf"(?:; a rented machine is (?P<rent>{NUMBER}) USD a month either way)?"
+    rf"(?:; (?P<machines>\d+) rented machines are (?P<rents>{NUMBER}) USD a month, and only a "
+    r"whole one less saves any)?)?\."
+)
+BESIDES = re.compile(
+    rf"A month of ({NUMBER}) images (?:saves (?P<less>.+?))?(?: and )?"
+    r"(?:takes (?P<more>.+) more)?\."
 )
 AMOUNT = re.compile(rf"({NUMBER}) ({'|'.join(UNITS)}){SPAN}(?:, | and |$)")
 PAID = re.compile(
     rf"(?:(at once|never)|after ({IMAGES}) images(?: \(({IMAGES}) to ({IMAGES})\))?) in (\w+)"
-    r"(?:, | and |$)"
+    r"(?:, | and |\.$)"
 )
 PAID_MODELS = re.compile(
     rf"for (\d+) of (\d+) models? in (\w+)(?: \((?:(at once)|after ({IMAGES}) to ({IMAGES}) images)"
-    r"\))?(?:, | and |$)"
+    r"\))?(?:, | and |\.$)"
 )
 TOP1 = re.compile(
-    rf"top-1 changes by ({POINTS}) pt(?: \(({POINTS}) to ({POINTS})\))?"
-    r"(?P<beyond>, and (?P<judged>[\d,]+) (?:images|models) can't rule out a larger drop than "
-    r"allowed)?(?P<unknown>, whose error is unknown, for predictions on the same images are "
-    r"missing)?"
+    rf"Top-1 changes by ({POINTS}) pt(?: \(({POINTS}) to ({POINTS})\))?"
+    r"(?P<beyond>; (?P<judged>[\d,]+) (?:images|models) can't rule out a drop of more than "
+    rf"(?P<limit>{NUMBER}) pt)?(?P<unknown>, whose error is unknown, for predictions on the same "
+    r"images are missing)?\."
 )
 
 
@@ -71,28 +86,47 @@ def check_amounts(match: re.Match[str], expected: Mapping[str, Quantity | None])
     for side, sign in ((match["less"], 1), (match["more"], -1)):
         assert AMOUNT.sub("", side or "") == ""
         for amount, unit, low, high in AMOUNT.findall(side or ""):
-            quantity = expected[UNITS[unit]]
-            assert quantity is not None
-            assert near(amount, sign * quantity.value)
-            assert (quantity.value >= 0) is (sign > 0)
-            assert (quantity.interval is None) is (low == "")
-            if quantity.interval is not None:
-                ends = (quantity.interval.low, quantity.interval.high)[::sign]
-                assert near(low, sign * ends[0])
-                assert near(high, sign * ends[1])
+            check_amount(amount, low, high, expected[UNITS[unit]], sign)
             told.add(UNITS[unit])
-    assert told == {name for name, quantity in expected.items() if quantity is not None}
+    known = {name for name, quantity in expected.items() if quantity is not None}
+    assert told == known & set(UNITS.values())
 
 
-def check_occupancy(match: re.Match[str], occupancy: Occupancy | None) -> None:
-    """What the requests fill of a machine, and its rent, are said where they are known."""
-    assert (match["filled"] is None) is (occupancy is None)
+def check_amount(amount: str, low: str, high: str, of: Quantity | None, sign: int) -> None:
+    """An amount is that of the quantity, of its sign, with its interval if it has one."""
+    assert of is not None
+    assert near(amount, sign * of.value)
+    assert (of.value >= 0) is (sign > 0)
+    assert (of.interval is None) is (low == "")
+    if of.interval is not None:
+        ends = (of.interval.low, of.interval.high)[::sign]
+        assert near(low, sign * ends[0])
+        assert near(high, sign * ends[1])
+
+
+def check_month(
+    line: str, usd: Quantity | None, occupancy: Occupancy | None, holds: str, requests: float
+) -> None:
+    """The dollars of a month, and on what condition they are saved."""
+    match = MONTH.fullmatch(line)
+    assert match is not None, line
+    assert number(match["images"]) == requests
+    sign = 1 if match["sign"] == "less" else -1
+    check_amount(match[2], match[3] or "", match[4] or "", usd, sign)
+    of_hours = holds != "electricity"
+    assert (match["electricity"] is None) is of_hours
+    assert (match["paid"] is not None) is of_hours
+    if not of_hours:
+        return
+    assert (match["hours"] is None) is (occupancy is None)
     if occupancy is None:
         return
-    assert near(match["filled"], 100 * occupancy.filled, 5.1e-2)
-    assert (match["rent"] is None) is (occupancy.rent_usd is None)
-    if match["rent"]:
-        assert near(match["rent"], occupancy.rent_usd or 0.0)
+    assert near(match["hours"], 730 * occupancy.filled, 5.1e-2)
+    machines = math.ceil(occupancy.filled)
+    assert (match["machines"] is None) is (machines < 2)
+    assert occupancy.rent_usd is not None
+    assert near(match["rent"] or match["rents"], occupancy.rent_usd * machines)
+    assert int(match["machines"] or 1) == machines
 
 
 def check_top1(clause: str, accuracy: Accuracy, limit: float, judged: int | None) -> None:
@@ -107,10 +141,11 @@ def check_top1(clause: str, accuracy: Accuracy, limit: float, judged: int | None
         assert (match["beyond"] is not None) is (accuracy.interval.low < -limit)
         if match["judged"]:
             assert number(match["judged"]) == judged
+            assert near(match["limit"], 100 * limit)
 
 
 def check_payback(clause: str, cell: Cell) -> None:
-    said = clause.removeprefix("applying it pays back ")
+    said = clause.removeprefix("Applying it pays back ")
     assert PAID.sub("", said) == ""
     told = set()
     for word, images, low, high, name in PAID.findall(said):

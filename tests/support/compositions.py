@@ -15,7 +15,10 @@ from greenexp.settings.conf import config_dir
 
 CONF = config_dir()
 FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"))
-OPTIONS = [name.removesuffix(".yaml") for name in FILES if "/" in name]
+HYDRA = "hydra/"  # options of Hydra's own groups, such as launchers, are no part of a run
+OPTIONS = [
+    name.removesuffix(".yaml") for name in FILES if "/" in name and not name.startswith(HYDRA)
+]
 
 
 # What templates leave open with `???`, by the name of the key.

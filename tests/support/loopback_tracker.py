@@ -6,12 +6,13 @@ import http.client
 import os
 import random
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -115,37 +116,59 @@ class Proxy:
 
 
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[int]:
-    """Runs MLflow's server on a database in a folder; yields its port."""
+def mlflow_server(
+    folder: Path,
+    database: str | None = None,
+    *,
+    workers: int = 1,
+    certificate: Path | None = None,
+    accounts: Mapping[str, str] | None = None,
+) -> Iterator[int]:
+    """Runs MLflow's server; yields its port.
+
+    Args:
+        folder: of its files.
+        database: its address; None: a file in the folder.
+        workers: its processes.
+        certificate: with its key, in one file, to speak TLS with; None: it speaks plainly.
+        accounts: what the environment tells of them; None: it asks for no login.
+    """
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", f"sqlite:///{folder}/server.db", "--workers", "1"),
+        *("--backend-store-uri", database or f"sqlite:///{folder}/server.db"),
+        *("--workers", str(workers)),
         *("--artifacts-destination", str(folder / "artifacts")),
     ]
+    if certificate is not None:
+        command += ["--uvicorn-opts", f"--ssl-certfile={certificate} --ssl-keyfile={certificate}"]
+    if accounts is not None:
+        command += ["--app-name", "basic-auth"]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"} | dict(accounts or {}),
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     try:
-        _wait_for(f"http://127.0.0.1:{port}/health")
+        scheme = "http" if certificate is None else "https"
+        _wait_for(f"{scheme}://127.0.0.1:{port}/health", certificate)
         yield port
     finally:
         os.killpg(process.pid, 15)
         process.wait(STARTS_S)
 
 
-def _wait_for(url: str) -> None:
+def _wait_for(url: str, certificate: Path | None) -> None:
+    trusted = None if certificate is None else ssl.create_default_context(cafile=certificate)
     deadline_s = time.monotonic() + STARTS_S
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urllib.request.urlopen(url, timeout=5, context=trusted):
                 return
         except OSError:
             if time.monotonic() > deadline_s:

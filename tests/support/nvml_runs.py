@@ -23,6 +23,8 @@ QUICK = [
     "workload.idle_seconds=1",
     "workload.warmup_min_seconds=0.1",
     "workload.min_seconds=1",
+    "workload.min_windows=12",
+    "workload.max_windows=12",
 ]
 HEAT = pynvml.nvmlClocksThrottleReasonHwThermalSlowdown
 

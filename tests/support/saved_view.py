@@ -18,7 +18,8 @@ METRICS = [
     "utilization/gpu_pct",
     "utilization/cpu_pct",
 ]
-TAGS = ["greenexp.outcome", "greenexp.validity", "greenexp.energy_source"]
+VALIDITY = "greenexp.validity"
+TAGS = ["greenexp.outcome", "greenexp.energy_source"]
 PARAMETERS = ["model", "tactic"]
 TACTICS = {
     "baseline": 1.0,

@@ -74,7 +74,8 @@ def study(
         for model in named
         for cell in _cells(place, model, tried, blocks, random)
     ]
-    overall = [_overall(place, tactic, cells) for place in places for tactic in tried]
+    several = places if models > 1 else []
+    overall = [_overall(place, tactic, cells) for place in several for tactic in tried]
     overall.sort(key=lambda one: (places.index(one.setting), one.effects[ENERGY].ratio))
     first, last = named[0], named[-1]
     made = Study(

@@ -38,3 +38,11 @@ def with_paybacks(made: Study, **changes: Any) -> Study:
         )
 
     return replace(made, cells=[changed(cell) for cell in made.cells])
+
+
+def flagged(made: Study, doubt: str = "cpu_steal") -> Study:
+    """The study, did something stand against all its runs and were they let count."""
+    advice = [replace(each, doubts=[doubt]) for each in made.advice]
+    overall = [replace(line, doubts=[doubt]) for line in made.overall]
+    doubted = replace(made, overall=overall, advice=advice, flagged=made.runs)
+    return with_cells(doubted, doubts=[doubt])

@@ -152,6 +152,16 @@ def labels_of(made: Iterable[Row]) -> dict[str, Labels]:
     }
 
 
+def elsewhere(made: Iterable[Row], name: str, **columns: Any) -> list[Row]:
+    """Returns the rows as another measured them: other runs, measured an hour later."""
+    return [
+        row
+        | {"run_id": f"{name}/{row['run_id']}", "started": row["started"] + pd.Timedelta(hours=1)}
+        | columns
+        for row in made
+    ]
+
+
 def _run(row: Row, preset: Hardware) -> Run:
     started = row.get("started")
     validity = row.get("validity") or "valid"
@@ -162,7 +172,7 @@ def _run(row: Row, preset: Hardware) -> Run:
         peers=row["peers"],
         block=row["block"],
         replicate=row["replicate"] or 1,
-        sweep=None,
+        sweep=row.get("sweep"),
         machine=row["machine"],
         choices={name: row[name] or "" for name in CHOICES},
         configuration={"hardware": asdict(preset)},
@@ -176,6 +186,8 @@ def _run(row: Row, preset: Hardware) -> Run:
         doubts=[doubt for doubt in validity.split(", ") if doubt != "valid"],
         energy_source=row.get("energy_source"),
         together=row.get("together"),
+        host=row.get("host"),
+        origin=row.get("origin"),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from greenexp.runs.amounts import plural
 from greenexp.sweep.forecast import Forecast, Usage, forecast
 
 untimed = settings(deadline=None)  # no test asserts a time
@@ -54,8 +55,24 @@ def test_known_answer(
     assert found.usd == (None if usd is None else pytest.approx(usd))
 
 
-def test_settings_tell_the_least() -> None:
-    assert forecast(["x", "y"], [4.0, 6.5], {}).at_least_s == 10.5
+def test_settings_tell_the_least_and_the_most() -> None:
+    told = forecast(["x", "y"], [4.0, 6.5], {}, at_most_s=[9.0, 20.0])
+    assert (told.at_least_s, told.at_most_s) == (10.5, 29.0)
+
+
+@pytest.mark.parametrize(
+    ("cell", "seconds"),
+    [
+        pytest.param("a", 12.0, id="its own runs tell"),
+        pytest.param("x", 20.0, id="those that differ in the tactic alone tell"),
+        pytest.param("y", 16.0, id="nothing alike: as the median of the rest"),
+    ],
+)
+def test_a_cell_that_is_new_is_judged_by_those_most_like_it(cell: str, seconds: float) -> None:
+    history = {**HISTORY, "peers of x": HISTORY["b"]}
+    told = forecast(["a", "x", cell], [1.0] * 3, history, peers={"x": "peers of x"})
+    assert told.seconds == 12.0 + 20.0 + seconds
+    assert told.known == 1 + (cell == "a")
 
 
 @pytest.mark.parametrize(
@@ -65,28 +82,46 @@ def test_settings_tell_the_least() -> None:
             Forecast(0, 0, 0.0, None, None, None), "nothing is left to measure", id="nothing left"
         ),
         pytest.param(
-            Forecast(3, 0, 59.0, None, None, None),
-            "3 runs, at least 59 s; no earlier run tells how long they take, nor what energy",
+            Forecast(46, 0, 129.0, None, None, None, at_most_s=529.0, slow_batch_s=0.05 / 3),
+            "46 runs, 4 min 25 s to 11 min, longer where a batch takes over 17 ms; no earlier run "
+            "tells more, nor what energy",
             id="nothing known",
         ),
         pytest.param(
+            Forecast(2100, 0, 147084.0, None, None, None, at_most_s=252000.0, slow_batch_s=0.0166),
+            "2,100 runs, 1.8 days to 3 days, longer where a batch takes over 17 ms; no earlier run "
+            "tells more, nor what energy",
+            id="days",
+        ),
+        pytest.param(
+            Forecast(1, 0, 5.0, None, None, None, at_most_s=5.0, slow_batch_s=1.0),
+            "1 run, 8 s, longer where a batch takes over 1 s; no earlier run tells more, nor what "
+            "energy",
+            id="a range of nothing",
+        ),
+        pytest.param(
             Forecast(4, 2, 10.0, 125.0, 1234.5, 0.00123),
-            "4 runs, about 2 min 05 s, 1.23e+03 J, 0.00123 USD, by earlier runs of 2 of them",
-            id="all known",
+            "4 runs, about 2 min 05 s, 1.2 kJ, under 0.01 USD, by earlier runs of 2 of them",
+            id="some known",
+        ),
+        pytest.param(
+            Forecast(4830, 4830, 10.0, 289800.0, 1.3e6, 12.345),
+            "4,830 runs, about 3.4 days, 1.3 MJ, 12.35 USD, by earlier runs",
+            id="all known, in human units",
         ),
         pytest.param(
             Forecast(4, 4, 10.0, 59.7, None, None),
-            "4 runs, about 1 min 00 s, by earlier runs of 4 of them",
+            "4 runs, about 1 min, by earlier runs",
             id="time only",
         ),
         pytest.param(
             Forecast(4, 4, 300.0, 30.0, 5.0, None),
-            "4 runs, about 5 min 00 s, 5 J, by earlier runs of 4 of them",
+            "4 runs, about 5 min, 5 J, by earlier runs",
             id="earlier runs were shorter than the settings now ask",
         ),
         pytest.param(
             Forecast(1, 1, 0.0, 1.0, None, 2.0),
-            "1 runs, about 1 s, 2 USD, by earlier runs of 1 of them",
+            "1 run, about 1 s, 2.00 USD, by earlier runs",
             id="dollars only",
         ),
     ],
@@ -141,4 +176,4 @@ def test_whole_plan_lies_between_its_shortest_and_longest_run(
 def test_line_is_one_line(cells: list[str], history: dict[str, list[Usage]]) -> None:
     line = forecast(cells, [1.0] * len(cells), history).line()
     assert line == " ".join(line.split())
-    assert line.startswith(f"{len(cells)} runs, ")
+    assert line.startswith(f"{plural(len(cells), 'run')}, ")

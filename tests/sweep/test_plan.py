@@ -42,6 +42,15 @@ def test_product_edges(choices: list[list[str]], cells: list[tuple[str, ...]]) -
     assert product(choices) == cells
 
 
+def test_an_option_stands_beside_the_choices_that_have_it_and_others_come_once() -> None:
+    choices = [["t=base", "t=pruned"], ["t.amount=0.3", "t.amount=0.5"], ["w=q"]]
+    assert product(choices, {("t=base", "t.amount")}) == [
+        ("t=base", "w=q"),
+        ("t=pruned", "t.amount=0.3", "w=q"),
+        ("t=pruned", "t.amount=0.5", "w=q"),
+    ]
+
+
 def cell(model: str, tactic: str) -> Cell:
     return Cell(
         overrides=(f"model={model}", f"tactic={tactic}"),
@@ -276,3 +285,16 @@ def test_exclusion_lines_say_what_is_left_out() -> None:
     some = [Exclusion(name, "no fit") for name in "ab"]
     assert exclusion_lines(some, "options") == ["left out 2 options: no fit (a, b)"]
     assert exclusion_lines(some[:1], "options") == ["left out 1 option: no fit (a)"]
+
+
+def test_labels_that_do_not_match_are_one_line_whatever_they_are() -> None:
+    models = [Exclusion(f"m{n}", "labels are cifar10", "cifar10") for n in range(2)]
+    models += [Exclusion(f"v{n}", "labels are imagenet_1k", "imagenet_1k") for n in range(50)]
+    assert exclusion_lines(models[:2], "options") == [
+        "left out 2 options: labels are cifar10 (m0, m1)"
+    ]
+    assert exclusion_lines([*models, Exclusion("x", "no fit")], "options") == [
+        "left out 52 options: their labels are not the data set's: 50 of imagenet_1k, "
+        "2 of cifar10 (m0, m1, v0, …)",
+        "left out 1 option: no fit (x)",
+    ]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from greenexp.runs import journal, journalled
+from greenexp.runs.journal import Record
 from greenexp.runs.result import Predictions, Result
-from greenexp.sweep.record import beside_baselines
-from tests.support.builders import cpu_run, window
+from greenexp.runs.run import Run
+from greenexp.sweep.record import _write_block, beside_baselines
+from tests.support.builders import cpu_run, record, window
 
 
 def judging(*best: int) -> Result:
@@ -39,3 +43,30 @@ def test_one_answer_to_every_image_is_a_doubt_where_the_baseline_has_several(
     judged = beside_baselines(results, {0, 2})
     with_doubt = [n for n, result in judged.items() if "constant_predictions" in result.doubts]
     assert with_doubt == doubted
+
+
+class Killed(BaseException):
+    """Stands for the death of a process, after which nothing is cleared away."""
+
+
+def test_block_whose_writing_was_cut_short_is_not_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = {
+        (1, number): record(cpu_run(window()), title=f"net {number}", id=str(number))
+        for number in range(3)
+    }
+    write, written = journalled.write, []
+
+    def cut_short(of_block: Record, folder: Path) -> Run:
+        if len(written) == 2:
+            raise Killed
+        written.append(folder)
+        return write(of_block, folder)
+
+    monkeypatch.setattr(journalled, "write", cut_short)
+    with pytest.raises(Killed):
+        _write_block(records, tmp_path / f".runs.1{journal.PARTIAL}", tmp_path / "runs")
+    assert all((folder / journal.RECORD).exists() for folder in written)
+    assert journalled.runs_below(tmp_path) == []
+    assert journal.unsent(tmp_path) == []

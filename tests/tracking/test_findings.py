@@ -11,6 +11,7 @@ import pytest
 
 from greenexp.errors import NotTracked
 from greenexp.tracking import findings
+from greenexp.tracking.fields import NOTE_TAG
 from greenexp.tracking.findings import log_marks, log_summary, log_versus
 from greenexp.tracking.reader import reader
 from tests.support.tracked import Store, run, tracked
@@ -55,6 +56,27 @@ def test_summary_is_a_finished_run_of_its_own(store: Store, report: Path) -> Non
     assert found.data.metrics == {"best/energy_ratio": 0.333333}  # what is infinite is left out
     assert [one.path for one in opened.client.list_artifacts(run_id)] == ["pictures", "report.html"]
     assert run_id not in opened.tables().runs.index  # no measured run
+
+
+def test_a_summary_of_the_same_cells_replaces_the_earlier_one(store: Store, report: Path) -> None:
+    client = reader(store.settings).client
+    first = summarize(store, report, tags={NOTE_TAG: "Deploy."}, cells={"a", "b"})
+    other = summarize(store, report, tags={NOTE_TAG: "Other."}, cells={"a"})
+    second = summarize(store, report, tags={NOTE_TAG: "Keep."}, cells={"b", "a"})
+    third = summarize(store, report, tags={NOTE_TAG: "Deploy."}, cells={"a", "b"})
+    runs = {run_id: client.get_run(run_id) for run_id in (first, other, second, third)}
+    names = [runs[run_id].info.run_name for run_id in runs]
+    assert names == ["summary · replaced", "summary", "summary · replaced", "summary"]
+    notes = {run_id: run.data.tags[NOTE_TAG].split("\n\n") for run_id, run in runs.items()}
+    assert notes[other] == ["Other."]
+    assert notes[first][-1] == "Deploy."
+    assert notes[first][0].startswith("A later summary of the same cells: [summary](#/experiments/")
+    assert f"/runs/{second}?" in notes[first][0]
+    assert f"/runs/{third}?" in notes[second][0]
+    assert (notes[third][0], f"/runs/{second}?" in notes[third][1]) == ("Deploy.", True)
+    assert first not in notes[third][1]  # that one points to the second, which points here
+    tags = [runs[run_id].data.tags.get("greenexp.replaced_by") for run_id in runs]
+    assert tags == [second, None, third, None]
 
 
 def test_metrics_are_logged_on_runs_that_are_there(store: Store) -> None:

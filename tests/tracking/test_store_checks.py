@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from greenexp.errors import BadInput, Unreachable
 from greenexp.settings.secrets import PASSWORD
@@ -146,14 +147,27 @@ def test_project_elsewhere_is_told_before_any_cost_and_can_be_mended(
     assert f"python -m greenexp.store --moved {here.uri}" in said
     with pytest.raises(BadInput, match="was made in"):
         reader(here)
+    registered = MlflowClient(here.uri)
+    (model,) = registered.search_logged_models([experiment_id(registered)])
+    registered.create_registered_model("model")
+    registered.create_model_version("model", model.artifact_location)
     lines = list(move(here))
     assert any(line.startswith(f"{EXPERIMENT}: the files of 2 runs") for line in lines)
     connect(here)
     read = reader(here)
     assert [one.id for one in read.runs()] == ["a", "b"]
     assert all(path.startswith(str(new)) for path in read.paths())
+    for place in (
+        registered.get_logged_model(model.model_id).artifact_location,
+        registered.get_model_version_download_uri("model", "1"),
+    ):
+        assert place.startswith(f"file://{new}/mlruns/")
     if copied:
         assert all(path.startswith(str(old)) for path in reader(store.settings).paths())
+
+
+def experiment_id(client: MlflowClient) -> str:
+    return str(client.get_experiment_by_name(EXPERIMENT).experiment_id)
 
 
 def test_store_in_its_place_needs_no_mending(store: Store) -> None:
@@ -166,14 +180,14 @@ def test_store_in_its_place_needs_no_mending(store: Store) -> None:
 
 
 def _location(store: Store, name: str) -> str:
-    from mlflow import MlflowClient
-
     return str(MlflowClient(store.settings.uri).get_experiment_by_name(name).artifact_location)
 
 
 def test_runs_whose_files_are_gone_are_known(store: Store) -> None:
     read = reader(store.settings)
-    assert read.without_files() == set()
+    assert read.known()[1] == 0
     (path,) = [path for path in read.paths() if store.run_ids["a"] in path]
     shutil.rmtree(Path(path).parent)
-    assert reader(store.settings).without_files() == {store.run_ids["a"]}
+    known, gone = reader(store.settings).known()
+    assert gone == 1
+    assert store.run_ids["a"] not in {run.tracked for run in known}

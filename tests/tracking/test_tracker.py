@@ -18,7 +18,7 @@ from greenexp.settings.sweep import Tracking
 from greenexp.tracking.delivery import Delivery
 from greenexp.tracking.fields import artifacts, parameters_of, tags
 from greenexp.tracking.store import exists, local_folder
-from greenexp.tracking.tracker import Tracker, connect
+from greenexp.tracking.tracker import Tracker, connect, how_to_open
 from tests.support.builders import cpu_run, energy, level, record, window
 from tests.support.tracked import sent
 
@@ -63,6 +63,32 @@ def test_parameters_are_choices_configuration_and_effect(tmp_path: Path) -> None
         "2.0",
         "1.0",
     )
+
+
+@pytest.mark.parametrize(
+    ("choices", "configuration", "named"),
+    [
+        pytest.param(
+            {"model": "local", "dataset": "folder"},
+            {"model": {"path": "/srv/nets/deit/"}, "dataset": {"path": "photos"}},
+            ("deit", "photos"),
+            id="folders by their names",
+        ),
+        pytest.param(
+            {"model": "hub", "dataset": "hub"},
+            {"model": {"checkpoint": "org/net"}, "dataset": {"id": "org/data"}},
+            ("org/net", "org/data"),
+            id="of the hub by their ids",
+        ),
+        pytest.param({}, {"model": {"name": "x"}}, ("digits_vit", "digits"), id="by the choice"),
+    ],
+)
+def test_parameters_name_model_and_data_set(
+    tmp_path: Path, choices: dict, configuration: dict, named: tuple[str, str]
+) -> None:
+    record = measured(tmp_path, choices=CHOICES | choices, configuration=configuration)
+    parameters = parameters_of(record)
+    assert (parameters["model"], parameters["dataset"]) == named
 
 
 def test_tags_say_outcome_validity_and_source(tmp_path: Path) -> None:
@@ -294,3 +320,25 @@ def test_run_name(block: int | None, replicate: int, name: str) -> None:
 
 def test_tracking_defaults_to_a_store_in_the_working_folder() -> None:
     assert Tracking().uri == "sqlite:///mlruns/mlflow.db"
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("sqlite:///mlruns/mlflow.db", "start `mlflow ui --backend-store-uri sqlite:///mlruns"),
+        ("sqlite:///mlruns/mlflow.db", "MLflow: `greenexp ui` opens them, or start"),
+        ("sqlite:///a b/x.db", "`greenexp ui tracking.uri='sqlite:///a b/x.db'` opens them"),
+        (
+            "postgresql://u:secret@db/runs",
+            "mlflow ui --backend-store-uri 'postgresql://***@db/runs'",
+        ),
+        (
+            "https://mlflow.example.org",
+            "Runs in MLflow: https://mlflow.example.org/#/experiments/7",
+        ),
+    ],
+)
+def test_how_runs_are_opened_fits_the_kind_of_store(uri: str, words: str) -> None:
+    told = how_to_open(Tracking(uri), Tracker(None, "7"))  # type: ignore[arg-type]
+    assert words in told
+    assert "secret" not in told

@@ -15,7 +15,7 @@ from greenexp.tracking.view import (
     view_tag,
     view_url,
 )
-from tests.support.saved_view import METRICS, PARAMETERS, TACTICS, TAGS, VERDICT
+from tests.support.saved_view import METRICS, PARAMETERS, TACTICS, TAGS, VALIDITY, VERDICT
 
 if TYPE_CHECKING:
     pass
@@ -45,6 +45,7 @@ def test_state_selects_the_columns_and_no_others() -> None:
     state = decoded_state()
     assert state["selectedColumns"] == [
         f"tags.`{VERDICT}`",
+        f"tags.`{VALIDITY}`",
         *(f"metrics.`{name}`" for name in METRICS),
         *(f"tags.`{name}`" for name in TAGS),
         *(f"params.`{name}`" for name in PARAMETERS),
@@ -66,9 +67,31 @@ def test_state_draws_the_charts_in_its_own_section() -> None:
         "vs_baseline/top1_delta",
     )
     assert state["useGroupedValuesInCharts"] is False  # a point a run
-    (section,) = state["compareRunSections"]
-    assert {chart["metricSectionId"] for chart in charts} == {section["uuid"]}
+    sections = [chart["metricSectionId"] for chart in charts]
+    assert list(dict.fromkeys(sections)) == [one["uuid"] for one in state["compareRunSections"]]
     assert len({chart["uuid"] for chart in charts}) == len(charts)
+
+
+ON_SCREEN_PX = 690  # of the table in a window of 1280, MLflow's assistant open beside it
+SELECTS_PX = 80  # of the boxes to the left of the names
+
+
+def test_verdict_and_validity_are_on_screen_in_a_narrow_window() -> None:
+    widths = list(COLUMN_WIDTHS_PX.items())
+    before = [name for name, _ in widths].index(f"tags.`{VALIDITY}`")
+    assert widths[before - 1][0] == f"tags.`{VERDICT}`"
+    assert SELECTS_PX + sum(width for _, width in widths[:before]) < ON_SCREEN_PX - 40
+
+
+def test_charts_have_the_width_of_the_page() -> None:
+    """Beside the list of runs a card is 180 px wide in a window of 1280."""
+    state = decoded_state()
+    assert state["runListHidden"] is True
+    columns = {section["uuid"]: section["columns"] for section in state["compareRunSections"]}
+    kinds = {
+        chart["type"]: columns[chart["metricSectionId"]] for chart in state["compareRunCharts"]
+    }
+    assert kinds == {"SCATTER": 2, "PARALLEL": 1}
 
 
 def test_addresses_open_the_same_view_as_table_or_charts() -> None:

@@ -25,6 +25,7 @@ from tests.support.saved_view import (
     TACTICS,
     TAGS,
     UNSUPPORTED,
+    VALIDITY,
     VERDICT,
 )
 
@@ -123,7 +124,7 @@ def mark(model: str, tactic: str, factor: float) -> str:
     if tactic in ("baseline", SAME):
         return tactic
     low, high = factor - 0.012, factor + 0.012
-    return f"{'lower' if high < 1 else 'equal within 3%'} ×{factor:.3f} ({low:.3f} to {high:.3f})"
+    return f"{'lower' if high < 1 else 'equal within 3 %'} ×{factor:.3f} ({low:.3f} to {high:.3f})"
 
 
 def synthetic_metrics(baseline_j: float, factor: float) -> dict[str, float]:
@@ -185,7 +186,7 @@ def test_table_shows_the_columns_in_order_and_uncut(ui: Ui, tmp_path: Path) -> N
         seen += headers(ui.page)
 
     measured = [name for name in METRICS if name != "utilization/gpu_pct"]
-    expected = ["Run Name", "Created", VERDICT, *measured, *TAGS, *PARAMETERS, "Duration"]
+    expected = ["Run Name", "Created", VERDICT, VALIDITY, *measured, *TAGS, *PARAMETERS, "Duration"]
     shown = list(dict.fromkeys(text for text, _ in seen))
     assert shown == expected
     assert [text for text, _ in on_opening][:7] == expected[:7]
@@ -225,7 +226,7 @@ def test_table_marks_verdicts_same_and_flagged_runs(ui: Ui, tmp_path: Path) -> N
     ui.page.screenshot(path=tmp_path / "marks.png")
     assert {"baseline", SAME, "flagged: throttled", "unsupported"} <= seen
     assert "lower ×0.550 (0.538 to 0.562)" in seen
-    assert "equal within 3% ×0.990 (0.978 to 1.002)" in seen
+    assert "equal within 3 % ×0.990 (0.978 to 1.002)" in seen
 
 
 @pytest.mark.slow
@@ -233,12 +234,13 @@ def test_charts_draw_ratios_against_the_change_of_top1(ui: Ui, tmp_path: Path) -
     ui.drive.open_charts(ui.page, ui.base_url, ui.experiment_id)
     ui.page.screenshot(path=tmp_path / "charts.png")
     section = ui.page.get_by_test_id("experiment-view-compare-runs-section-header").first
-    assert section.inner_text().split()[:2] == ["greenexp", "(4)"]
+    assert section.inner_text().split()[:2] == ["greenexp", "(3)"]
     cards = ui.page.get_by_test_id("experiment-view-compare-runs-card")
     compared = len(ui.run_ids) - len(MODELS_J) - 1  # all but baselines and the unsupported one
     for card, ratio in ((cards.nth(0), "energy_ratio"), (cards.nth(1), "cost_ratio")):
         assert f"vs_baseline/{ratio} vs. vs_baseline/top1_delta" in card.inner_text()
         assert card.locator(".main-svg .point").count() == compared
+    ui.page.get_by_text("all ratios of each run").scroll_into_view_if_needed()  # drawn on screen
     ui.page.get_by_text("Parallel Coordinates").scroll_into_view_if_needed()
     ui.page.get_by_text("Showing only visible runs").wait_for()
     ui.page.wait_for_timeout(1_500)

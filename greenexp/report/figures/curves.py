@@ -12,6 +12,7 @@ from greenexp.report.words.captions import (
     Look,
     dollars_estimate,
     estimate,
+    flagged,
     listed,
     looks,
     sentences,
@@ -23,7 +24,7 @@ from greenexp.study.savings import Currency, Payback
 from greenexp.study.study import Cell, Study
 from greenexp.study.verdicts import PaybackVerdict
 
-MAX_PANELS = 6
+MAX_PANELS = 4
 CURRENCIES: dict[Currency, str] = {  # in this order of preference
     "usd": "saved less its price (USD)",
     "j": "saved less its price (J)",
@@ -33,6 +34,7 @@ BEFORE, AFTER = 0.1, 5.0  # times break-even, from where to where a line is foll
 STEPS = 60
 DEEPEST, HIGHEST = -1.25, 2.5  # ends of the vertical axis, in prices of the dearest tactic
 POWER_HEIGHT_PX = 380
+CROSSING_HEIGHT_PX = 320
 
 
 def break_even(study: Study) -> Figure | None:
@@ -91,6 +93,7 @@ def break_even(study: Study) -> Figure | None:
         if len(panels) > MAX_PANELS
         else "",
         *dict.fromkeys(estimates),
+        flagged(cell for cell in study.cells if cell.paybacks),
     )
     return Figure("break_even", "Break-even", caption, panels[:MAX_PANELS])
 
@@ -122,6 +125,7 @@ def power(study: Study) -> Figure | None:
     caption = sentences(
         "Power while a run's windows were measured; the area below a line is energy.",
         estimate(study.cells),
+        flagged(study.cells),
     )
     return Figure("power", "Power over time", caption, [panel])
 
@@ -195,6 +199,7 @@ def _crossing_panel(
         y=Axis(CURRENCIES[currency], (DEEPEST * dearest, HIGHEST * dearest)),
         series=[*lines, *marks],
         horizontals=[Line(0.0)],
+        height_px=CROSSING_HEIGHT_PX,
     )
 
 

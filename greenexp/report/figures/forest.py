@@ -24,7 +24,7 @@ from greenexp.report.figures.plot import (
     Series,
     Tick,
 )
-from greenexp.report.words.captions import dollars_estimate, estimate, sentences
+from greenexp.report.words.captions import bars, dollars_estimate, estimate, flagged, sentences
 from greenexp.report.words.format import joined, p_value, ratio, ratio_span
 from greenexp.study.estimates import Effect, Interval
 from greenexp.study.study import Setting, Study
@@ -76,13 +76,14 @@ def forest(study: Study, quantity: Quantity) -> Figure | None:
     caption = sentences(
         f"How many times the baseline's {quantity.phrase or quantity.label} each tactic takes: "
         "left of 1 is less.",
-        "Bars are 95 % intervals.",
+        bars(any(r.effect.interval for rows in every.values() for r in rows)),
         "Bold rows are over all models." if strong else "",
         "Shaded: so far apart are two runs of one and the same baseline (A/A)." if shaded else "",
         "Hollow: too few runs for an interval, so nothing is claimed." if hollow else "",
         "Single models are left out, they are too many to be read." if folded else "",
         f"{cut} more rows are left out." if cut else "",
         _estimate(study, metric),
+        flagged([cell for cell in study.cells if metric in cell.effects]),
     )
     name = f"forest_{quantity.slug}"
     return Figure(name, f"{quantity.slug.capitalize()} against the baseline", caption, panels)

@@ -6,10 +6,18 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from greenexp.quantities import ENERGY, PARAMETERS, TOP1
+from greenexp.quantities import COST, ENERGY, PARAMETERS, TOP1
 from greenexp.report.figures.axes import linear_axis, log_axis
 from greenexp.report.figures.plot import BLUE, GREY, MARKER_PX, Figure, Line, Panel, Point, Series
-from greenexp.report.words.captions import Look, estimate, sentences, tactic_looks, told
+from greenexp.report.words.captions import (
+    Look,
+    bars,
+    estimate,
+    flagged,
+    sentences,
+    tactic_looks,
+    told,
+)
 from greenexp.report.words.format import joined, number, plural, signed, span
 from greenexp.study.estimates import Effect, Interval
 from greenexp.study.study import Cell, Overall, Setting, Study
@@ -35,12 +43,21 @@ def pareto(study: Study) -> Figure | None:
         drawn += cells
     if not panels:
         return None
+    names = {series.name for panel in panels for series in panel.series}
+    priced = all(COST in cell.quantities for cell in drawn)
+    judged = "accuracy, energy and dollars" if priced else "accuracy and energy"
     caption = sentences(
-        "Up is more accurate, left takes less energy. Bars are 95 % intervals.",
-        "Filled markers are the front: nothing else of the setting is shown to beat them in"
-        " accuracy, energy and, where known, dollars. The dotted line joins the most accurate of"
-        " the front at each energy.",
+        "Up is more accurate, left takes less energy.",
+        bars(any(map(_has_bars, drawn))),
+        f"Filled markers are the front: nothing else of the setting is shown to beat them in "
+        f"{judged}."
+        if any(cell.on_front for cell in drawn)
+        else "",
+        "The dotted line joins the most accurate of the front at each energy."
+        if FRONT in names
+        else "",
         estimate(drawn),
+        flagged(drawn),
     )
     return Figure("pareto", "Accuracy and energy of every combination", caption, panels)
 
@@ -68,13 +85,14 @@ def catalogue(study: Study) -> Figure | None:
     counts = [count for cell in drawn if (count := _parameters(cell)) is not None]
     caption = sentences(
         "The models as they come, without a tactic: up is more accurate, left takes less energy.",
-        "Bars are 95 % intervals.",
+        bars(any(map(_has_bars, drawn))),
         f"The larger a marker, the more parameters: {number(min(counts) / 1e6)} to"
         f" {number(max(counts) / 1e6)} million."
-        if counts
+        if len(set(counts)) > 1
         else "",
         "Hollow: the number of parameters is not known." if len(counts) < len(drawn) else "",
         estimate(drawn),
+        flagged(drawn),
     )
     return Figure("catalogue", "Models by accuracy, energy and size", caption, panels)
 
@@ -106,13 +124,17 @@ def accuracy_vs_energy(study: Study) -> Figure | None:
             panels.append(_lost_field(setting, series, study.max_top1_drop))
     if not panels:
         return None
+    shown: list[Cell | Overall] = [*lines, *([] if folded else cells)]
+    unsure = [member for member in shown if member.effects[ENERGY].interval is None]
     caption = sentences(
-        "Right saves more energy, low loses less accuracy. Bars are 95 % intervals; a marker"
-        " without one had too few runs.",
+        "Right saves more energy, low loses less accuracy.",
+        bars(len(unsure) < len(shown) or any(m.accuracy and m.accuracy.interval for m in shown)),
+        "Without a bar of energy there were too few runs." if unsure else "",
         "Large and filled: over all models." if lines else "",
         "Small and hollow: one model." if lines and not folded else "",
         "Single models are left out, they are too many to be read." if folded else "",
         estimate(cells),
+        flagged(shown),
     )
     return Figure("accuracy_vs_energy", "Accuracy lost for energy saved", caption, panels)
 
@@ -145,6 +167,11 @@ def _has_place(cell: Cell) -> bool:
     return (
         TOP1 in cell.quantities and ENERGY in cell.quantities and cell.quantities[ENERGY].value > 0
     )
+
+
+def _has_bars(cell: Cell) -> bool:
+    known = (cell.quantities[ENERGY], cell.quantities[TOP1])
+    return any(figure.interval is not None for figure in known)
 
 
 def _has_both(row: Cell | Overall) -> bool:

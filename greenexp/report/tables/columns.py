@@ -55,6 +55,7 @@ ECONOMY: Schema = {
     )
     for end in ("", "_low", "_high")
 }
+ENDS = ("", "_low", "_high")
 CELL: Schema = {**SETTING, "model": "string", "tactic": "string"}
 PAYBACKS: Schema = {
     **CELL,
@@ -93,6 +94,7 @@ def overall(quantities: Sequence[Quantity]) -> Schema:
         **{name: kind for name, kind in ACCURACY.items() if name.startswith("top1")},
         "top1_models": "Int64",
         "energy_source": "string",
+        "doubts": "string",
     }
 
 
@@ -109,7 +111,22 @@ def cells(quantities: Sequence[Quantity]) -> Schema:
         "on_front": "boolean",
         "energy_source": "string",
         "cost_holds": "string",
+        "doubts": "string",
         "run_ids": "string",
+    }
+
+
+def machines(quantities: Sequence[Quantity]) -> Schema:
+    """Returns the columns of a model's machines."""
+    return {
+        **CELL,
+        "is_advised": "boolean",
+        "blocks": "Int64",
+        **{f"{quantity.column}{end}": "Float64" for quantity in quantities for end in ENDS},
+        "energy_source": "string",
+        "energy_is_estimate": "boolean",
+        "cost_holds": "string",
+        "doubts": "string",
     }
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from greenexp.quantities import Quantity as Described
 from greenexp.report.tables import columns
+from greenexp.report.words import machines as words
 from greenexp.report.words.format import PRICES, sources
 from greenexp.study.estimates import Accuracy, Effect, Interval, Quantity
 from greenexp.study.savings import Payback, Sensitivity
-from greenexp.study.study import Cell, Overall, Setting, Study
+from greenexp.study.study import Cell, Deployment, Machines, Overall, Setting, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,10 +30,11 @@ def frames(study: Study) -> dict[str, pd.DataFrame]:
     `overall` has a row a setting and tactic; `cells` a row a setting, model and tactic, baselines
     included; `paybacks` a row a cell and currency, whose `unit` is that of its price and saving;
     `sensitivities` a row a cell, price and value tried; `left_out` a row a reason.
-    `break_even_high_images` is absent where the interval has no upper end, and then
+    Where there are several machines, `machines` has a row a data set, model and machine, cheapest
+    first. `break_even_high_images` is absent where the interval has no upper end, and then
     `break_even_is_unbounded` is true; without an interval both are absent.
     """
-    return {
+    tables = {
         "overall": _frame(
             [_overall(line, study) for line in study.overall], columns.overall(study.quantities)
         ),
@@ -64,6 +66,17 @@ def frames(study: Study) -> dict[str, pd.DataFrame]:
             columns.LEFT_OUT,
         ),
     }
+    if study.machines:
+        shown = words.columns(study)
+        tables["machines"] = _frame(
+            [
+                _machine(machines, deployment, shown)
+                for machines in study.machines
+                for deployment in machines.deployments
+            ],
+            columns.machines(shown),
+        )
+    return tables
 
 
 def _frame(rows: Sequence[Row], schema: columns.Schema) -> pd.DataFrame:
@@ -91,6 +104,7 @@ def _overall(line: Overall, study: Study) -> Row:
         **_accuracy(line.accuracy),
         "top1_models": None if line.accuracy is None else line.accuracy.models,
         "energy_source": _joined(sources(of_setting)),
+        "doubts": _joined(line.doubts),
     }
 
 
@@ -103,6 +117,7 @@ def _cell(cell: Cell, study: Study) -> Row:
         "on_front": cell.on_front,
         "energy_source": cell.energy_source,
         "cost_holds": cell.cost_holds,
+        "doubts": _joined(cell.doubts),
         "run_ids": _joined(cell.run_ids),
     }
     for quantity in study.quantities:
@@ -146,6 +161,27 @@ def _tried(cell: Cell, sensitivity: Sensitivity) -> list[Row]:
         }
         for value, saved in zip(sensitivity.values, sensitivity.saved, strict=True)
     ]
+
+
+def _machine(machines: Machines, deployment: Deployment, shown: Sequence[Described]) -> Row:
+    row: Row = {
+        **_setting(deployment.setting),
+        "model": machines.model,
+        "is_advised": deployment.is_advised,
+    }
+    cell = deployment.cell
+    if cell is None:
+        return row
+    for quantity in shown:
+        row |= _quantity(quantity.column, cell.quantities.get(quantity.name))
+    return row | {
+        "tactic": cell.tactic,
+        "blocks": cell.blocks,
+        "energy_source": cell.energy_source,
+        "energy_is_estimate": None if cell.energy_source is None else words.estimated(cell),
+        "cost_holds": cell.cost_holds,
+        "doubts": _joined(cell.doubts),
+    }
 
 
 def _named(cell: Cell) -> Row:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from greenexp.quantities import ENERGY, Quantity
+from greenexp.quantities import COST, ENERGY, Quantity
 from greenexp.report.words import format as wording
-from greenexp.study.study import Cell, Overall, Setting, Study
+from greenexp.report.words import machines as words
+from greenexp.study.estimates import Effect
+from greenexp.study.study import Cell, Machines, Overall, Setting, Study
 
 PREAMBLE = "% Written by greenexp. Needs \\usepackage{array,booktabs,longtable,graphicx}.\n"
 NONE = "% No run to report on.\n"
@@ -36,25 +38,35 @@ RAGGED = r">{\raggedright\arraybackslash}p"
 COLUMNS = {
     "Tactic": f"{RAGGED}{{3.4cm}}",
     "Verdict": f"{RAGGED}{{1.9cm}}",
+    "Machine": f"{RAGGED}{{3.4cm}}",
 }  # may take several lines
 
-Which = Literal["overall", "cells"]
+Which = Literal["overall", "cells", "machines"]
 
 
-def latex(study: Study, which: Sequence[Which] = ("overall", "cells")) -> str:
+def latex(study: Study, which: Sequence[Which] = ("overall", "cells", "machines")) -> str:
     """Returns the lines over models and the tactics of each model, a table a setting each.
+
+    Where there are several machines, a table a model says what each would deploy.
 
     Args:
         study: what is written.
         which: `overall` makes a `table`, scaled to the width of the page if need be; `cells` a
-            `longtable`, as it may take several pages, that wants a landscape page.
+            `longtable`, as it may take several pages, that wants a landscape page; `machines` is
+            like `overall`.
     """
     tables = [
         written
         for kind in which
+        if kind != "machines"
         for number, setting in enumerate(study.settings, 1)
         if (written := _of_setting(study, kind, setting, f"tab:greenexp-{kind}-{number}"))
     ]
+    if "machines" in which:
+        tables += [
+            _of_machines(machines, study, f"tab:greenexp-machines-{number}")
+            for number, machines in enumerate(study.machines, 1)
+        ]
     return PREAMBLE + ("\n".join(tables) or NONE)
 
 
@@ -94,6 +106,26 @@ def _of_setting(study: Study, which: Which, setting: Setting, label: str) -> str
     return _long_table(names, lines, caption, label)
 
 
+def _of_machines(machines: Machines, study: Study, label: str) -> str:
+    """Returns the table of a model's machines."""
+    shown = words.columns(study)
+    headings = [wording.heading(quantity, words.energy(machines)) for quantity in shown]
+    lines = [
+        [
+            escape(f"{words.machine(one)}, {words.place(one)}"),
+            escape(f"{words.tactic(one)} ({words.why(one)})"),
+            *(
+                _stacked(words.figure(one, quantity.name), words.span(one, quantity.name))
+                for quantity in shown
+            ),
+            *(escape(words.remark(one, name) or wording.ABSENT) for name in (ENERGY, COST)),
+        ]
+        for one in machines.deployments
+    ]
+    names = ["Machine", "Tactic", *headings, "Energy from", "Dollars hold"]
+    return _table(names, lines, words.caption(machines), label)
+
+
 def _of_line(line: Overall, study: Study) -> list[str]:
     energy = line.effects.get(ENERGY)
     change = line.accuracy
@@ -109,8 +141,14 @@ def _of_line(line: Overall, study: Study) -> list[str]:
             wording.points_span(None if change is None else change.interval),
         ),
         escape(wording.p_value(None if energy is None else energy.adjusted_p)),
-        escape(wording.ABSENT if energy is None else wording.verdict(energy)),
+        escape(_verdict(energy, line.doubts)),
     ]
+
+
+def _verdict(energy: Effect | None, doubts: Sequence[str]) -> str:
+    """Returns a verdict, and what stands against the runs that it is made of."""
+    verdict = wording.ABSENT if energy is None else wording.verdict(energy)
+    return f"{verdict}; flagged: {', '.join(doubts)}" if doubts else verdict
 
 
 def _of_cell(cell: Cell, tabled: Sequence[Quantity]) -> list[str]:
@@ -122,13 +160,13 @@ def _of_cell(cell: Cell, tabled: Sequence[Quantity]) -> list[str]:
         if quantity.compared:
             figures.append("" if cell.is_baseline else _stacked(wording.ratio(effect), span))
     top1 = cell.quantities.get("accuracy/top1")
-    compared = ["", "", ""]
+    compared = ["", "", f"flagged: {escape(', '.join(cell.doubts))}" if cell.doubts else ""]
     if not cell.is_baseline:
         energy = cell.effects.get(ENERGY)
         compared = [
             escape(wording.points(None if cell.accuracy is None else cell.accuracy.delta)),
             escape(wording.p_value(None if energy is None else energy.adjusted_p)),
-            escape(wording.ABSENT if energy is None else wording.verdict(energy)),
+            escape(_verdict(energy, cell.doubts)),
         ]
     return [
         rf"\quad {escape(cell.tactic)}",

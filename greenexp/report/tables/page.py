@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from greenexp.quantities import ENERGY
+from greenexp.report.words import captions
 from greenexp.report.words import format as wording
-from greenexp.report.words.advice import sentence
+from greenexp.report.words import machines as machine_words
+from greenexp.report.words.advice import Answer, answer
 from greenexp.study.estimates import Effect
 from greenexp.study.study import Cell, Overall, Setting, Study
 from greenexp.study.verdicts import EnergyBasis, Verdict
@@ -22,7 +24,8 @@ from greenexp.study.verdicts import EnergyBasis, Verdict
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-OPEN_MODELS = 6  # with more, each model's tables are folded away
+OPEN_MODELS = 1  # with more, each model's tables are folded away
+ANSWERED_MODELS = 6  # with more, the advice on each model is
 SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 # Where a figure stands, by how its name begins; others stand under "More figures".
 PLACES = {
@@ -129,9 +132,13 @@ def html(study: Study, figures: Sequence[PageFigure] = ()) -> str:
         policy=policy(scripts),
         general=general,
         of_models=of_models,
-        unfold=_is_small(study),
-        machines=sorted({setting.machine for setting in study.settings}),
+        unfold=_models(study) <= OPEN_MODELS,
+        aside=_aside(study),
+        billed=captions.is_billed(study.cells),
+        machines=study.ran_on or sorted({setting.machine for setting in study.settings}),
         w=wording,
+        m=machine_words,
+        c=captions,
         Verdict=Verdict,
         EnergyBasis=EnergyBasis,
         breakable=breakable,
@@ -171,17 +178,25 @@ def place_of(name: str) -> str:
     return next((place for begin, place in PLACES.items() if name.startswith(begin)), MORE)
 
 
-def _is_small(study: Study) -> bool:
-    return len({cell.model for cell in study.cells}) <= OPEN_MODELS
+def _models(study: Study) -> int:
+    return len({cell.model for cell in study.cells})
 
 
-def _advice(study: Study) -> tuple[list[str], list[str]]:
-    """Returns the sentences that stand open, and those of single models that are folded away."""
-    small = _is_small(study)
+def _advice(study: Study) -> tuple[list[Answer], list[Answer]]:
+    """Returns the answers that stand open, and those of single models that are folded away."""
+    small = _models(study) <= ANSWERED_MODELS
     opened = [advice for advice in study.advice if small or advice.model is None]
     folded = [advice for advice in study.advice if not small and advice.model is not None]
-    return [sentence(advice, study) for advice in opened], [
-        sentence(advice, study) for advice in folded
+    return [answer(advice, study) for advice in opened], [
+        answer(advice, study) for advice in folded
+    ]
+
+
+def _aside(study: Study) -> list[tuple[Setting, list[Cell]]]:
+    """Returns the cells that no comparison is made with, by setting."""
+    return [
+        (setting, [cell for cell in study.aside if cell.setting == setting])
+        for setting in dict.fromkeys(cell.setting for cell in study.aside)
     ]
 
 

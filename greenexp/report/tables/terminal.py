@@ -9,6 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from greenexp.quantities import ENERGY, Quantity
+from greenexp.report.tables.machines import machines_table
+from greenexp.report.tables.narrow import fitted
 from greenexp.report.words import format as wording
 from greenexp.runs.texts import printable
 from greenexp.study.estimates import Effect
@@ -17,7 +19,6 @@ from greenexp.study.verdicts import Verdict
 
 WIDTH_WITHOUT_TERMINAL = 160  # characters; a table in a log must not be cut to 80
 WIDE = 150  # characters; with fewer, what belongs to a figure stands below it
-NARROW_COLUMN = 10  # characters that a folding column keeps where there is no room
 DETAILED_MODELS = 6  # with more, details are left to the page and the CSV files
 NOTHING = "No finished, valid run to report on."
 NOTHING_COMPARED = "No tactic has a baseline to be held to."
@@ -37,6 +38,7 @@ def tables(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> list[Table | Te
     shown: list[Table | Text] = [overview(study, width)] if study.overall else []
     if len(models) <= DETAILED_MODELS and (study.cells or study.aside or study.failures):
         shown.append(details(study, width))
+        shown += [machines_table(each, study, width, wide=width >= WIDE) for each in study.machines]
     return shown or [Text(NOTHING_COMPARED if study.cells or study.aside else NOTHING)]
 
 
@@ -66,7 +68,6 @@ def overview(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
                 "top-1",
                 "verdict",
             ],
-            width,
         )
         for line in lines:
             table.add_row(*_of_line(line, study.compared, width))
@@ -74,7 +75,7 @@ def overview(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
         if noise:
             table.add_section()
             table.add_row(*_of_noise(noise, study.compared, width))
-        shown.add_row(table)
+        shown.add_row(table if width >= WIDE else fitted(table, width))
     if not study.overall:
         shown.add_row(Text(NOTHING_COMPARED if study.cells else NOTHING))
     return shown
@@ -95,14 +96,18 @@ def details(study: Study, width: int = WIDTH_WITHOUT_TERMINAL) -> Table:
         table = _table(f"{setting.name}: in brackets or below, times the same model's baseline")
         measured = [wording.heading(quantity, energy) for quantity in study.tabled_narrow]
         ending = ["top-1", "images to repay joules", "verdict"]
-        _add_columns(table, ["tactic", *measured, *ending], width)
+        _add_columns(table, ["tactic", *measured, *ending])
         for model in dict.fromkeys(cell.model for cell in cells):
             table.add_section()
             table.add_row(Text(model, style="bold"))
             for cell in cells:
                 if cell.model == model:
                     table.add_row(*_of_cell(cell, study.tabled_narrow, width))
-        shown.add_row(table)
+        noise = study.noise.get(setting.name)
+        if noise and not any(line.setting == setting for line in study.overall):
+            table.add_section()
+            table.add_row(*_of_noise_alone(noise, study.tabled_narrow, width))
+        shown.add_row(table if width >= WIDE else fitted(table, width))
     for failure in study.failures:
         shown.add_row(Text(_failed(failure)))
     if not every and not study.failures:
@@ -132,7 +137,7 @@ def _table(title: str) -> Table:
     )
 
 
-def _add_columns(table: Table, names: Sequence[str], width: int) -> None:
+def _add_columns(table: Table, names: Sequence[str]) -> None:
     """Adds them; the first, of names, and the last, of words, may fold."""
     for name in names:
         folds = name in (names[0], names[-1])
@@ -141,7 +146,6 @@ def _add_columns(table: Table, names: Sequence[str], width: int) -> None:
             justify="left" if folds else "right",
             overflow="fold",
             no_wrap=not folds,
-            max_width=NARROW_COLUMN if name == names[-1] and width < WIDE else None,
         )
 
 
@@ -154,13 +158,25 @@ def _of_line(line: Overall, compared: Sequence[Quantity], width: int) -> list[Te
         Text(str(line.models)),
         *_ratios(line.effects, compared, width),
         _beside(top1, span, width),
-        _verdict(line.effects.get(ENERGY), width),
+        _doubted(_verdict(line.effects.get(ENERGY), width), line.doubts),
     ]
 
 
 def _of_noise(noise: Mapping[str, Effect], compared: Sequence[Quantity], width: int) -> list[Text]:
     verdict = _verdict(noise.get(ENERGY), width)
     return [Text(AGAIN), Text(""), *_ratios(noise, compared, width), Text(""), verdict]
+
+
+def _of_noise_alone(
+    noise: Mapping[str, Effect], tabled: Sequence[Quantity], width: int
+) -> list[Text]:
+    """Returns the noise as a row of a model's tactics."""
+    figures = []
+    for quantity in tabled:
+        effect = noise.get(quantity.name)
+        span = wording.ratio_span(effect) if quantity.name == ENERGY and width >= WIDE else ""
+        figures.append(_beside("" if effect is None else wording.ratio(effect), span, width))
+    return [Text(AGAIN), *figures, Text(""), Text(""), Text("")]
 
 
 def _ratios(effects: Mapping[str, Effect], compared: Sequence[Quantity], width: int) -> list[Text]:
@@ -194,11 +210,17 @@ def _of_cell(cell: Cell, tabled: Sequence[Quantity], width: int) -> list[Text]:
 
 def _remark(cell: Cell, width: int) -> Text:
     """Returns the verdict on a cell, or what stands against it."""
-    if cell.doubts:
-        return Text(", ".join(cell.doubts), style="yellow")
-    if cell.is_baseline:
-        return Text("")
-    return _verdict(cell.effects.get(ENERGY), width)
+    effect = cell.effects.get(ENERGY)
+    alone = cell.is_baseline or (bool(cell.doubts) and not cell.effects)
+    return _doubted(Text("") if alone else _verdict(effect, width), cell.doubts)
+
+
+def _doubted(verdict: Text, doubts: Sequence[str]) -> Text:
+    """Returns a verdict with what stands against the runs that it is made of."""
+    if not doubts:
+        return verdict
+    lines = [verdict, Text(", ".join(doubts), style="yellow")]
+    return Text("\n").join(line for line in lines if line)
 
 
 def _verdict(effect: Effect | None, width: int) -> Text:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from greenexp.quantities import ENERGY
 from greenexp.quantities import Quantity as Described
+from greenexp.runs import amounts
+from greenexp.runs.cost import HOURS_PER_MONTH
 from greenexp.study.basis import energy_basis
 from greenexp.study.estimates import Effect, Interval, Quantity
 from greenexp.study.savings import Currency, Monthly, Payback
@@ -19,7 +21,7 @@ PLAIN = range(-4, 13)  # powers of ten; beyond them a figure is written with an 
 SMALLEST_P = 0.001
 POINTS = 100.0
 MILLION = 1e6
-HOURS_PER_MONTH = 730.0
+
 COUNTS = {1e12: "trillion", 1e9: "billion", 1e6: "million"}
 # By currency: what it is called, and the saving per image times what in which unit.
 CURRENCIES: dict[Currency, tuple[str, float, str]] = {
@@ -27,6 +29,7 @@ CURRENCIES: dict[Currency, tuple[str, float, str]] = {
     "usd": ("dollars", MILLION, "USD a million images"),
     "s": ("time", 1000.0, "ms an image"),
 }
+plural = amounts.plural
 PRICES: dict[Currency, str] = {"j": "J", "usd": "USD", "s": "s"}
 # What energy and joules an image must be called: measured, and where they hold estimates.
 MEASURED = ("energy", "J/image")
@@ -56,9 +59,9 @@ def factor(value: float | None) -> str:
 
 
 def verdict(effect: Effect) -> str:
-    """Returns what may be claimed of a ratio: `lower`, `equal within 3%`."""
+    """Returns what may be claimed of a ratio: `lower`, `equal within 3 %`."""
     if effect.verdict == Verdict.EQUAL and effect.margin is not None:
-        return f"{effect.verdict} within {effect.margin:.0%}"
+        return f"{effect.verdict} within {percentage(effect.margin)}"
     return str(effect.verdict)
 
 
@@ -144,8 +147,27 @@ def quantity_span(value: Quantity | None) -> str:
 
 
 def percentage(value: float) -> str:
-    """Returns a fraction as a percentage."""
-    return f"{number(value * POINTS)} %"
+    """Returns a fraction as a percentage; a whole one without decimals."""
+    percent = value * POINTS
+    whole = math.isclose(percent, round(percent), abs_tol=1e-9) and percent >= 1
+    return f"{round(percent):,d} %" if whole else f"{number(percent)} %"
+
+
+def share(value: float) -> str:
+    """Returns a fraction as a percentage where there is room for little: `54 %`, `3.1 %`."""
+    percent = value * POINTS
+    return f"{percent:.0f} %" if abs(percent) >= 9.95 else f"{percent:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Returns how long something takes, roughly: `20 s`, `4 min`, `2 h 10 min`."""
+    if seconds < 55:
+        return f"{max(5 * round(seconds / 5), 5)} s"
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(5 * round(minutes / 5), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def joined(text: str, detail: str) -> str:
@@ -260,11 +282,6 @@ def _energy_names(cells: Iterable[Cell]) -> tuple[str, str]:
 def sources(cells: Iterable[Cell]) -> list[str]:
     """Returns where the energy of the cells is from."""
     return sorted({cell.energy_source for cell in cells if cell.energy_source is not None})
-
-
-def plural(amount: float, noun: str) -> str:
-    """Returns `1 run`, `2 runs`."""
-    return f"{amount:,g} {noun}{'' if amount == 1 else 's'}"
 
 
 def requests(amount: float) -> str:

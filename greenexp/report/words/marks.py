@@ -8,6 +8,7 @@ from greenexp.quantities import ENERGY, compared
 from greenexp.report.words import format as wording
 from greenexp.runs.identity import BASELINE
 from greenexp.runs.run import Run
+from greenexp.study.counted import against
 from greenexp.study.labels import of_runs
 from greenexp.study.study import Cell, Study
 
@@ -58,9 +59,14 @@ def _mark(run: Run, tactic: str, cell: Cell | None) -> str:
     if cell is None and run.doubts:
         return f"{FLAGGED}: {', '.join(run.doubts)}"
     if tactic == BASELINE:
-        return SAME if run.is_repeat else BASELINE
+        return f"{SAME if run.is_repeat else BASELINE}{_flagged(against(run))}"
     if cell is None or not cell.effects:
         return wording.ABSENT
     effect = cell.effects.get(ENERGY) or next(iter(cell.effects.values()))
     ratio = wording.joined(wording.ratio(effect), wording.ratio_span(effect))
-    return f"{wording.verdict(effect)} {ratio}"
+    return f"{wording.verdict(effect)} {ratio}{_flagged(cell.doubts)}"
+
+
+def _flagged(doubts: Sequence[str]) -> str:
+    """Returns what stands against runs that count all the same, after what else is said."""
+    return f"; {FLAGGED}: {', '.join(doubts)}" if doubts else ""

@@ -16,14 +16,14 @@ from greenexp.study.blocks import blocks_needed
 from greenexp.study.estimates import Effect
 from greenexp.study.pairs import groups
 from greenexp.study.select import PricedRun
-from greenexp.study.study import Cell, LeftOut
-from greenexp.study.verdicts import LeftOutReason, Verdict
+from greenexp.study.study import Advice, Cell, LeftOut
+from greenexp.study.verdicts import AdviceKind, LeftOutReason, Verdict
 
 MOST_BLOCKS = 20  # that are proposed
 SWEEP = "python -m greenexp -m model=all tactic=all"
 QUIET = (
-    "measure on a quiet machine, with workload.on_interference=wait, or let flagged runs count "
-    "with report.keep_flagged=true"
+    "the same command on a quiet machine measures them again, or let flagged runs count with "
+    "report.keep_flagged=true"
 )
 
 
@@ -50,6 +50,35 @@ def notes(used: Sequence[PricedRun], cells: Sequence[Cell], repriced: str | None
             f"machine's: measured on {machines or 'a machine that was not recorded'}."
         )
     return [*sentences, _of_dollars(cells)]
+
+
+def of_flagged(used: Sequence[PricedRun]) -> list[str]:
+    """Returns what stands against runs that count all the same; nothing where nothing does."""
+    flagged = [run for run in used if run.doubts]
+    if not flagged:
+        return []
+    doubts = sorted({doubt for run in flagged for doubt in run.doubts})
+    are, count = ("is", "counts") if len(flagged) == 1 else ("are", "count")
+    return [
+        f"{len(flagged)} of {plural(len(used), 'run')} {are} flagged ({', '.join(doubts)}) and "
+        f"{count} all the same, for report.keep_flagged=true."
+    ]
+
+
+def of_sources(names: Sequence[str], shared: int) -> list[str]:
+    """Returns where the runs are from, if from several stores and journals.
+
+    Args:
+        names: of the stores and journals.
+        shared: how many runs stand in more than one of them.
+    """
+    if len(names) < 2:
+        return []
+    twice = ""
+    if shared:
+        stand = "stands" if shared == 1 else "stand"
+        twice = f"; {plural(shared, 'run')} that {stand} in several of them counted once"
+    return [f"Runs of {listing(names)}{twice}."]
 
 
 def _of_energy(used: Sequence[PricedRun]) -> list[str]:
@@ -88,13 +117,27 @@ def _of_dollars(cells: Sequence[Cell]) -> str:
             "Dollars hold electricity only: the machine has no price; give "
             "hardware.price.usd_per_hour=… or a hardware preset."
         )
-    return f"Dollars hold: {'; '.join(sorted(holds))}."
+    return (
+        f"Dollars hold: {'; '.join(sorted(holds))}. Those of the machine are of the hours it "
+        "computes, and saved only where these are what is paid: a machine rented by the month "
+        "costs the same either way."
+    )
 
 
 def next_steps(
-    used: Sequence[PricedRun], cells: Sequence[Cell], left_out: Sequence[LeftOut]
+    used: Sequence[PricedRun],
+    cells: Sequence[Cell],
+    left_out: Sequence[LeftOut],
+    advised: Sequence[Advice] = (),
 ) -> list[str]:
-    """Returns what is missing for claims, and the command that adds it."""
+    """Returns what is missing for claims, and the command that adds it.
+
+    Args:
+        used: the runs.
+        cells: made of them.
+        left_out: runs that are not used.
+        advised: on the cells; it says itself how many blocks decide on a single model.
+    """
     if not used:
         return [_nothing_used(left_out)]
     steps = []
@@ -107,7 +150,9 @@ def next_steps(
         )
     if all(cell.is_baseline for cell in cells):
         steps.append(f"Only baselines can be used: sweep tactics beside them, e.g. {SWEEP}.")
-    steps += _blocks(used, cells)
+    alone = len({(each.setting, each.model) for each in advised}) == 1
+    if not (alone and advised[0].kind is AdviceKind.UNDECIDED and advised[0].repetitions):
+        steps += _blocks(used, cells)
     if not any(run.is_repeat for run in used) and not all(cell.is_baseline for cell in cells):
         steps.append(
             "There is no A/A pair of baselines, so the noise floor is unknown: a sweep over the "
@@ -137,8 +182,8 @@ def _blocks(used: Sequence[PricedRun], cells: Sequence[Cell]) -> list[str]:
     if not short:
         return []
     fewest = min(short, key=_units)
-    # A flagged run isn't measured again, so what is missing comes after the last block.
-    repetitions = max(needed, max(run.block for run in used) + needed - _units(fewest))
+    # The same sweep measures again what a block has lost.
+    repetitions = max(needed, *(run.block for run in used))
     added = f"the same sweep with repetitions={repetitions} adds the blocks that are missing."
     if all(cell.blocks < 2 for cell in cells):
         return [

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from greenexp.report.figures.curves import MAX_PANELS
 from greenexp.study.estimates import Interval
 from greenexp.study.savings import Payback
 from greenexp.study.study import Study
@@ -92,8 +93,8 @@ def test_break_even_of_one_block_has_no_bands() -> None:
 
 def test_break_even_of_many_models_says_how_many_it_shows() -> None:
     drawn = figure(study(models=10), "break_even")
-    assert len(drawn.panels) == 6
-    assert "6 of 10 models" in drawn.caption
+    assert len(drawn.panels) == MAX_PANELS
+    assert f"{MAX_PANELS} of 10 models" in drawn.caption
 
 
 def test_power_is_as_recorded() -> None:

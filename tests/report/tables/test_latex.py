@@ -11,6 +11,7 @@ from greenexp.quantities import ENERGY
 from greenexp.report.tables.latex import escape, latex
 from greenexp.study.study import Study
 from tests.support.studies import empty_study, study
+from tests.support.studies_changed import flagged
 
 HOSTILE = r"50%_a&b #{x} $\cmd ^~ [1] <i>"
 
@@ -24,7 +25,7 @@ def rows(text: str) -> list[list[str]]:
 
 
 def named(name: str) -> Study:
-    made = study(1, 1)
+    made = study(2, 1)
     cells = [
         replace(cell, model=name, tactic=cell.tactic if cell.is_baseline else name)
         for cell in made.cells
@@ -90,6 +91,15 @@ def test_overall_rows_hold_the_figures_of_the_study() -> None:
         assert row[-1] == effect.verdict
 
 
+@pytest.mark.parametrize("which", ["overall", "cells"])
+def test_flagged_runs_that_count_stay_flagged(which) -> None:
+    lines = rows(latex(flagged(study(2, 2)), [which]))[1:]
+    compared = [row for row in lines if row[0] != "Tactic" and row[-1]]
+    assert compared
+    assert all(r"flagged: cpu\_steal" in row[-1] for row in compared)
+    assert "flagged" not in latex(study(2, 2), [which])
+
+
 def test_each_model_stands_above_its_tactics() -> None:
     made = study(2, 1)
     lines = [row[0] for row in rows(latex(made, ["cells"])) if row[0] != "Tactic"]
@@ -105,7 +115,7 @@ def test_each_model_stands_above_its_tactics() -> None:
 
 
 def test_every_label_is_its_own() -> None:
-    labels = re.findall(r"\\label\{(.*?)\}", latex(study(1, 1, settings=2)))
+    labels = re.findall(r"\\label\{(.*?)\}", latex(study(2, 1, settings=2)))
     assert len(labels) == len(set(labels)) == 4
 
 

@@ -2,37 +2,112 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from markupsafe import escape
 
 from greenexp.quantities import COST, ENERGY, LATENCY
+from greenexp.report.figures.figures import figures
 from greenexp.report.tables import page
-from greenexp.report.tables.page import OPEN_MODELS
+from greenexp.report.tables.page import ANSWERED_MODELS
+from greenexp.report.words.advice import answers
+from greenexp.study.savings import Occupancy
 from tests.support.advised import advised_by
 from tests.support.pages import numbers, read
 from tests.support.studies import study
+from tests.support.studies_changed import flagged
 
 
 def test_advice_comes_first_and_next_steps_follow() -> None:
     made = study()
     seen = read(made)
     assert [name for _, name in seen.headings][:3] == ["paper", "Advice", "Next steps"]
-    places = [seen.text.index(line) for line in (*advised_by(made), *made.next_steps)]
-    assert places == sorted(places)
+    places = []
+    for line in (*advised_by(made), *made.next_steps):
+        places.append(seen.text.index(line, places[-1] if places else 0))
     assert places[-1] < seen.text.index("Over all models", places[0])
 
 
 def test_advice_of_many_models_is_folded_below_that_over_models() -> None:
-    made = study(OPEN_MODELS + 1, 1)
+    made = study(ANSWERED_MODELS + 1, 1)
     text = page.html(made)
-    general, folded = text[text.index('id="advice"') :].split("<details>", 1)
-    *of_models, over_models = [str(escape(sentence)) for sentence in advised_by(made)]
+    opened = text[text.index('id="advice"') : text.index("</section>", text.index('id="advice"'))]
+    general, folded = opened.split("<details><summary>Model by model", 1)
+    *of_models, over_models = [str(escape(each.headline)) for each in answers(made)]
     assert over_models in general
-    for sentence in of_models:
-        assert sentence not in general
-        assert sentence in folded.partition("</details>")[0]
+    for headline in of_models:
+        assert headline not in general
+        assert headline in folded
+
+
+def test_over_one_model_nothing_is_said() -> None:
+    seen = read(study(1, 3))
+    assert "Over all models" not in [name for _, name in seen.headings]
+    assert "#overall" not in [attributes.get("href") for _, attributes in seen.tags]
+    last = seen.table("vit_base_patch16_224: mean over blocks").rows[-1]
+    assert last[0].startswith("baseline again (A/A)")
+
+
+def test_flagged_runs_that_count_stay_flagged_wherever_their_figures_stand() -> None:
+    made = flagged(study(2, 2))
+    text = read(made).text
+    assert f"{made.flagged} of {made.runs} runs flagged." in text
+    assert text.count("cpu_steal") >= len(made.cells) + len(made.overall)
+    assert "the runs are flagged" in text
+    for figure in figures(made):
+        assert "Flagged runs are among them: cpu_steal." in figure.caption
+    assert "No run was left out, though something stands against some" in (
+        read(replace(made, left_out=[])).text
+    )
+    assert "flagged" not in read(replace(study(2, 2), left_out=[])).text
+
+
+def test_single_runs_have_their_figures_on_the_page() -> None:
+    made = study(1, 1)
+    alone = replace(
+        made, cells=[], overall=[], noise={}, advice=[], aside=[replace(made.cells[0], effects={})]
+    )
+    seen = read(alone)
+    assert "There is no finished, valid run" not in seen.text
+    row = seen.table("imagenet_1k · local · steady: each as measured").rows[1]
+    assert row[:2] == [made.cells[0].model, "baseline"]
+
+
+def test_dollars_say_who_saves_them() -> None:
+    made = study(1, 2)
+    rented = replace(
+        made,
+        cells=[
+            replace(cell, cost_holds="machine", occupancy=Occupancy(0.0131, 292.0))
+            for cell in made.cells
+        ],
+    )
+    text = read(rented).text
+    either = "a rented machine is 292 USD a month either way"
+    assert f"only if the 9.56 hours of computing are what is paid; {either}" in text
+    assert "Who saves the dollars?" in text
+    assert "Who saves the dollars?" not in read(made).text
+
+
+def test_machine_has_its_cores_and_memory_and_runs_their_dates() -> None:
+    ran = "Made-up CPU (2 logical CPUs, 7.50 GiB of memory)"
+    seen = read(replace(study(1, 1), ran_on=[ran], measured="2026-11-29 to 2026-11-30"))
+    assert f"machine {ran} measured 2026-11-29 to 2026-11-30" in seen.text
+
+
+def test_captions_name_only_what_is_drawn() -> None:
+    bare = study(1, 2, blocks=1)
+    (caption,) = [t.caption for t in read(bare).tables if "of one block" in t.caption]
+    assert "adjusted" not in caption
+    assert "mean over blocks" not in caption
+    one_block = {figure.name: figure.caption for figure in figures(bare)}
+    assert "Bars" not in one_block["forest_energy"]
+    assert "Hollow" in one_block["forest_energy"]
+    several = {figure.name: figure.caption for figure in figures(study(3, 3))}
+    assert "Bars" in several["forest_energy"]
+    assert "Hollow" not in several["forest_energy"]
 
 
 def test_headings_go_down_one_level_at_a_time() -> None:

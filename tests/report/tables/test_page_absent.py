@@ -36,7 +36,7 @@ def test_a_measurement_is_not_called_an_estimate() -> None:
 
 def test_absent_figures_are_a_dash() -> None:
     made = with_cells(
-        study(1, 1),
+        study(2, 1),
         quantities={},
         effects={},
         accuracy=None,
@@ -69,7 +69,8 @@ def test_one_block_claims_nothing() -> None:
     seen = read(made)
     row = seen.table(f"{made.cells[0].model}: when it has").row("dynamic_quantization")
     assert "by one block" in row["In J (estimated energy)"]
-    assert "too few runs" in seen.table("Each tactic's").rows[1][2]
+    row = seen.table(f"{made.cells[0].model}: of one block").row("dynamic_quantization")
+    assert "too few runs" in row["× estimated energy"]
 
 
 def test_infinite_ends_are_words() -> None:

@@ -86,8 +86,9 @@ def test_tables_of_many_models_are_folded(models: int, unfolded: bool) -> None:
         for tag, attributes in read(with_cells(study(models, 1), sensitivities=())).tags
         if tag == "details"
     ]
-    assert len(details) == 3 * models + (not unfolded)  # the advice on each model
-    assert {"open" in attributes for attributes in details} == {unfolded}
+    opened = sum("open" in attributes for attributes in details)
+    assert opened == (3 * models if unfolded else 0)
+    assert len(details) >= 3 * models
 
 
 def test_a_full_study_makes_a_page_of_bearable_size() -> None:

@@ -14,9 +14,10 @@ from greenexp.report.tables.terminal import DETAILED_MODELS, NOTHING, details, o
 from greenexp.report.words import format as wording
 from greenexp.study.study import Failure, Study
 from tests.support.studies import empty_study, study
+from tests.support.studies_changed import flagged
 
-NARROW, WIDE = 80, 160
-WIDTHS = pytest.mark.parametrize("width", [NARROW, WIDE])
+NARROWEST, NARROW, WIDE = 60, 80, 160
+WIDTHS = pytest.mark.parametrize("width", [NARROWEST, NARROW, WIDE])
 BOTH = pytest.mark.parametrize("table", [overview, details])
 
 
@@ -38,7 +39,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut(table, width: int
     text = shown(table(study(3, 8), width), width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
-    for tactic in ("dynamic_quantization", "torch_compile", "baseline"):
+    for tactic in ("dynamic_quantization ", "torch_compile ", "baseline "):
         assert tactic in text
     for verdict in ("lower", "higher"):
         assert verdict in text
@@ -96,16 +97,15 @@ def test_an_estimate_is_called_one(table, width: int) -> None:
 
 @WIDTHS
 def test_absent_figures_are_a_dash(width: int) -> None:
-    made = study(1, 1)
+    made = study(2, 1)
     bare = [replace(c, quantities={}, effects={}, paybacks={}, accuracy=None) for c in made.cells]
     overall = [replace(line, effects={}, accuracy=None) for line in made.overall]
     text = shown(details(replace(made, cells=bare), width), width)
     text += shown(overview(replace(made, overall=overall, noise={}), width), width)
     rows = [line.split() for line in text.splitlines() if line.startswith("dynamic_quantization")]
-    assert rows == [
-        ["dynamic_quantization", *["–"] * 6],
-        ["dynamic_quantization", "1", *["–"] * 5],
-    ]
+    assert [row[0] for row in rows] == ["dynamic_quantization"] * 3
+    assert all(row.count("–") >= 4 for row in rows)
+    assert {cell for row in rows for cell in row[1:]} <= {"–", "2"}
     assert not re.search(r"nan|None|inf\b", text)
 
 
@@ -122,7 +122,7 @@ def test_a_study_without_runs_says_so(table) -> None:
 
 
 def test_every_setting_has_its_own_table() -> None:
-    made = study(1, 1, settings=2)
+    made = study(2, 1, settings=2)
     text = shown(overview(made, WIDE), WIDE)
     assert [text.count(setting.name) for setting in made.settings] == [1, 1]
 
@@ -140,6 +140,45 @@ def test_single_runs_and_doubted_ones_have_their_figures_and_what_stands_against
     assert "cpu_steal, other_processes" in text
     assert wording.quantity(doubted.quantities[ENERGY]) in text
     assert "lower" not in text
+
+
+@pytest.mark.parametrize("width", [NARROWEST, 66, 72, NARROW, 100, 120])
+def test_doubts_stand_below_their_tactic_and_no_word_is_cut(width: int) -> None:
+    made = study(1, 2)
+    doubts = ["cpu_steal", "busy_at_start:other_processes", "involuntary_switches"]
+    doubted = replace(made.cells[1], doubts=doubts)
+    text = shown(details(replace(made, cells=[made.cells[0], doubted]), width), width)
+    words = re.split(r"[\s,:]+", text)
+    for doubt in ("cpu_steal", "busy_at_start", "other_processes", "involuntary_switches"):
+        assert doubt in words
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_what_has_no_room_is_named() -> None:
+    made = study(2, 3)
+    text = " ".join(shown(details(made, NARROWEST), NARROWEST).split())
+    assert "No room here for: images to repay joules; a wider terminal and the page" in text
+    assert "No room" not in shown(details(made, NARROW), NARROW)
+
+
+@WIDTHS
+@BOTH
+def test_flagged_runs_that_count_stay_flagged_beside_their_verdict(table, width: int) -> None:
+    made = study(2, 2)
+    text = shown(table(flagged(made), width), width)
+    lines = made.overall if table is overview else made.cells
+    assert text.count("cpu_steal") == len(lines)
+    assert "lower" in text
+
+
+@WIDTHS
+def test_of_one_model_the_noise_stands_below_its_tactics(width: int) -> None:
+    made = study(1, 2)
+    assert len(tables(made, width)) == 1
+    text = shown(tables(made, width)[0], width)
+    (noise,) = made.noise.values()
+    assert text.index("baseline again (A/A)") > text.index("dynamic_quantization")
+    assert wording.ratio(noise[ENERGY]) in text
 
 
 def test_runs_that_did_not_end_well_are_lines_of_the_table() -> None:

@@ -177,3 +177,32 @@ def test_an_estimate_is_called_one(sources: list[str | None], name: str) -> None
 def test_interval_without_an_upper_end_is_open(low: float, high: float) -> None:
     assert wording.span(Interval(low, math.inf)).endswith(" or more")
     assert re.fullmatch(r"\S+ to \S+", wording.span(Interval(low, high)))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "5 s"),
+        (21.0, "20 s"),
+        (54.0, "55 s"),
+        (61.0, "1 min"),
+        (239.0, "4 min"),
+        (3601.0, "1 h"),
+        (7_790.0, "2 h 10 min"),
+        (289_800.0, "80 h 30 min"),
+    ],
+)
+def test_durations_are_of_human_size(seconds: float, text: str) -> None:
+    assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.03, "3 %"), (0.031, "3.10 %"), (0.5, "50 %"), (0.0041, "0.410 %")]
+)
+def test_whole_percentages_have_no_decimals(value: float, text: str) -> None:
+    assert wording.percentage(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.538, "54 %"), (0.031, "3.1 %"), (0.0996, "10 %")])
+def test_shares_of_headlines_are_short(value: float, text: str) -> None:
+    assert wording.share(value) == text

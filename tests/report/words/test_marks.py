@@ -9,9 +9,20 @@ import pytest
 from greenexp.quantities import ENERGY
 from greenexp.report.words.format import factor, verdict
 from greenexp.report.words.marks import intervals, marks
+from greenexp.settings.report import Report
+from greenexp.study.effects import compare
 from greenexp.study.study import Study
 from tests.support.studies import empty_study
-from tests.support.synthetic_runs import STUDY, Row, compared, rows, runs_of, without_energy
+from tests.support.synthetic_runs import (
+    STUDY,
+    Row,
+    compared,
+    predictions,
+    rows,
+    runs_of,
+    used,
+    without_energy,
+)
 
 
 def study_of(made: list[Row]) -> Study:
@@ -88,3 +99,17 @@ def test_intervals_stand_beside_the_ratios_of_each_run() -> None:
     assert all(
         not ends[run_id] for cell in study.cells if cell.is_baseline for run_id in cell.run_ids
     )
+
+
+def test_flagged_runs_that_count_keep_their_flag_beside_the_verdict() -> None:
+    made = [row | {"validity": "cpu_steal"} for row in rows(tactics=STUDY)]
+    runs = used(made, keep_flagged=True)
+    found = compare(runs, predictions(made, STUDY), Report(keep_flagged=True))
+    study = replace(empty_study(), cells=found.cells, overall=found.overall)
+    said = marks(study, runs_of(made))
+    assert all(mark.endswith("flagged: cpu_steal") for mark in said.values())
+    assert said[made[2]["run_id"]].startswith("lower ×0.6")
+    assert {said[row["run_id"]] for row in made if row["tactic"] == "baseline"} == {
+        "baseline; flagged: cpu_steal",
+        "flagged: cpu_steal",  # of a further baseline
+    }

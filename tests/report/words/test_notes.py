@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from greenexp.report.words import notes
@@ -118,7 +120,7 @@ def test_machine_without_a_name_leaves_no_gap() -> None:
         ),
         pytest.param(
             Hardware(price=Price(purchase_usd=1200.0, lifetime_years=1.0, utilization=0.25)),
-            "unnamed, 1200 USD over 1 year, serving 25.0 % of the paid hours, PUE 1",
+            "unnamed, 1200 USD over 1 year, serving 25 % of the paid hours, PUE 1",
             id="bought",
         ),
         pytest.param(Hardware(), "unnamed, PUE 1", id="nothing known"),
@@ -130,3 +132,21 @@ def test_prices_are_told_a_line_a_setting(preset: Hardware, words: str) -> None:
     lines = notes.prices(used)
     assert lines == [f"digits · local · {workload}: {words}." for workload in ("steady", "quick")]
     check_plain(lines)
+
+
+def test_flagged_runs_that_count_are_noted() -> None:
+    made = [row | {"validity": "cpu_steal, hardware_mismatch"} for row in rows(blocks=1)]
+    runs, _ = priced(runs_of(made), labels_of(made), keep_flagged=True)
+    (line,) = notes.of_flagged(runs)
+    check_plain([line])
+    assert line == (
+        "3 of 3 runs are flagged (cpu_steal) and count all the same, for report.keep_flagged=true."
+    )
+    assert notes.of_flagged([replace(run, doubts=[]) for run in runs]) == []
+
+
+def test_dollars_of_hours_say_who_saves_them() -> None:
+    noted, _ = said(rows(), RENTED)
+    assert only(noted, "Dollars").endswith("rented by the month costs the same either way.")
+    electricity, _ = said(rows())
+    assert "rented" not in only(electricity, "Dollars")

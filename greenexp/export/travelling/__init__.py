@@ -1,0 +1,1 @@
+"""What lies beside every artefact: it imports nothing of greenexp."""
