@@ -1,44 +1,40 @@
 """How often does greenexp see a difference where there is none?
 
-    python benchmarks/aa.py [--families 50] [--tactics 4] [override …]
+    python benchmarks/aa.py [--studies 10] [--tactics 4] [--rows FILE] [override …]
 
 A/A, built like a sweep over the models: a block of each has its baseline twice and several
 "tactics" that are the baseline in disguise, measured together in rounds, each in a fresh process.
-They are judged as the report judges a sweep: Holm's procedure over the tactics of a model at 5 %.
-The last line is a JSON object: `comparisons`; `false_wins`, the fraction of families (the tactics
-of a model in its block) with any difference; and the same of single comparisons.
+Five blocks, one of each model, are a study. They are judged as the report judges a sweep: Holm's
+procedure over the tactics of a model at 5 %. `--rows` keeps each study in a file, and a later call
+with that file goes on from there. The last line is a JSON object: `comparisons`; `false_wins`, the
+fraction of families (the tactics of a model in its block) with any difference; and the same of
+single comparisons.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import tempfile
-import time
 from pathlib import Path
 
 from cells import last_line, say
-from trials import CLAIMS, Trial, judged, trial
+from trials import CLAIMS, studies
 
 from greenexp.measuring import isolation
-from greenexp.quantities import ENERGY
 
 
 def main() -> None:
     """Prints a line a family and the JSON object last."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--families", type=int, default=50)
+    parser.add_argument("--studies", type=int, default=10)
     parser.add_argument("--tactics", type=int, default=4, help="comparisons in a family")
+    parser.add_argument("--rows", type=Path, help="a file that keeps the studies")
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     isolation.prepare()
-    trials: list[Trial] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(given.families):
-            began_s = time.monotonic()
-            trials.append(trial(number, [0.0] * given.tactics, given.overrides, Path(folder)))
-            say(f"family {number + 1}: {time.monotonic() - began_s:.0f} s")
-    families = [[effects[ENERGY] for effects in one.values()] for one in judged(trials)]
+    shares = [0.0] * given.tactics
+    measured = studies(given.studies, shares, given.overrides, given.rows, apart=False)
+    families = [family for study in measured for family in study.effects]
     for number, family in enumerate(families, 1):
         each = ", ".join(f"×{effect.ratio:.4f} {effect.verdict}" for effect in family)
         say(f"family {number}: {each}")
@@ -57,6 +53,8 @@ def main() -> None:
             "ratio_quartile_high": high,
             "ratio_lowest": min(ratios),
             "ratio_highest": max(ratios),
+            "dates": sorted({study.date for study in measured}),
+            "machines": sorted({f"{study.cpu}, {study.cpu_threads} CPUs" for study in measured}),
         }
     )
 

@@ -46,17 +46,17 @@ class Tally:
         self.families += 1
         wrong = unlikely = False
         for (tactic, log), saving in zip(true.items(), savings, strict=True):
-            one = effects[tactic]
-            assert one.interval is not None
-            assert one.adjusted_p is not None
-            lower = one.ratio < 1
+            effect = effects[tactic]
+            assert effect.interval is not None
+            assert effect.adjusted_p is not None
+            lower = effect.ratio < 1
             mistaken = log >= 0 if lower else log <= 0
-            claimed = one.verdict in (Verdict.LOWER, Verdict.HIGHER)
+            claimed = effect.verdict in (Verdict.LOWER, Verdict.HIGHER)
             wrong |= mistaken and claimed
-            unlikely |= mistaken and one.adjusted_p <= LEVEL
+            unlikely |= mistaken and effect.adjusted_p <= LEVEL
             self.intervals += 1
-            self.held += one.interval.low <= math.exp(log) <= one.interval.high
-            self.claimed[saving] = self.claimed.get(saving, 0) + (one.verdict == Verdict.LOWER)
+            self.held += effect.interval.low <= math.exp(log) <= effect.interval.high
+            self.claimed[saving] = self.claimed.get(saving, 0) + (effect.verdict == Verdict.LOWER)
             self.tried[saving] = self.tried.get(saving, 0) + 1
         self.wrong += wrong
         self.unlikely += unlikely
@@ -95,8 +95,8 @@ def tallies(plan: Plan, studies: int, *, seed: int = 0) -> tuple[Tally, Tally]:
         study = made_up(plan, rng)
         together, of_models = by_report(plan, study)
         overall.add(together, plan.tactics, plan.savings)
-        for one, true in zip(of_models, study.true.tolist(), strict=True):
-            models.add(one, dict(zip(plan.tactics, true, strict=True)), plan.savings)
+        for of_model, true in zip(of_models, study.true.tolist(), strict=True):
+            models.add(of_model, dict(zip(plan.tactics, true, strict=True)), plan.savings)
     return overall, models
 
 

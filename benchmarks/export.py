@@ -190,7 +190,7 @@ def speed(cell: Cell, folder: Path, known: Row | None) -> Row:
     try:
         with machine_lock(alone=asked["isolation"]["alone"], device="cpu"):
             both = proof.measured_together(asked, place, description_in(place), clock.tell)
-        ratios = {name: asdict(one) for name, one in proof.ratios(*both, MARGIN).items()}
+        ratios = {name: asdict(ratio) for name, ratio in proof.ratios(*both, MARGIN).items()}
     except Unsupported as error:
         say(f"{cell.model} · {cell.tactic}: {error}")
     seconds = {**known["seconds"], **clock.ended()}

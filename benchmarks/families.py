@@ -155,12 +155,12 @@ def tactics() -> dict[str, tuple[str, ...]]:
     from greenexp.settings.build import build
     from greenexp.settings.conf import config_dir
 
-    found: dict[str, tuple[str, ...]] = {}
+    named: dict[str, tuple[str, ...]] = {}
     for path in sorted((config_dir() / "tactic").glob("*.yaml")):
         option = yaml.safe_load(path.read_text(encoding="utf-8"))
         if "???" not in option.values() and "cpu" in build(option, "tactic").traits.devices:
-            found[path.stem] = (f"tactic={path.stem}",)
-    return found | VARIANTS
+            named[path.stem] = (f"tactic={path.stem}",)
+    return named | VARIANTS
 
 
 def run_pair(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
@@ -235,12 +235,12 @@ def main() -> None:
             for tactic, overrides in chosen.items():
                 if (family, tactic) in outcomes:
                     continue
-                found = {"family": family, "tactic": tactic, **run_pair(path, overrides)}
-                outcomes[family, tactic] = found
-                say(f"{family} x {tactic}: {found['outcome']} {found['reason'] or ''}"[:200])
+                outcome = {"family": family, "tactic": tactic, **run_pair(path, overrides)}
+                outcomes[family, tactic] = outcome
+                say(f"{family} x {tactic}: {outcome['outcome']} {outcome['reason'] or ''}"[:200])
                 if given.raw is not None:
                     with given.raw.open("a", encoding="utf-8") as raw:
-                        raw.write(json.dumps(found) + "\n")
+                        raw.write(json.dumps(outcome) + "\n")
     text = table(outcomes)
     say(text)
     if given.out is not None:

@@ -84,8 +84,8 @@ def compare(given: Experiment, alternations: int, seconds: float) -> list[float]
                 lambda: plain_ms(model, inputs, seconds),
             ]
             first, second = (0, 1) if number % 2 else (1, 0)
-            found = {first: halves[first](), second: halves[second]()}
-            ratios.append(found[0] / found[1])
+            latencies = {first: halves[first](), second: halves[second]()}
+            ratios.append(latencies[0] / latencies[1])
     return ratios
 
 

@@ -100,12 +100,12 @@ def made_up(plan: Plan, rng: np.random.Generator) -> Study:
 
 def by_report(plan: Plan, study: Study) -> tuple[Effects, list[Effects]]:
     """Returns the effects over models, and of each model, as the report finds them in its runs."""
-    found = compare(_runs(plan, study), lambda run_id: None, Report())
+    compared = compare(_runs(plan, study), lambda run_id: None, Report())
     models: dict[str, dict[str, Effect]] = {}
-    for cell in found.cells:
+    for cell in compared.cells:
         if not cell.is_baseline:
             models.setdefault(cell.model, {})[cell.tactic] = cell.effects[ENERGY]
-    return {line.tactic: line.effects[ENERGY] for line in found.overall}, list(models.values())
+    return {line.tactic: line.effects[ENERGY] for line in compared.overall}, list(models.values())
 
 
 def over_models(plan: Plan, study: Study) -> Effects:

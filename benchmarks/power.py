@@ -71,11 +71,11 @@ def main() -> None:
         "5 models x 8 blocks, nothing planted": Plan(5, 8, savings=nothing, between=0.0),
         "5 models x 8 blocks": Plan(5, 8),
     }
-    found: dict[str, object] = {}
+    by_case: dict[str, object] = {}
 
     def say(name: str, figures: Mapping[str, float]) -> None:
-        found[name] = {key: round(value, 4) for key, value in figures.items()}
-        sys.stdout.write(f"{name}: {found[name]}\n")
+        by_case[name] = {key: round(value, 4) for key, value in figures.items()}
+        sys.stdout.write(f"{name}: {by_case[name]}\n")
         sys.stdout.flush()
 
     for name, plan in plans.items():
@@ -89,7 +89,7 @@ def main() -> None:
         for interval in INTERVALS:
             row = {str(units): coverage(units, law, interval, given.trials) for units in UNITS}
             say(f"coverage, {law}, {interval}", row)
-    sys.stdout.write(f"{json.dumps(found)}\n")
+    sys.stdout.write(f"{json.dumps(by_case)}\n")
 
 
 if __name__ == "__main__":

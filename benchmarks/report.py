@@ -80,7 +80,7 @@ def held(process: psutil.Process) -> int:
     """Returns the bytes that a process and its children hold now; 0 once it has ended."""
     try:
         family = [process, *process.children(recursive=True)]
-        return sum(int(one.memory_info().rss) for one in family)
+        return sum(int(process.memory_info().rss) for process in family)
     except psutil.NoSuchProcess:
         return 0
 

@@ -119,7 +119,9 @@ def recording(folder: Path, runs: int) -> float:
     made = configuration(f"tracking.uri=sqlite:///{folder}/recorded/mlflow.db")
     windows = [Window(0.0, 1.0, 100, [0.01] * 100, []) for _ in range(100)]
     images = range(PREDICTED)
-    judged = Predictions([f"{one}.png" for one in images], [0] * PREDICTED, [[0, 1]] * PREDICTED)
+    judged = Predictions(
+        [f"{image}.png" for image in images], [0] * PREDICTED, [[0, 1]] * PREDICTED
+    )
     result = Result("ok", device="cpu", windows=windows, predictions=judged, duration_s=1.0)
     delivery, took_s = Delivery(), []
     for number in range(runs):

@@ -57,9 +57,9 @@ def fill(folder: Path, repetitions: int, models: int, images: int) -> tuple[Trac
     cells = {cell.record.cell: cell for cell in every_cell(measured, models)}
     planned = [
         PlannedRun(
-            (), one.record.title, key, peers_hash(one.record.configuration), _is_baseline(one)
+            (), cell.record.title, key, peers_hash(cell.record.configuration), _is_baseline(cell)
         )
-        for key, one in cells.items()
+        for key, cell in cells.items()
     ]
     runs = list(itertools.chain.from_iterable(blocks(planned, repetitions, seed=0)))
     points = points_of(measured, of(measured))

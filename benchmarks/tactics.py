@@ -47,14 +47,14 @@ def main() -> None:
     ]
     labels = of_runs(runs)
     models: dict[str, list[Run]] = defaultdict(list)
-    for one in runs:
-        models[labels[one.cell].model].append(one)
+    for run in runs:
+        models[labels[run.cell].model].append(run)
     for model, of_model in models.items():
         say(f"\n### {model}\n\n| {' | '.join(HEADER)} |\n|{'---|' * len(HEADER)}")
         tactics: dict[tuple[str, int], list[Run]] = defaultdict(list)
-        for one in of_model:
-            tactics[labels[one.cell].tactic, one.replicate].append(one)
-        baseline = {one.block: one for one in tactics["baseline", 1]}
+        for run in of_model:
+            tactics[labels[run.cell].tactic, run.replicate].append(run)
+        baseline = {run.block: run for run in tactics["baseline", 1]}
         energy = {key: _median(group, ENERGY) for key, group in tactics.items()}
         for key in sorted(tactics, key=lambda key: energy[key] or float("inf")):
             say(_line(tactics[key], baseline, labels))
@@ -64,10 +64,10 @@ def _line(group: list[Run], baseline: dict[int | None, Run], labels: Mapping[str
     first = group[0]
     tactic = labels[first.cell].tactic
     name = f"{tactic} (A/A)" if first.replicate > 1 else tactic
-    if any(one.outcome != "ok" for one in group):
+    if any(run.outcome != "ok" for run in group):
         return f"| {name} | {first.outcome}: {first.reason} |{' |' * (len(HEADER) - 2)}"
-    pairs = [(one, baseline[one.block]) for one in group if one.block in baseline]
-    drops = [one.metrics["accuracy/top1"] - base.metrics["accuracy/top1"] for one, base in pairs]
+    pairs = [(run, baseline[run.block]) for run in group if run.block in baseline]
+    drops = [run.metrics["accuracy/top1"] - base.metrics["accuracy/top1"] for run, base in pairs]
     macs = _median(group, "complexity/macs")
     cells = (
         name,
@@ -77,13 +77,13 @@ def _line(group: list[Run], baseline: dict[int | None, Run], labels: Mapping[str
         f"{_median(group, 'complexity/weights_mib'):.1f}",
         "–" if macs is None else f"{macs / 1e6:.0f}",
         f"{_median(group, 'optimization/time_s'):.1f}",
-        ", ".join(sorted({doubt for one in group for doubt in one.doubts})) or "none",
+        ", ".join(sorted({doubt for run in group for doubt in run.doubts})) or "none",
     )
     return f"| {' | '.join(cells)} |"
 
 
 def _median(group: list[Run], name: str) -> float | None:
-    values = [one.metrics[name] for one in group if name in one.metrics]
+    values = [run.metrics[name] for run in group if name in run.metrics]
     return statistics.median(values) if values else None
 
 

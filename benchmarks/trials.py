@@ -1,24 +1,34 @@
-"""Blocks of the baseline and disguises of it, judged as a sweep over the models judges them."""
+"""Blocks of the baseline and disguises of it, judged as a sweep over the models judges them.
+
+A trial is such a block, and a study is a trial of each model. Hundreds of trials take hours, so a
+file keeps each study once it is measured, and a later call goes on where an earlier one stopped.
+"""
 
 from __future__ import annotations
 
+import datetime
+import math
+import tempfile
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cells import MODELS, configuration
+from cells import MODELS, configuration, say
 from disguise import Disguise
+from pydantic import TypeAdapter
 
 from greenexp.measuring.block import Stage
 from greenexp.quantities import ENERGY
 from greenexp.runs.run import Run
+from greenexp.study.estimates import Effect
 from greenexp.study.families import Effects, family, judge
 from greenexp.study.labels import of_runs
 from greenexp.study.pairs import contrast, groups
 from greenexp.study.select import priced
 from greenexp.study.verdicts import Verdict
-from greenexp.sweep.record import Request, measure_block
+from greenexp.sweep.record import Request, measure, measure_block
 
 # Images of a batch that are computed twice are the known work; a batch has room for them.
 BATCH = ("workload.batch_size=100", "workload.pool_images=300")
@@ -39,6 +49,115 @@ class Trial:
     runs: Sequence[Run]
     rounds_s: float
     parent_cpu_s: float
+
+
+@dataclass(frozen=True)
+class Study:
+    """A trial of each model, judged together.
+
+    Attributes:
+        date: of its end, ISO.
+        cpu: name of the processor.
+        cpu_threads: logical CPUs of the machine.
+        shares: of more work that the disguises do.
+        overrides: of every run.
+        effects: by trial, of each disguise in the order of `shares`, on energy.
+        aa_logs: by trial, the logarithm of the ratio of its two baselines.
+        apart_logs: the same of two baselines that were measured one after the other.
+        runs: of all trials.
+        rounds_s: of all trials.
+        parent_cpu_s: of all trials.
+    """
+
+    date: str
+    cpu: str | None
+    cpu_threads: int | None
+    shares: Sequence[float]
+    overrides: Sequence[str]
+    effects: Sequence[Sequence[Effect]]
+    aa_logs: Sequence[float]
+    apart_logs: Sequence[float]
+    runs: int
+    rounds_s: float
+    parent_cpu_s: float
+
+
+STUDY = TypeAdapter(Study)
+
+
+def studies(
+    number: int,
+    shares: Sequence[float],
+    overrides: Sequence[str],
+    rows: Path | None,
+    *,
+    apart: bool,
+) -> list[Study]:
+    """Returns studies, of which those that a file does not hold yet are measured and added to it.
+
+    Args:
+        number: of studies.
+        shares: of more work that the disguises do.
+        overrides: of every run.
+        rows: a file with a study a line; None: none is kept.
+        apart: whether baselines are measured one after the other as well.
+
+    Raises:
+        SystemExit: where the file holds studies of other disguises or overrides.
+        RuntimeError: where a run did not end well.
+    """
+    lines = rows.read_text(encoding="utf-8").splitlines() if rows and rows.exists() else []
+    known = [STUDY.validate_json(line) for line in lines]
+    for study in known:
+        if (list(study.shares), list(study.overrides)) != (list(shares), list(overrides)):
+            raise SystemExit(
+                f"{rows} holds studies of {list(study.shares)} more work with overrides "
+                f"{list(study.overrides)}; give another file"
+            )
+    for place in range(len(known), number):
+        known.append(_study(shares, overrides, apart=apart))
+        say(f"study {place + 1} of {number}: {_described(known[-1])}")
+        if rows is not None:
+            with rows.open("a", encoding="utf-8") as file:
+                file.write(STUDY.dump_json(known[-1]).decode() + "\n")
+    return known[:number]
+
+
+def _study(shares: Sequence[float], overrides: Sequence[str], *, apart: bool) -> Study:
+    with tempfile.TemporaryDirectory() as folder:
+        trials = [trial(place, shares, overrides, Path(folder)) for place in range(len(MODELS))]
+        logs = [_apart_log(model, overrides, Path(folder)) for model in MODELS if apart]
+    runs = [run for each in trials for run in each.runs]
+    return Study(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        cpu=runs[0].cpu,
+        cpu_threads=runs[0].cpu_threads,
+        shares=list(shares),
+        overrides=list(overrides),
+        effects=[
+            [effects[name(*share)][ENERGY] for share in enumerate(shares)]
+            for effects in _judged(trials)
+        ],
+        aa_logs=_aa_logs(trials),
+        apart_logs=logs,
+        runs=len(runs),
+        rounds_s=sum(each.rounds_s for each in trials),
+        parent_cpu_s=sum(each.parent_cpu_s for each in trials),
+    )
+
+
+def _described(study: Study) -> str:
+    ratios = ", ".join(f"×{math.exp(log):.4f}" for log in study.aa_logs)
+    return f"{study.rounds_s:.0f} s of rounds, A/A {ratios}"
+
+
+def _apart_log(model: str, overrides: Sequence[str], folder: Path) -> float:
+    """Returns the logarithm of the ratio of two baselines, one run after the other."""
+    request = requests_of(model, [], overrides)[0]
+    first, second = (
+        measure(request, folder / uuid.uuid4().hex)[0].metrics[ENERGY] for _ in range(2)
+    )
+    return math.log(second / first)
 
 
 class Clock:
@@ -73,7 +192,7 @@ def trial(number: int, shares: Sequence[float], overrides: Sequence[str], folder
     clock = Clock()
     requests = requests_of(MODELS[number % len(MODELS)], shares, overrides)
     measured = measure_block(requests, folder / str(number), clock.tell)
-    runs = [_own(one.run, number) for one in measured]
+    runs = [_own(each.run, number) for each in measured]
     return Trial(runs, clock.rounds_s, clock.cpu_s)
 
 
@@ -94,38 +213,35 @@ def requests_of(model: str, shares: Sequence[float], overrides: Sequence[str]) -
         }
         for share in shares
     ]
-    names = ["baseline", *(name(*one) for one in enumerate(shares)), "baseline"]
+    names = ["baseline", *(name(*each) for each in enumerate(shares)), "baseline"]
     choices = {"dataset": "digits", "hardware": "local", "workload": "quick", "model": model}
     requests = []
-    for number, (tactic, one) in enumerate(zip(names, [plain, *disguised, plain], strict=True)):
-        place = {**one["sweep"], "block": 1, "replicate": 2 if number == len(names) - 1 else 1}
+    for number, (tactic, each) in enumerate(zip(names, [plain, *disguised, plain], strict=True)):
+        place = {**each["sweep"], "block": 1, "replicate": 2 if number == len(names) - 1 else 1}
         title = f"{model} · {tactic}"
-        requests.append(Request({**one, "sweep": place}, {**choices, "tactic": tactic}, title, ""))
+        requests.append(Request({**each, "sweep": place}, {**choices, "tactic": tactic}, title, ""))
     return requests
 
 
-def judged(trials: Sequence[Trial]) -> list[Effects]:
-    """Returns the effects of each trial, judged in studies of one block of each model.
+def _judged(trials: Sequence[Trial]) -> Sequence[Effects]:
+    """Returns the effects of each trial of a study.
 
     A study has no more to tell the spread between processes by than its own A/A pairs.
     """
-    effects: list[Effects] = []
-    for first in range(0, len(trials), len(MODELS)):
-        runs = [run for one in trials[first : first + len(MODELS)] for run in one.runs]
-        used, _ = priced(runs, of_runs(runs))
-        families = [family(group, [ENERGY]) for group in groups(used)]
-        effects += judge(families, [ENERGY], MARGIN).families
-    return effects
+    runs = [run for each in trials for run in each.runs]
+    used, _ = priced(runs, of_runs(runs))
+    families = [family(group, [ENERGY]) for group in groups(used)]
+    return judge(families, [ENERGY], MARGIN).families
 
 
-def aa_logs(trials: Sequence[Trial]) -> list[float]:
+def _aa_logs(trials: Sequence[Trial]) -> list[float]:
     """Returns the logarithm of the ratio of the two baselines of each trial."""
-    runs = [run for one in trials for run in one.runs]
+    runs = [run for each in trials for run in each.runs]
     used, _ = priced(runs, of_runs(runs))
     contrasts = [
         contrast(run, [base], ENERGY) for group in groups(used) for run, base in group.aa_pairs()
     ]
-    return [one.value for one in contrasts if one is not None]
+    return [each.value for each in contrasts if each is not None]
 
 
 def _own(run: Run, number: int) -> Run:

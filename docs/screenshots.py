@@ -141,10 +141,10 @@ def take_screenshots(base_url: str, experiment: str, out: Path) -> list[Path]:
     from mlflow import MlflowClient
 
     client = MlflowClient(base_url)
-    found = client.get_experiment_by_name(experiment)
-    if found is None or VIEW_TAG not in found.tags:
+    known = client.get_experiment_by_name(experiment)
+    if known is None or VIEW_TAG not in known.tags:
         raise LookupError(f"the store has no experiment {experiment!r} with the tag {VIEW_TAG}")
-    experiment_id = found.experiment_id
+    experiment_id = known.experiment_id
     runs = client.search_runs(
         [experiment_id],
         "metrics.`energy/per_image_j` > 0",

@@ -32,7 +32,7 @@ WITHOUT_TORCH = (
     "greenexp.sweep.preflight",
     "greenexp.sweep.launch",
     "greenexp.tracking.findings",
-    "greenexp.tracking.reader",
+    "greenexp.tracking.opening",
 )
 
 

@@ -17,7 +17,7 @@ from greenexp.runs.identity import BASELINE
 from greenexp.settings.checks import check_choice
 from greenexp.settings.conf import config_dir
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.reader import runs_there
+from greenexp.tracking.opening import runs_there
 
 GROUPS = ("model", "dataset")
 OPTIONS = ("--tracking-uri", "--experiment", "--csv", "--markdown", "--version", "--help")

@@ -90,7 +90,7 @@ class Compositions:
         loaded = self._repository.load_config(path)
         if loaded is None:
             return None
-        others = [one for one in loaded.defaults_list or () if not one.is_self()]
+        others = [default for default in loaded.defaults_list or () if not default.is_self()]
         placed = loaded.header.get("package") or ""
         section = OmegaConf.to_container(loaded.config, resolve=False)
         if others or placed.startswith("_global_") or not isinstance(section, dict):

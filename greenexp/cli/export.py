@@ -54,7 +54,7 @@ def _export(cfg: DictConfig) -> None:
     from greenexp.export.export import check, export
     from greenexp.export.publishing import publish, register
     from greenexp.tracking.models import Models
-    from greenexp.tracking.reader import reader
+    from greenexp.tracking.opening import reader
     from greenexp.tracking.registry import CHAMPION
 
     where = typed(_plain(cfg, "tracking"), "tracking", Tracking)

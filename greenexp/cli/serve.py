@@ -50,8 +50,8 @@ def _hydra_main(cfg: DictConfig) -> None:
 def _serve(cfg: DictConfig) -> None:
     from greenexp.cli import console
     from greenexp.export.serving import check, served
-    from greenexp.tracking.reader import reader
-    from greenexp.tracking.store import address as address_of
+    from greenexp.tracking.addresses import address as address_of
+    from greenexp.tracking.opening import reader
 
     options = typed({"serve": OmegaConf.to_container(cfg.serve)}, "serve", Serve)
     where = typed({"tracking": OmegaConf.to_container(cfg.tracking)}, "tracking", Tracking)

@@ -19,7 +19,7 @@ from greenexp.sweep.events import (
 )
 from greenexp.sweep.plan import Key, PlannedRun
 from greenexp.tracking import tracker as tracking
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 
 
 def show(events: Iterable[Event], folder: Path) -> None:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 import webbrowser
 from dataclasses import dataclass
 from urllib.parse import urlparse
@@ -20,14 +15,15 @@ from greenexp.cli.version import named_version
 from greenexp.errors import BadInput, GreenexpError
 from greenexp.settings.secrets import keep, whole, without_secrets
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.reader import reader_there
+from greenexp.tracking.local_server import answers, refused
+from greenexp.tracking.opening import reader_there
 from greenexp.tracking.store import UI_ADDRESS
 from greenexp.tracking.view import view_url
 
 KEYS = ("tracking.uri", "tracking.experiment", "port")
+HOST = "127.0.0.1"
 PORTS = 20  # that are tried from the first on
 STARTS_S = 60.0  # that the server may take
-LOOK_EVERY_S = 0.2
 DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")  # without one a browser would take the terminal
 
 
@@ -93,8 +89,9 @@ def _show(options: Options) -> int:
     store = {"MLFLOW_BACKEND_STORE_URI": whole(where.uri)}  # a password must not be an argument
     with subprocess.Popen(command, env=os.environ | store) as server:
         try:
-            base = f"http://127.0.0.1:{port}"
-            _wait_for(base, server)
+            base = f"http://{HOST}:{port}"
+            if not answers(server, f"{base}/health", STARTS_S):
+                raise BadInput(f"mlflow ui does not answer at {base}; what it says stands above")
             _open(base, opened.experiment_id)
             return server.wait()
         except KeyboardInterrupt:
@@ -126,23 +123,6 @@ def _free_port(wanted: int | None) -> int:
     first = wanted or urlparse(UI_ADDRESS).port or 5000
     last = first if wanted is not None else first + PORTS - 1
     for port in range(first, last + 1):
-        with socket.socket() as listening, contextlib.suppress(OSError):
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(("127.0.0.1", port))
+        if refused(HOST, port) is None:
             return port
     raise BadInput(f"port {first}{'' if first == last else f' to {last}'} is taken; give port=…")
-
-
-def _wait_for(base: str, server: subprocess.Popen[bytes]) -> None:
-    """Waits until the server answers.
-
-    Raises:
-        BadInput: where it ends, or takes too long.
-    """
-    until_s = time.monotonic() + STARTS_S
-    while server.poll() is None and time.monotonic() < until_s:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{base}/health", timeout=LOOK_EVERY_S * 10).close()
-            return
-        time.sleep(LOOK_EVERY_S)
-    raise BadInput(f"mlflow ui does not answer at {base}; what it says stands above")

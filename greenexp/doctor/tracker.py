@@ -8,8 +8,8 @@ from pathlib import Path
 from greenexp.doctor.checks import Fact, existing
 from greenexp.errors import BadInput, Unreachable
 from greenexp.settings.secrets import whole, without_secrets
+from greenexp.tracking.addresses import DATABASES, database_file, local_folder
 from greenexp.tracking.reach import ask_database, ask_server, reason_of, within
-from greenexp.tracking.store import DATABASES, database_file, local_folder
 
 SQLITE_HEADER = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html
 CURE = "give tracking.uri=…, e.g. sqlite:///mlruns/mlflow.db, or start the server"

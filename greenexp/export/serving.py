@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,14 +15,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from greenexp.errors import BadInput, GreenexpError
 from greenexp.measuring.waiting import waiting
+from greenexp.tracking.local_server import answers, refused
 from greenexp.tracking.registry import EXAMPLE_TAG, known_request
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
 
-LOOK_EVERY_S, STOP_S = 0.25, 10.0
-OK = 200
+STOP_S = 10.0
 RAISED = re.compile(r"^[\w.]*(?:Error|Exception|UnlikeVersion|Exit): (?P<why>.+)$")
 
 
@@ -107,30 +105,21 @@ def _environment(uri: str) -> dict[str, str]:
 
 
 def _check_free(host: str, port: int) -> None:
-    with socket.socket() as asking:
-        asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            asking.bind((host, port))
-        except OSError as error:
-            raise BadInput(
-                f"serve.host={host} serve.port={port} can't be listened on "
-                f"({error.strerror or error}); give another, e.g. serve.port={port % 65_535 + 1}"
-            ) from None
+    reason = refused(host, port)
+    if reason is not None:
+        raise BadInput(
+            f"serve.host={host} serve.port={port} can't be listened on ({reason}); give another, "
+            f"e.g. serve.port={port % 65_535 + 1}"
+        )
 
 
 def _await_health(
     process: subprocess.Popen[bytes], address: str, timeout_s: float, printed: IO[bytes]
 ) -> None:
-    import requests
-
-    give_up_s = time.monotonic() + timeout_s
-    while time.monotonic() < give_up_s:
-        if process.poll() is not None:
-            raise NotServed(f"the server ended: {_why(printed)}")
-        with suppress(requests.RequestException):
-            if requests.get(f"{address}/ping", timeout=LOOK_EVERY_S * 4).status_code == OK:
-                return
-        time.sleep(LOOK_EVERY_S)
+    if answers(process, f"{address}/ping", timeout_s):
+        return
+    if process.poll() is not None:
+        raise NotServed(f"the server ended: {_why(printed)}")
     raise NotServed(
         f"the server does not answer within {timeout_s:g} s ({_why(printed)}); give more with "
         "serve.timeout_s=…"

@@ -103,10 +103,10 @@ def of_sweeps(runs: Sequence[Run], names: Any) -> list[Run]:
     wanted: set[str] = set()
     for name in listed("report.sweep", names, f"a sweep, a day, {LAST}, or a list of them"):
         latest = [max(runs, key=_age).sweep or ""] if any(run.sweep for run in runs) else []
-        found = latest if name == LAST else [sweep for sweep in known if sweep.startswith(name)]
-        if not found:
+        matching = latest if name == LAST else [sweep for sweep in known if sweep.startswith(name)]
+        if not matching:
             raise BadInput(_unknown("report.sweep", name, [*known, LAST]))
-        wanted |= set(found)
+        wanted |= set(matching)
     return [run for run in runs if run.sweep in wanted]
 
 

@@ -61,7 +61,7 @@ def fetched(uri: str | Sequence[str] | None, experiment: str | None) -> list[Run
     Raises:
         BadInput: where a store or its experiment is missing, or a store can't be read.
     """
-    from greenexp.tracking.reader import reader  # whoever draws needs no database
+    from greenexp.tracking.opening import reader  # whoever draws needs no database
 
     named = uri or os.environ.get("MLFLOW_TRACKING_URI") or Tracking.uri
     of = experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or Tracking.experiment

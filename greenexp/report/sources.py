@@ -16,7 +16,7 @@ from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import Run
 from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.reader import check_there, reader
+from greenexp.tracking.opening import check_there, reader
 from greenexp.tracking.state import FilesRead
 
 EXAMPLE = "give the folder of a journal, e.g. multirun"

@@ -24,7 +24,7 @@ from greenexp.study.pairs import versus_baseline
 from greenexp.study.select import priced
 from greenexp.study.study import Study
 from greenexp.tracking.findings import log_marks, log_summary, log_versus
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 
 
 def track(where: Tracking, options: Report, made: Study, runs: Sequence[Run], sweep: str) -> str:

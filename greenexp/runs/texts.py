@@ -14,7 +14,7 @@ QUOTE = "'"  # before it, a spreadsheet takes a cell for a text
 
 def printable(text: str) -> str:
     """Returns a text whose control characters are spelled out, so that none reaches a terminal."""
-    return CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+    return CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 
 def spreadsheet_cell(text: str) -> str:

@@ -127,9 +127,9 @@ def looked_up(key: str, value: str) -> str:
 
     def of_environment(match: re.Match[str]) -> str:
         name, default = match.group(1), match.group(2)
-        found = os.environ.get(name, default)
-        if found is None:
+        value = os.environ.get(name, default)
+        if value is None:
             raise BadInput(f"{key} needs the environment variable {name}, which is not set; set it")
-        return found
+        return value
 
     return FROM_ENVIRONMENT.sub(of_environment, value)

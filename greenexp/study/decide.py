@@ -14,7 +14,7 @@ from greenexp.study.basis import energy_basis
 from greenexp.study.estimates import Accuracy, Interval, Quantity
 from greenexp.study.savings import Currency, Monthly, Payback
 from greenexp.study.study import Advice, Cell, Overall, Setting
-from greenexp.study.undecided import Pace, is_settled, more_blocks
+from greenexp.study.undecided import BlockPace, is_settled, more_blocks
 from greenexp.study.verdicts import AdviceKind, Caveat, PaybackVerdict, Verdict
 
 WORTH = ("usd", "kwh", "hours")  # by which savings the tactics of a model are held together
@@ -25,7 +25,7 @@ def advice(
     cells: Sequence[Cell],
     overall: Sequence[Overall],
     options: Report,
-    paces: Mapping[tuple[Setting, str], Pace] | None = None,
+    paces: Mapping[tuple[Setting, str], BlockPace] | None = None,
 ) -> list[Advice]:
     """Returns for each setting the advice on each model, then that over models.
 
@@ -50,7 +50,7 @@ def advice(
     return result
 
 
-def of_model(cells: Sequence[Cell], options: Report, pace: Pace | None = None) -> Advice:
+def of_model(cells: Sequence[Cell], options: Report, pace: BlockPace | None = None) -> Advice:
     """Returns what to deploy for one model.
 
     The tactic is the one that saves most dollars a month (most kWh where dollars are unknown) among

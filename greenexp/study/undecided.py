@@ -16,7 +16,7 @@ from greenexp.study.verdicts import Verdict
 
 
 @dataclass(frozen=True)
-class Pace:
+class BlockPace:
     """The blocks of one model in one setting.
 
     Attributes:
@@ -28,7 +28,7 @@ class Pace:
     block_s: float | None
 
 
-def paces(used: Iterable[PricedRun]) -> dict[tuple[Setting, str], Pace]:
+def paces(used: Iterable[PricedRun]) -> dict[tuple[Setting, str], BlockPace]:
     """Returns the pace of each model of each setting."""
     places: dict[tuple[Setting, str], dict[str, list[PricedRun]]] = defaultdict(
         lambda: defaultdict(list)
@@ -38,14 +38,16 @@ def paces(used: Iterable[PricedRun]) -> dict[tuple[Setting, str], Pace]:
     return {key: _pace(list(of_model.values())) for key, of_model in places.items()}
 
 
-def _pace(blocks: list[list[PricedRun]]) -> Pace:
+def _pace(blocks: list[list[PricedRun]]) -> BlockPace:
     sums = [
         sum(known)
         for runs in blocks
         if (known := [run.seconds for run in runs if run.seconds is not None])
         and len(known) == len(runs)
     ]
-    return Pace(max(run.block for runs in blocks for run in runs), mean(sums) if sums else None)
+    return BlockPace(
+        max(run.block for runs in blocks for run in runs), mean(sums) if sums else None
+    )
 
 
 def is_settled(effect: Effect, margin: float) -> bool:

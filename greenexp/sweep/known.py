@@ -12,7 +12,7 @@ from greenexp.runs import journal
 from greenexp.runs.journalled import run_at, runs_below
 from greenexp.runs.run import Run
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.reader import reader_there
+from greenexp.tracking.opening import reader_there
 
 
 def known_runs(where: Tracking) -> tuple[list[Run], int]:

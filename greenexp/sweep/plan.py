@@ -214,11 +214,13 @@ def _distinct(cells: Sequence[Cell]) -> list[str]:
     if len(cells) == 1:
         return [cells[0].title]
     differ = varying_keys([cell.overrides for cell in cells])
-    said = [
+    options = [
         [override.lstrip("+") for override in cell.overrides if _key(override) in differ]
         for cell in cells
     ]
-    names = [" · ".join([cell.title, *of_cell]) for cell, of_cell in zip(cells, said, strict=True)]
+    names = [
+        " · ".join([cell.title, *of_cell]) for cell, of_cell in zip(cells, options, strict=True)
+    ]
     if len(set(names)) == len(names):
         return names
     return [f"{cell.title} · {number}" for number, cell in enumerate(cells, 1)]

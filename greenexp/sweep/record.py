@@ -135,7 +135,7 @@ def measure_block(
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise _rescued(list(records.values()), folder, error) from None
-    return sorted(measured, key=lambda one: (one.is_extra, one.request))
+    return sorted(measured, key=lambda each: (each.is_extra, each.request))
 
 
 def measured_before(folder: Path) -> list[Measurement]:
@@ -143,11 +143,11 @@ def measured_before(folder: Path) -> list[Measurement]:
 
     A job that was stopped after it had journalled its block, and is started again, finds it so.
     """
-    found = []
+    measured = []
     for path in folder.glob(f"*/{RECORD}"):
         number, _, part = path.parent.name.partition("-")
-        found.append(Measurement(int(number), bool(part), journalled.run_at(path), path))
-    return sorted(found, key=lambda one: (one.is_extra, one.request, one.path))
+        measured.append(Measurement(int(number), bool(part), journalled.run_at(path), path))
+    return sorted(measured, key=lambda each: (each.is_extra, each.request, each.path))
 
 
 def _write_block(
@@ -174,7 +174,7 @@ def _rescued(records: Sequence[Record], folder: Path, error: OSError) -> NotJour
     """Sends MLflow what the journal does not take; returns the error that says where all is."""
     delivery = Delivery()
     offline = typed(records[0].configuration, "tracking", Tracking).offline
-    taken = [] if offline else [one.id for one in records if delivery.take(one) is not None]
+    taken = [] if offline else [each.id for each in records if delivery.take(each) is not None]
     left = [record_json(record) for record in records if record.id not in taken]
     reason = error.strerror or type(error).__name__
     told = "it is" if len(records) == 1 else f"{len(taken)} of {len(records)} are"

@@ -16,7 +16,8 @@ from greenexp.runs import journal
 from greenexp.runs.journal import Record
 from greenexp.settings.build import typed
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.store import probe, refusals
+from greenexp.tracking.refusals import refusals
+from greenexp.tracking.store import probe
 from greenexp.tracking.tracker import Tracker, connect
 
 LOCK = ".sending.lock"  # beside a record, while it is being sent

@@ -61,8 +61,8 @@ def _figures(run: Run) -> str:
 
 def _outcome(run: Run) -> str:
     if run.outcome != "ok":
-        found = "It found" if run.is_finding else "It did not end well"
-        return f"{found}: {run.outcome}: {run.reason}"
+        start = "It found" if run.is_finding else "It did not end well"
+        return f"{start}: {run.outcome}: {run.reason}"
     if run.doubts:
         return f"This stands against its figures: {', '.join(run.doubts)} ({DETAILS})."
     return "Nothing stands against its figures."

@@ -14,7 +14,7 @@ from greenexp.errors import NotTracked, first_line
 from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S, NOTE_TAG, rounded
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 from greenexp.tracking.tracker import METRICS_PER_CALL, PARAMETERS_PER_CALL
 from greenexp.tracking.view import VERDICT_TAG, run_url
 

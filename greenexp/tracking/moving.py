@@ -10,8 +10,9 @@ from greenexp.errors import BadInput
 from greenexp.runs.amounts import plural
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import database
+from greenexp.tracking.addresses import address, exists, local_folder
 from greenexp.tracking.artifacts import local_path
-from greenexp.tracking.store import ARTIFACTS, address, artifact_folder, exists, local_folder
+from greenexp.tracking.store import ARTIFACTS, artifact_folder
 
 
 def move(settings: Tracking) -> Iterator[str]:

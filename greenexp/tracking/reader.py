@@ -6,7 +6,6 @@ Nothing is created or changed. What is found is written by `findings`.
 from __future__ import annotations
 
 import gc
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -18,29 +17,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from greenexp.errors import BadInput, DamagedRecord, nearest
+from greenexp.errors import DamagedRecord
 from greenexp.runs import journal
 from greenexp.runs.journal import Record
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
-from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking import database, server
+from greenexp.tracking.addresses import address
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.fields import MS_PER_S
 from greenexp.tracking.legacy import runs_of
 from greenexp.tracking.predictions import PredictionFiles, read_all
-from greenexp.tracking.state import FilesRead, opened
-from greenexp.tracking.store import (
-    address,
-    artifact_folder,
-    check_address,
-    check_place,
-    exists,
-    probe,
-    quiet,
-    refusal_of,
-)
+from greenexp.tracking.refusals import unreadable
+from greenexp.tracking.state import FilesRead
+from greenexp.tracking.store import quiet
 from greenexp.tracking.tables import (
     SERIES,
     Tables,
@@ -91,14 +82,14 @@ class Reader:
 
     def tables(self) -> Tables:
         """Returns the runs as they are now."""
-        with _refused(self.settings):
+        with unreadable(self.settings):
             if self.engine is None:
                 return read_server(self.client, self.experiment_id)
             return read_database(self.engine, self.experiment_id)
 
     def is_empty(self) -> bool:
         """Tells whether no run has ended that greenexp measured."""
-        with _refused(self.settings):
+        with unreadable(self.settings):
             if self.engine is None:
                 return server.is_empty(self.client, self.experiment_id)
             return database.is_empty(self.engine, self.experiment_id)
@@ -130,7 +121,7 @@ class Reader:
 
     def _read(self) -> tuple[list[Run], set[str]]:
         """Returns the runs, and the ids of those whose folder is gone."""
-        with _refused(self.settings), _uncollected():
+        with unreadable(self.settings), _uncollected():
             locations = self._locations()
             self._known.update(locations)
             runs_by_id = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
@@ -148,7 +139,7 @@ class Reader:
         """Returns the files here that `runs` reads, in its order; none of a server's runs."""
         if self.engine is None:
             return []  # its runs are elsewhere, and to list them takes a call a page
-        with _refused(self.settings):
+        with unreadable(self.settings):
             folders = map(local_path, self._locations().values())
             return [f"{folder}/{RUN}" for folder in folders if folder is not None]
 
@@ -184,7 +175,10 @@ class Reader:
 
     def record(self, run_id: str) -> Record | None:
         """Returns the whole record of a run; None where it is gone or can't be read."""
-        with _refused(self.settings), tempfile.TemporaryDirectory(prefix="greenexp-") as temporary:
+        with (
+            unreadable(self.settings),
+            tempfile.TemporaryDirectory(prefix="greenexp-") as temporary,
+        ):
             folder = local_path(self._artifact_uri(run_id))
             try:
                 if folder is None:
@@ -200,7 +194,7 @@ class Reader:
         for begun in self._begun:
             if run_id in begun.result():
                 return begun.result()[run_id]
-        with _refused(self.settings):
+        with unreadable(self.settings):
             folder = local_path(self._artifact_uri(run_id))
             if folder is not None:
                 return self._predicted(folder / PREDICTIONS)
@@ -228,7 +222,7 @@ class Reader:
         Components are called as in the names of metrics: `cpu`, `gpu_0`. GPUs that stood idle
         beside the run are among them. An estimate counts only where nothing else was sampled.
         """
-        with _refused(self.settings):
+        with unreadable(self.settings):
             histories = self._histories(run_id)
         series = {}
         for name in sorted(histories, key=lambda name: (not name.startswith(ESTIMATE), name)):
@@ -256,76 +250,6 @@ class Reader:
         return database.artifact_uri(self.engine, run_id)
 
 
-def check_there(settings: Tracking) -> None:
-    """Checks that there is a store, as far as that costs nothing: a server is not asked.
-
-    Raises:
-        BadInput: where it is missing, or the address is of no kind that runs are kept at.
-    """
-    if not exists(settings):
-        raise BadInput(
-            f"there are no runs yet at {without_secrets(settings.uri)}; "
-            "measure some first: python -m greenexp -m model=all tactic=all"
-        )
-    check_address(settings.uri)
-
-
-def reader(settings: Tracking) -> Reader:
-    """Opens a store that is there, to read the runs of an experiment that is there.
-
-    Raises:
-        BadInput: where either is missing, or the store can't be read.
-    """
-    check_there(settings)
-    files = opened(settings)
-    engine, ids = _open(settings)
-    if settings.experiment not in ids:
-        raise BadInput(
-            f"tracking.experiment={settings.experiment} is not at {without_secrets(settings.uri)}; "
-            f"allowed: {', '.join(sorted(ids))}.{nearest(settings.experiment, ids)}"
-        )
-    return Reader(settings, ids[settings.experiment], engine, files)
-
-
-def _open(settings: Tracking) -> tuple[Engine | None, dict[str, str]]:
-    """Returns the database, None for a server, and the ids of its experiments by name."""
-    check_address(settings.uri)
-    probe(settings)
-    with _refused(settings):
-        engine = database.engine_of(address(settings))
-        if engine is not None:
-            ids = database.experiments(engine)
-            if artifact_folder(settings) is not None and settings.experiment in ids:
-                check_place(database.artifact_location(engine, ids[settings.experiment]), settings)
-            return engine, ids
-        quiet(settings.timeout_s)
-        return None, server.experiments(settings.uri)
-
-
-def reader_there(settings: Tracking) -> Reader | None:
-    """Opens a store to read an experiment; returns None where either is missing.
-
-    Raises:
-        BadInput: where the store can't be read.
-        Unreachable: where it does not answer.
-    """
-    if not exists(settings):
-        return None
-    engine, ids = _open(settings)
-    if settings.experiment not in ids:
-        return None
-    return Reader(settings, ids[settings.experiment], engine)
-
-
-def runs_there(settings: Tracking) -> list[Run]:
-    """Returns the runs of an experiment, not exactly; none where store or experiment is missing.
-
-    Raises: as `reader_there`.
-    """
-    known = reader_there(settings)
-    return [] if known is None else known.runs(exact=False)
-
-
 def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:
     """Returns a copy of a run's predictions in a folder, None where they are gone."""
     from mlflow.exceptions import MlflowException
@@ -351,25 +275,3 @@ def _uncollected() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
-
-
-@contextmanager
-def _refused(settings: Tracking) -> Iterator[None]:
-    """Says in one line why a store can't be read."""
-    try:
-        yield
-    except _refusals() as error:
-        raise BadInput(
-            f"the runs at {without_secrets(settings.uri)} can't be read: "
-            f"{without_secrets(refusal_of(error))}; "
-            "give the address of an MLflow store, e.g. sqlite:///mlruns/mlflow.db"
-        ) from None
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Returns what a store that can't be read raises; MLflow's own once it is imported."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    mlflow = sys.modules.get("mlflow.exceptions")
-    own = () if mlflow is None else (mlflow.MlflowException,)
-    return (SQLAlchemyError, OSError, ImportError, *own)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.store import database_file, exists, local_folder
+from greenexp.tracking.addresses import database_file, exists, local_folder
 
 Stamp = list[int] | None  # size and time of change in ns; None: there is no such file
 

@@ -1,4 +1,4 @@
-"""The MLflow store: where it is, whether it is there, how it is opened and made."""
+"""Makes a store of MLflow, and asks whether it answers and has its files where it is."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
-from greenexp.errors import BadInput, GreenexpError, Unreachable, first_line
+from greenexp.errors import BadInput, Unreachable
 from greenexp.measuring.waiting import waiting
 from greenexp.settings.secrets import SERVERS, whole, without_secrets
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.addresses import DATABASES, SQLITE, local_folder, scheme_of
 from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.database import ACTIVE
 from greenexp.tracking.fields import MS_PER_S
-from greenexp.tracking.reach import ATTEMPTS, NO_LOGIN, ask_database, ask_server, within
+from greenexp.tracking.reach import ATTEMPTS, ask_database, ask_server, within
+from greenexp.tracking.refusals import unreachable
 from greenexp.tracking.view import save_view
 
 if TYPE_CHECKING:
@@ -27,11 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 UI_ADDRESS = "http://127.0.0.1:5000"  # where `mlflow ui` listens unless told otherwise
-SQLITE = "sqlite:///"
-DATABASES = ("postgresql", "mysql", "mssql")
-HOSTED = ("databricks", "databricks-uc")
 ARTIFACTS = "artifacts"  # folder of the runs' files, beside a SQLite database
-EXAMPLE = "sqlite:///mlruns/mlflow.db"
 # MLflow's own settings, where the user has not set them: it would try for minutes, in silence.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
@@ -39,61 +34,6 @@ PATIENCE = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.5",
 }
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
-# Codes of MLflow for what another try, later, may take; the others are for the user to mend.
-PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR")
-
-
-def local_folder(uri: str) -> Path | None:
-    """Returns the folder of a SQLite store, None for a server or another database."""
-    if not uri.startswith(SQLITE):
-        return None
-    return database_file(uri).parent
-
-
-def database_file(uri: str) -> Path:
-    """Returns the file of a SQLite store."""
-    return Path(urlparse(uri).path.removeprefix("/"))
-
-
-def scheme_of(uri: str) -> str:
-    """Returns what kind of store an address is of, without its driver; empty for a path."""
-    return uri.partition(":")[0].partition("+")[0].lower() if ":" in uri else ""
-
-
-def check_address(uri: str) -> None:
-    """Checks that runs can be kept at an address.
-
-    Raises:
-        BadInput: for a folder, a database in memory, or an address of another kind.
-    """
-    if uri.startswith(SQLITE):
-        known = bool(database_file(uri).name) and ":memory:" not in uri
-    else:
-        known = uri in HOSTED or (
-            "://" in uri and scheme_of(uri) in (*SERVERS, *DATABASES, *HOSTED)
-        )
-    if not known:
-        raise BadInput(
-            f"tracking.uri={without_secrets(uri)} is no address that runs are kept at; allowed: "
-            f"{SQLITE}<file>, http://<server>, https://<server>, "
-            f"{', '.join(f'{kind}://…' for kind in DATABASES)}; give e.g. {EXAMPLE}"
-        )
-
-
-def address(settings: Tracking) -> str:
-    """Returns the address to open a store with: with its password, and how long it is waited for.
-
-    SQLite itself waits for another process that holds the database.
-    """
-    if local_folder(settings.uri) is not None:
-        return f"{settings.uri}{'&' if '?' in settings.uri else '?'}timeout={settings.locked_s:g}"
-    return whole(settings.uri)
-
-
-def exists(settings: Tracking) -> bool:
-    """Tells whether the store is there already; a server is taken to be."""
-    folder = local_folder(settings.uri)
-    return folder is None or database_file(settings.uri).is_file()
 
 
 def quiet(timeout_s: float | None = None) -> None:
@@ -220,62 +160,6 @@ def check_place(location: str, settings: Tracking) -> None:
     )
 
 
-@contextmanager
-def refusals(settings: Tracking) -> Iterator[None]:
-    """Turns what a store raises into one line.
-
-    Raises:
-        Unreachable: where it does not answer, or another process holds it.
-        BadInput: where the user has something to mend.
-    """
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import OperationalError, SQLAlchemyError
-
-    shown = without_secrets(settings.uri)
-    try:
-        yield
-    except GreenexpError:
-        raise
-    except ImportError as error:
-        raise BadInput(
-            f"tracking.uri={shown} needs the package {error.name or first_line(error)}, which is "
-            "not installed; pip install it, or give another address"
-        ) from None
-    except (MlflowException, SQLAlchemyError, OSError, ValueError) as error:
-        reason = without_secrets(refusal_of(error))
-        if "database is locked" in str(error):
-            raise Unreachable(
-                f"another process has held {shown} for {settings.locked_s:g} s; "
-                "tracking.locked_s=… waits longer"
-            ) from None
-        if "out-of-date database schema" in str(error):
-            raise BadInput(
-                f"{shown} was made by another version of MLflow; copy it as a backup and run "
-                f"`mlflow db upgrade {shown}`, or give another tracking.uri"
-            ) from None
-        code = getattr(error, "error_code", None)
-        silent = isinstance(error, OperationalError) and local_folder(settings.uri) is None
-        if silent or (code in PASSING and local_folder(settings.uri) is None):
-            raise Unreachable(unreachable(settings, reason)) from None
-        raise BadInput(
-            f"tracking.uri={shown} can't be used: {reason}; mend that, or give the address of "
-            f"another MLflow store, e.g. {EXAMPLE}"
-        ) from None
-
-
-def refusal_of(error: BaseException) -> str:
-    """Returns why a store refused: what its database said, where one did."""
-    if getattr(error, "error_code", None) == "UNAUTHENTICATED":
-        return NO_LOGIN
-    cause: BaseException | None = error
-    while cause is not None:
-        said = getattr(cause, "orig", None)  # SQLAlchemy's errors hold their database's
-        if isinstance(said, BaseException):
-            return first_line(said)
-        cause = cause.__cause__ or cause.__context__
-    return first_line(error)
-
-
 def probe(settings: Tracking) -> None:
     """Returns once a server or a database has answered; a file is not asked.
 
@@ -298,11 +182,3 @@ def probe(settings: Tracking) -> None:
         raise BadInput(
             f"tracking.uri={without_secrets(uri)} can't be used: {refused}, or give another address"
         ) from None
-
-
-def unreachable(settings: Tracking, reason: str) -> str:
-    """Returns the line on a store that does not answer, with what can be done."""
-    return (
-        f"MLflow at {without_secrets(settings.uri)} does not answer: {reason}; start it, give "
-        "another tracking.uri, or measure into the journal with tracking.offline=true"
-    )

@@ -20,6 +20,14 @@ from greenexp.runs.journal import Record
 from greenexp.runs.run import Run, of
 from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.addresses import (
+    DATABASES,
+    address,
+    check_address,
+    database_file,
+    local_folder,
+    scheme_of,
+)
 from greenexp.tracking.claim import Claims
 from greenexp.tracking.database import engine_of, making_tables
 from greenexp.tracking.entities import dataset_inputs, metrics_of, model_inputs
@@ -32,21 +40,9 @@ from greenexp.tracking.fields import (
 )
 from greenexp.tracking.inputs import data_sets
 from greenexp.tracking.models import Models
+from greenexp.tracking.refusals import refusals
 from greenexp.tracking.sender import SENDER_TAG, SINCE_TAG, sender
-from greenexp.tracking.store import (
-    DATABASES,
-    UI_ADDRESS,
-    address,
-    check_address,
-    database_file,
-    experiment_id,
-    local_folder,
-    make_whole,
-    probe,
-    quiet,
-    refusals,
-    scheme_of,
-)
+from greenexp.tracking.store import UI_ADDRESS, experiment_id, make_whole, probe, quiet
 from greenexp.tracking.view import view_url
 
 if TYPE_CHECKING:

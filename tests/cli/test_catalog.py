@@ -17,7 +17,7 @@ from greenexp.protocols import Scalar
 from greenexp.runs import journal
 from greenexp.runs.result import Complexity, Predictions
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking.reader import runs_there
+from greenexp.tracking.opening import runs_there
 from tests.support.builders import cpu_run, record, window
 from tests.support.catalogued import CATALOGUED
 from tests.support.tracked import sent

@@ -12,7 +12,7 @@ from greenexp.report.frame import frame, load
 from greenexp.runs.result import Result
 from greenexp.runs.run import Run
 from greenexp.settings.hardware import Hardware, Price
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 from tests.support.tracked import finished, run, tracked
 
 NAMED = [

@@ -15,7 +15,7 @@ from greenexp.study import decide
 from greenexp.study.effects import Comparison, compare
 from greenexp.study.estimates import Accuracy, Effect, Interval
 from greenexp.study.study import Advice, Cell
-from greenexp.study.undecided import Pace, paces
+from greenexp.study.undecided import BlockPace, paces
 from greenexp.study.verdicts import AdviceKind, Caveat, EnergyBasis, PaybackVerdict, Verdict
 from tests.support.synthetic_runs import (
     QUANTIZED,
@@ -188,7 +188,7 @@ def test_baseline_is_kept_only_where_nothing_better_is_left_open(
 
 def test_what_decides_is_told_in_blocks_and_seconds() -> None:
     cells = cells_of(LEADING, WIDE)
-    pace = {(cells[0].setting, "vit"): Pace(last=4, block_s=61.0)}
+    pace = {(cells[0].setting, "vit"): BlockPace(last=4, block_s=61.0)}
     (first,) = decide.advice(cells, [], Report(), pace)
     assert (first.blocks, first.repetitions, first.blocks_s) == (1, 5, 61.0)
     (settling,) = decide.advice(cells_of(WIDE), [], Report(), pace)
@@ -210,6 +210,6 @@ def test_flagged_runs_stay_flagged_in_the_advice() -> None:
 def test_pace_of_a_model_is_the_mean_of_its_blocks() -> None:
     runs = [replace(run, seconds=10.0 * run.block) for run in used(rows(blocks=2))]
     ((_, pace),) = paces(runs).items()
-    assert pace == Pace(last=2, block_s=45.0)
+    assert pace == BlockPace(last=2, block_s=45.0)
     unknown = paces([replace(run, seconds=None) for run in runs])
     assert [pace.block_s for pace in unknown.values()] == [None]

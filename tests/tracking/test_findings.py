@@ -13,7 +13,7 @@ from greenexp.errors import NotTracked
 from greenexp.tracking import findings
 from greenexp.tracking.fields import NOTE_TAG
 from greenexp.tracking.findings import log_marks, log_summary, log_versus
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 from tests.support.tracked import Store, run, tracked
 
 RATIO = "vs_baseline/energy_ratio"

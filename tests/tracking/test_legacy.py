@@ -18,7 +18,7 @@ from greenexp.study.labels import of_runs
 from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.fields import parameters_of
 from greenexp.tracking.legacy import hardware_of, runs_of
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 from greenexp.tracking.tables import Tables, wide
 from tests.support.builders import record
 from tests.support.tracked import finished, run, tracked

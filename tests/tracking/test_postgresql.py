@@ -14,7 +14,7 @@ import pytest
 from greenexp.runs import journalled
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.delivery import Delivery
-from greenexp.tracking.reader import reader, reader_there
+from greenexp.tracking.opening import reader, reader_there
 from greenexp.tracking.tracker import connect
 from tests.support import postgresql
 from tests.support.modules import Refusal

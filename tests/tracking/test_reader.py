@@ -17,8 +17,9 @@ from greenexp.settings.sweep import Tracking
 from greenexp.tracking import tables as run_tables
 from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.fields import artifacts
+from greenexp.tracking.opening import reader
 from greenexp.tracking.predictions import PredictionFiles
-from greenexp.tracking.reader import Reader, download, reader
+from greenexp.tracking.reader import Reader, download
 from greenexp.tracking.tables import Tables, read_database, read_server, wide
 from tests.support.tracked import BEGAN_MS, Store, finished, run, tracked
 

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from greenexp.runs.run import RUN
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
-from greenexp.tracking.reader import reader
+from greenexp.tracking.opening import reader
 from greenexp.tracking.state import FilesRead, opened, unchanged
 from tests.support.tracked import Store, run, tracked
 

@@ -12,9 +12,9 @@ from mlflow import MlflowClient
 from greenexp.errors import BadInput, Unreachable
 from greenexp.settings.secrets import PASSWORD
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.addresses import check_address
 from greenexp.tracking.moving import move
-from greenexp.tracking.reader import reader
-from greenexp.tracking.store import check_address
+from greenexp.tracking.opening import reader
 from greenexp.tracking.tracker import connect
 from tests.support.tracked import EXPERIMENT, Store, run, tracked
 

@@ -15,9 +15,9 @@ from greenexp.runs.journal import Record
 from greenexp.runs.result import Complexity, Predictions, Result
 from greenexp.runs.run import of
 from greenexp.settings.sweep import Tracking
+from greenexp.tracking.addresses import exists, local_folder
 from greenexp.tracking.delivery import Delivery
 from greenexp.tracking.fields import artifacts, parameters_of, tags
-from greenexp.tracking.store import exists, local_folder
 from greenexp.tracking.tracker import Tracker, connect, how_to_open
 from tests.support.builders import cpu_run, energy, level, record, window
 from tests.support.tracked import sent

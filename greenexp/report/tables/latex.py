@@ -112,15 +112,17 @@ def _of_machines(machines: Machines, study: Study, label: str) -> str:
     headings = [wording.heading(quantity, words.energy(machines)) for quantity in shown]
     lines = [
         [
-            escape(f"{words.machine(one)}, {words.place(one)}"),
-            escape(f"{words.tactic(one)} ({words.why(one)})"),
+            escape(f"{words.machine(deployment)}, {words.place(deployment)}"),
+            escape(f"{words.tactic(deployment)} ({words.why(deployment)})"),
             *(
-                _stacked(words.figure(one, quantity.name), words.span(one, quantity.name))
+                _stacked(
+                    words.figure(deployment, quantity.name), words.span(deployment, quantity.name)
+                )
                 for quantity in shown
             ),
-            *(escape(words.remark(one, name) or wording.ABSENT) for name in (ENERGY, COST)),
+            *(escape(words.remark(deployment, name) or wording.ABSENT) for name in (ENERGY, COST)),
         ]
-        for one in machines.deployments
+        for deployment in machines.deployments
     ]
     names = ["Machine", "Tactic", *headings, "Energy from", "Dollars hold"]
     return _table(names, lines, words.caption(machines), label)

@@ -53,8 +53,10 @@ def fitted(table: Table, width: int) -> Table:
     for column in shown:
         made.add_column(column.header, justify="right", no_wrap=True)
     rows = zip(table.rows, names.cells, words.cells, *(c.cells for c in shown), strict=True)
-    for row, name, said, *cells in rows:
-        made.add_row(_stacked(_text(name), _text(said), room), *cells, end_section=row.end_section)
+    for row, name, verdict, *cells in rows:
+        made.add_row(
+            _stacked(_text(name), _text(verdict), room), *cells, end_section=row.end_section
+        )
     return made
 
 
@@ -93,19 +95,19 @@ def _ends(text: str, width: int) -> list[int]:
     return ends[1:]
 
 
-def _stacked(name: Text, said: Text, room: int) -> Text:
+def _stacked(name: Text, verdict: Text, room: int) -> Text:
     """Returns a name with what is said of it below."""
     lines = [folded(name, room)]
     below = room - len(INDENT)
-    for line in _lines(said) if said.plain not in ("", ABSENT) else ():
+    for line in _lines(verdict) if verdict.plain not in ("", ABSENT) else ():
         lines += [Text(INDENT) + part for part in folded(line, max(1, below)).split("\n")]
     return Text("\n").join(lines)
 
 
-def _lines(said: Text) -> list[Text]:
+def _lines(verdict: Text) -> list[Text]:
     """Returns what is said in lines, a p-value in the line of its verdict."""
     lines: list[Text] = []
-    for line in said.split("\n"):
+    for line in verdict.split("\n"):
         if lines and line.plain.startswith("p "):
             lines[-1] = lines[-1] + Text(", ") + line
         else:

@@ -93,8 +93,8 @@ def of_model(model: str, cells: Sequence[Cell]) -> str:
     below = "95 % interval below it" if intervals else ""
     blocks = "mean over blocks" if any(cell.blocks > 1 for cell in cells) else "of one block"
     against = ", ".join(filter(None, [ratios, adjusted]))
-    said = [", ".join(filter(None, [blocks, below])), against, "per million is of images"]
-    return f"{model}: {'; '.join(filter(None, said))}."
+    clauses = [", ".join(filter(None, [blocks, below])), against, "per million is of images"]
+    return f"{model}: {'; '.join(filter(None, clauses))}."
 
 
 def is_billed(cells: Iterable[Cell]) -> bool:

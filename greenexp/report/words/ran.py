@@ -32,5 +32,5 @@ def days(runs: Sequence[Run]) -> str:
     """Returns the day of runs, or the first and the last, UTC; nothing without runs."""
     if not runs:
         return ""
-    first, last = (found(run.started for run in runs)[:DAY] for found in (min, max))
+    first, last = (extreme(run.started for run in runs)[:DAY] for extreme in (min, max))
     return first if first == last else f"{first} to {last}"
