@@ -86,7 +86,7 @@ def room_of(module: str) -> str:
 
 def steps_up(root: Path, floor: Mapping[str, int]) -> list[str]:
     """Returns `a/b.py -> greenexp.c.d` for each import that does not go down."""
-    found = []
+    steps = []
     for module, names in modules(root).items():
         room = room_of(module)
         for name in names:
@@ -94,8 +94,8 @@ def steps_up(root: Path, floor: Mapping[str, int]) -> list[str]:
             other = inner.partition(".")[0]
             ours = within(name, PACKAGE.name) and other in floor and other != room
             if ours and floor[other] >= floor[room]:
-                found.append(f"{module} -> {name}")
-    return found
+                steps.append(f"{module} -> {name}")
+    return steps
 
 
 def test_every_room_has_a_floor() -> None:

@@ -24,8 +24,8 @@ CLASSES = [
 
 def test_docstring_draws_the_tree() -> None:
     drawn: dict[str, int] = {
-        found.group(2): len(found.group(1)) // 4
-        for found in re.finditer(r"^    ((?:[│├└─ ]{4})*)(\w+)", errors.__doc__ or "", re.MULTILINE)
+        match.group(2): len(match.group(1)) // 4
+        for match in re.finditer(r"^    ((?:[│├└─ ]{4})*)(\w+)", errors.__doc__ or "", re.MULTILINE)
     }
     assert drawn == {cls.__name__: cls.__mro__.index(GreenexpError) for cls in CLASSES}
 

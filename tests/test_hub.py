@@ -33,7 +33,7 @@ def test_repository_is_its_commit_and_files(hub: HubServer, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "said"),
+    ("status", "code", "words"),
     [
         pytest.param(404, "RepoNotFound", "is not on the hub, or private", id="not_found"),
         pytest.param(401, "RepoNotFound", "is not on the hub, or private", id="private"),
@@ -48,12 +48,12 @@ def test_repository_is_its_commit_and_files(hub: HubServer, kind: Kind) -> None:
 )
 @pytest.mark.parametrize("kind", ["model", "dataset"])
 def test_refusal_says_what_the_hub_said(
-    hub: HubServer, refusal: Refusal, kind: Kind, status: int, code: str, said: str
+    hub: HubServer, refusal: Refusal, kind: Kind, status: int, code: str, words: str
 ) -> None:
     hub.answer(f"/api/{kind}s/org/thing/revision/main", status, code)
     text = refusal(lambda: ask(kind))
     assert text.startswith("model.checkpoint=org/thing" if kind == "model" else "dataset.id=org/")
-    assert said in text
+    assert words in text
     assert len(hub.requests) == 1  # it is not asked again
     assert hub.naps_s == []
 

@@ -21,9 +21,9 @@ def chosen(option: str) -> dict[str, Any]:
 
 
 def built(option: str) -> Hub:
-    found = build(chosen(option), "model")
-    assert type(found) is Hub
-    return found
+    model = build(chosen(option), "model")
+    assert type(model) is Hub
+    return model
 
 
 def card_of(option: str) -> Card:

@@ -64,23 +64,23 @@ def test_embedded_models_are_counted_by_their_headers(elsewhere: Path) -> None:
 
     from greenexp.models.embedded_model import Embedded
 
-    found = {one.name: one for one in rows.models(CONF, [])}
-    embedded = [one for name, one in found.items() if name.startswith("digits_")]
+    models = {row.name: row for row in rows.models(CONF, [])}
+    embedded = [row for name, row in models.items() if name.startswith("digits_")]
     assert len(embedded) == 5
-    for one in embedded:
-        module = Embedded(one.name).load("cpu").module
+    for row in embedded:
+        module = Embedded(row.name).load("cpu").module
         assert isinstance(module, torch.nn.Module)
         counted = sum(parameter.numel() for parameter in module.parameters())
-        assert one.parameters_m == counted / 1e6
-        assert one.disk_mib is not None
-        assert one.float32_mib is not None
-        assert one.disk_mib > one.float32_mib  # the header, and buffers
-        assert one.gmacs is None
+        assert row.parameters_m == counted / 1e6
+        assert row.disk_mib is not None
+        assert row.float32_mib is not None
+        assert row.disk_mib > row.float32_mib  # the header, and buffers
+        assert row.gmacs is None
 
 
 def test_nothing_but_the_embedded_models_lies_in_an_empty_cache(elsewhere: Path) -> None:
-    on_disk = {one.name for one in rows.models(CONF, []) if one.disk_mib is not None}
-    assert on_disk == {one.name for one in rows.models(CONF, []) if one.checkpoint is None}
+    on_disk = {row.name for row in rows.models(CONF, []) if row.disk_mib is not None}
+    assert on_disk == {row.name for row in rows.models(CONF, []) if row.checkpoint is None}
     assert not (elsewhere / "hub_cache").exists()
 
 
@@ -89,15 +89,15 @@ def test_cached_weights_have_their_size_and_count(
 ) -> None:
     cached("org/net", resnet_folder)
     text = "checkpoint: org/net\nrevision: main\n"
-    (one,) = rows.models(options(tmp_path / "conf", "model", net=text), [])
+    (row,) = rows.models(options(tmp_path / "conf", "model", net=text), [])
     size = (resnet_folder / "model.safetensors").stat().st_size
-    assert one.disk_mib == size / 2**20
+    assert row.disk_mib == size / 2**20
     config = json.loads((resnet_folder / "config.json").read_text())
     assert config["hidden_sizes"] == [8, 16]
     from greenexp.models.local import Local
 
     module = Local(str(resnet_folder)).load("cpu").module
-    assert one.parameters_m == sum(value.numel() for value in module.parameters()) / 1e6
+    assert row.parameters_m == sum(value.numel() for value in module.parameters()) / 1e6
     assert no_hub.requests == []
 
 
@@ -118,17 +118,17 @@ def test_pickled_weights_have_a_size_and_no_count(
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     cached("org/net", folder)
     text = "checkpoint: org/net\nrevision: main\n"
-    (one,) = rows.models(options(tmp_path / "conf", "model", net=text), [])
-    assert one.disk_mib is not None
-    assert one.parameters_m is None
+    (row,) = rows.models(options(tmp_path / "conf", "model", net=text), [])
+    assert row.disk_mib is not None
+    assert row.parameters_m is None
 
 
 def test_template_is_no_model_and_no_data_set() -> None:
     assert rows.templates(CONF, "model") == ["hub", "local"]
     assert {"folder", "hub"} <= set(rows.templates(CONF, "dataset"))
-    assert not {"hub", "local"} & {one.name for one in rows.models(CONF, [])}
-    assert not {"hub", "folder"} & {one.name for one in rows.data_sets(CONF)}
-    assert "digits" in {one.name for one in rows.data_sets(CONF)}
+    assert not {"hub", "local"} & {row.name for row in rows.models(CONF, [])}
+    assert not {"hub", "folder"} & {data_set.name for data_set in rows.data_sets(CONF)}
+    assert "digits" in {data_set.name for data_set in rows.data_sets(CONF)}
 
 
 def test_data_set_shows_its_card_and_lacks_what_it_has_not(tmp_path: Path) -> None:
@@ -200,16 +200,16 @@ def test_wide_table_keeps_names_whole(elsewhere: Path) -> None:
     models = rows.models(CONF, [])
     text = shown(tables.of_models(models, []))
     assert max(map(len, text.splitlines())) <= WIDTH
-    for one in models:
-        assert re.search(rf"^ ?{re.escape(one.name)} ", text, re.MULTILINE)
+    for row in models:
+        assert re.search(rf"^ ?{re.escape(row.name)} ", text, re.MULTILINE)
 
 
 def test_narrow_table_folds_and_loses_nothing(elsewhere: Path) -> None:
     models = rows.models(CONF, [])
     text = shown(tables.of_models(models, []), width=80)
     assert max(map(len, text.splitlines())) <= 80
-    letters = sum(len(one.checkpoint or "") for one in models)
-    assert len("".join(text.split())) > letters + sum(len(one.name) for one in models)
+    letters = sum(len(row.checkpoint or "") for row in models)
+    assert len("".join(text.split())) > letters + sum(len(row.name) for row in models)
 
 
 def test_name_in_brackets_is_no_markup() -> None:

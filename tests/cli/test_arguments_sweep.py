@@ -183,12 +183,14 @@ def test_experiment_with_all_names_what_is_left_out(repository: ConfigRepository
 def test_fitting(
     repository: ConfigRepository, models: list[str], labels: str | None, kept: list[str]
 ) -> None:
-    found, left_out = fitting(repository, [f"model={name}" for name in models], labels)
-    assert found == [f"model={name}" for name in kept]
-    assert [one.title for one in left_out] == [name for name in models if name not in kept]
-    for one in left_out:
-        assert one.reason.startswith("labels don't match: the model's are ")
-        assert "\n" not in one.reason
+    choices, left_out = fitting(repository, [f"model={name}" for name in models], labels)
+    assert choices == [f"model={name}" for name in kept]
+    assert [exclusion.title for exclusion in left_out] == [
+        name for name in models if name not in kept
+    ]
+    for exclusion in left_out:
+        assert exclusion.reason.startswith("labels don't match: the model's are ")
+        assert "\n" not in exclusion.reason
 
 
 # An option that not every choice has

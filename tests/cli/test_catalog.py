@@ -131,9 +131,9 @@ def test_what_can_t_be_done_is_said_in_one_line(
 ) -> None:
     (elsewhere / "file").write_text("")
     assert main(arguments) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert [word for word in words if word not in said] == []
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert [word for word in words if word not in message] == []
 
 
 def test_command_lists_both_groups(elsewhere: Path) -> None:

@@ -77,7 +77,7 @@ def test_steps_are_applied_in_order_and_proven_each_in_its_turn() -> None:
 
 def test_each_step_is_a_phase_of_its_own() -> None:
     result = run(experiment(tactic=TWO, meters=[FakeMeter()]))
-    spent = [(one.name, one.step) for one in result.phases]
+    spent = [(phase.name, phase.step) for phase in result.phases]
     assert spent == [
         ("idle", ""),
         ("load", ""),
@@ -86,7 +86,7 @@ def test_each_step_is_a_phase_of_its_own() -> None:
         ("accuracy", ""),
         ("warmup", ""),
     ]
-    readings = [one.readings[0].value for one in result.phases]
+    readings = [phase.readings[0].value for phase in result.phases]
     assert readings == [2.0, 3.0, 4.0, 5.0, 6.0, 7.0]  # the meter counts its windows
 
 
@@ -130,10 +130,10 @@ def test_step_without_effect_ends_the_run() -> None:
 
 
 def test_chain_without_steps_runs_as_the_baseline_does() -> None:
-    empty, baseline = (run(experiment(tactic=one)) for one in (Chain([]), Baseline()))
+    empty, baseline = (run(experiment(tactic=tactic)) for tactic in (Chain([]), Baseline()))
     assert empty.effect == {"steps": 0}
-    assert [(one.name, one.step) for one in empty.phases] == [
-        (one.name, one.step) for one in baseline.phases
+    assert [(phase.name, phase.step) for phase in empty.phases] == [
+        (phase.name, phase.step) for phase in baseline.phases
     ]
     assert empty.predictions == baseline.predictions
     assert empty.after == empty.before == baseline.after
@@ -142,7 +142,7 @@ def test_chain_without_steps_runs_as_the_baseline_does() -> None:
 def test_batch_size_of_a_step_drives_the_whole_run() -> None:
     steps = Chain([{"double": Adding(2.0)}, {"batch_size": BatchSize(2)}])
     result = run(experiment(tactic=steps, workload=QUICK))
-    assert {one.images / len(one.latencies_s) for one in result.windows} == {2.0}
+    assert {window.images / len(window.latencies_s) for window in result.windows} == {2.0}
     assert result.effect["batch_size/batch_size"] == 2
 
 

@@ -41,13 +41,13 @@ def test_a_sweep_records_everything(tmp_path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "[12/12]" in done.stdout
     assert "viewStateShareKey" in done.stderr
-    found = runs(tmp_path)
-    assert len(found) == 12
-    assert {run["status"] for run in found} == {"FINISHED"}
+    mlflow_runs = runs(tmp_path)
+    assert len(mlflow_runs) == 12
+    assert {run["status"] for run in mlflow_runs} == {"FINISHED"}
     twice = {f"{model} · baseline · block 1 · A/A" for model in ("digits_vit", "digits_resnet")}
-    assert len({run["name"] for run in found}) == 12
-    assert twice <= {run["name"] for run in found}
-    for run in found:
+    assert len({run["name"] for run in mlflow_runs}) == 12
+    assert twice <= {run["name"] for run in mlflow_runs}
+    for run in mlflow_runs:
         assert run["metrics"]["accuracy/top1"] >= 0.5
         assert run["metrics"]["energy/per_image_j"] > 0
         assert run["metrics"]["utilization/cpu_pct"] > 0
@@ -66,7 +66,7 @@ def test_a_sweep_records_everything(tmp_path) -> None:
             run["artifacts"]
         )
         assert run["params"]["dataset"] == "digits"
-    by_name = {run["name"]: run for run in found}
+    by_name = {run["name"]: run for run in mlflow_runs}
     compiled = by_name["digits_vit · torch_compile · block 1"]
     assert int(compiled["params"]["effect.graphs"]) >= 1
     plain = by_name["digits_vit · baseline · block 1"]["metrics"]
@@ -94,18 +94,18 @@ def test_chains_are_measured_beside_the_chain_without_steps_and_found_again(tmp_
     arguments = ["-m", "model=digits_resnet", "tactic=chain", steps, flagged, *QUICK]
     done = greenexp(tmp_path, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = {run["name"]: run for run in runs(tmp_path)}
+    runs_by_name = {run["name"]: run for run in runs(tmp_path)}
     chain = "half_precision > local_pruning amount=0.5"
-    assert set(found) == {
+    assert set(runs_by_name) == {
         "digits_resnet · baseline · block 1",
         "digits_resnet · baseline · block 1 · A/A",
         f"digits_resnet · {chain} · block 1",
     }
-    params = found[f"digits_resnet · {chain} · block 1"]["params"]
+    params = runs_by_name[f"digits_resnet · {chain} · block 1"]["params"]
     assert params["tactic"] == chain
     assert params["effect.half_precision/dtype"] == "bfloat16"
     assert any(key.startswith("effect.local_pruning/") for key in params)
-    assert found["digits_resnet · baseline · block 1"]["params"]["tactic"] == "baseline"
+    assert runs_by_name["digits_resnet · baseline · block 1"]["params"]["tactic"] == "baseline"
     # Beside doubts a long name is folded.
     shown = [line for line in done.stdout.splitlines() if line.startswith("half_precision >")]
     assert any("×" in line for line in shown), "compared with the chain without steps"

@@ -45,18 +45,18 @@ def test_eight_single_runs_and_three_sweeps_of_one_second_keep_their_results(
     tmp_path: Path,
 ) -> None:
     batches = [[f"workload.batch_size={size}"] for size in range(1, 9)]
-    singles = [start(tmp_path, "model=digits_resnet", TOGETHER, *one) for one in batches]
+    singles = [start(tmp_path, "model=digits_resnet", TOGETHER, *batch) for batch in batches]
     sweeps = [start(tmp_path, *SWEEP, TOGETHER, f"workload.batch_size={n}") for n in (9, 10, 11)]
     texts = [said(command) for command in [*singles, *sweeps]]
     assert [command.returncode for command in [*singles, *sweeps]] == [0] * 11, texts
     store(tmp_path)
     measured = records(tmp_path)
     assert len(measured) == 8 + 3 * 3
-    assert Counter(one["configuration"]["workload"]["batch_size"] for one in measured) == {
+    assert Counter(record["configuration"]["workload"]["batch_size"] for record in measured) == {
         **dict.fromkeys(range(1, 9), 1),
         **dict.fromkeys((9, 10, 11), 3),
     }
-    assert in_mlflow(tmp_path) == Counter(one["id"] for one in measured)
+    assert in_mlflow(tmp_path) == Counter(record["id"] for record in measured)
     assert set(in_mlflow(tmp_path).values()) == {1}
 
 
@@ -141,7 +141,7 @@ def test_full_disk_under_the_store_leaves_the_run_in_the_journal(
     text = said(command)
     assert command.returncode == 1
     assert "MLflow did not take it" in text
-    assert [one["result"]["outcome"] for one in records(tmp_path)] == ["ok"] * 2
+    assert [record["result"]["outcome"] for record in records(tmp_path)] == ["ok"] * 2
     (small_disk / "ballast").unlink()
     assert "MLflow run" in store(tmp_path)
 
@@ -165,10 +165,10 @@ def test_folder_for_temporary_files_that_fills_up_is_named(
     fill(small_disk)
     said(command)
     assert command.returncode == 1
-    (one,) = records(tmp_path)
-    assert one["result"]["outcome"] == "error"
-    assert "No space left on device" in one["result"]["reason"] or (
-        f"the folder for temporary files, {small_disk}, is full" in one["result"]["reason"]
+    (record,) = records(tmp_path)
+    assert record["result"]["outcome"] == "error"
+    assert "No space left on device" in record["result"]["reason"] or (
+        f"the folder for temporary files, {small_disk}, is full" in record["result"]["reason"]
     )
 
 

@@ -152,7 +152,9 @@ def test_product_is_instantiated_and_each_combination_fits_or_says_why(model: st
     spaces = {section("dataset", dataset)["labels"] for dataset in with_baseline}
     assert labels is None or spaces <= {labels, None}
     possible = {tactic for tactic in TACTICS if tactic not in (*ON_GPUS, IMPOSSIBLE)}
-    if not any(build(section("dataset", one), "dataset").calibrates for one in with_baseline):
+    if not any(
+        build(section("dataset", dataset), "dataset").calibrates for dataset in with_baseline
+    ):
         possible -= set(CALIBRATED)
     assert {tactic for (tactic, _), why in reasons.items() if why is None} == possible
 

@@ -62,16 +62,16 @@ def test_paper_has_its_four_tactics_and_the_baseline() -> None:
 
 
 def test_interactions_hold_the_baseline_each_tactic_and_each_ordered_pair_once() -> None:
-    steps = [tuple(one) for one in swept("interactions")["tactic.steps"]]
+    steps = [tuple(chain) for chain in swept("interactions")["tactic.steps"]]
     assert len(steps) == len(set(steps)) == 1 + 6 + 30
     assert set(steps) == {(), *((name,) for name in COMBINED), *PAIRS}
 
 
 def test_pruning_amounts_are_every_tenth_of_both() -> None:
     amounts = [f"{tenths / 10}" for tenths in range(1, 10)]
-    found = swept("pruning_amounts")["tactic.steps"]
-    assert found[0] == []
-    assert [[dict(step) for step in one] for one in found[1:]] == [
+    chains = swept("pruning_amounts")["tactic.steps"]
+    assert chains[0] == []
+    assert [[dict(step) for step in chain] for chain in chains[1:]] == [
         [{name: {"amount": float(amount)}}]
         for name in ("local_pruning", "global_pruning")
         for amount in amounts
@@ -110,7 +110,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
         }
         (path,) = folder.rglob("plan.json")
         plan = json.loads(path.read_text("utf-8"))
-        excluded = {one["title"]: one["reason"] for one in plan["excluded"]}
+        excluded = {exclusion["title"]: exclusion["reason"] for exclusion in plan["excluded"]}
         return DryRun(plan["runs"], excluded, plan["forecast"], done.stderr)
 
     return call
@@ -148,7 +148,7 @@ def test_experiment_plans_its_cells_in_complete_blocks(plan: Plan, name: str) ->
     assert (planned.forecast["runs"], planned.forecast["known"]) == (runs, 0)
     assert planned.forecast["at_least_s"] > runs
     assert planned.forecast["seconds"] is None
-    assert f"plan: {runs} runs, at least " in planned.said
+    assert f"plan: {runs} runs, at least " in planned.words
 
 
 @pytest.mark.slow
@@ -199,7 +199,9 @@ def test_command_line_wins_over_the_experiment(plan: Plan) -> None:
 def test_tactic_of_the_command_line_takes_the_place_of_the_chains(
     plan: Plan, given: list[str], titles: list[str]
 ) -> None:
-    assert sorted(plan("interactions", *given).titles) == [f"digits_vit · {one}" for one in titles]
+    assert sorted(plan("interactions", *given).titles) == [
+        f"digits_vit · {title}" for title in titles
+    ]
 
 
 @pytest.mark.slow
@@ -220,7 +222,7 @@ def test_interactions_leave_out_the_pairs_that_can_t_be_with_the_reason(plan: Pl
     for first, then in IMPOSSIBLE:
         why = planned.excluded[f"digits_vit · {first} > {then} · digits"]
         assert why.startswith(f"{then} can't follow {first}, which makes ")
-        assert f"left out 1 run: {why}" in planned.said
+        assert f"left out 1 run: {why}" in planned.words
 
 
 @pytest.mark.slow
@@ -242,10 +244,10 @@ def test_everything_leaves_out_what_does_not_fit_the_data(plan: Plan) -> None:
     sparse = {f"{model} · semi_structured_sparsity · digits" for model in DIGITS}
     assert set(planned.excluded) == others | sparse
     for name, why in planned.excluded.items():
-        said = "the tactic runs on cuda" if name in sparse else "the data set's are digits"
-        assert said in why
+        words = "the tactic runs on cuda" if name in sparse else "the data set's are digits"
+        assert words in why
     for template in ("model=all leaves out hub", "tactic=all leaves out chain"):
-        assert template in planned.said
+        assert template in planned.words
 
 
 LOCAL = "_target_: greenexp.tactics.pruning.LocalPruning\namount: 0.5\n"

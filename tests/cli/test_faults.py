@@ -104,8 +104,8 @@ def sweep(program: Path, folder: Path, *tactics: str) -> subprocess.CompletedPro
 def tracked(folder: Path) -> list[Run]:
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("greenexp")
-    found = client.search_runs([experiment.experiment_id])
-    return [run for run in found if CELL_TAG in run.data.tags]  # the summary is no measured run
+    runs = client.search_runs([experiment.experiment_id])
+    return [run for run in runs if CELL_TAG in run.data.tags]  # the summary is no measured run
 
 
 def by_tactic(runs: list[Run]) -> dict[str, Run]:
@@ -114,11 +114,11 @@ def by_tactic(runs: list[Run]) -> dict[str, Run]:
 
 def journalled(folder: Path) -> dict[str, tuple[str, str | None]]:
     """Returns outcome and reason of every journal, by the id of its record."""
-    found = {}
+    outcomes = {}
     for path in (folder / "multirun").rglob("record.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
-        found[record["id"]] = (record["result"]["outcome"], record["result"]["reason"])
-    return found
+        outcomes[record["id"]] = (record["result"]["outcome"], record["result"]["reason"])
+    return outcomes
 
 
 def test_five_faults_are_typed_and_three_runs_finish(tmp_path) -> None:
@@ -136,9 +136,9 @@ def test_five_faults_are_typed_and_three_runs_finish(tmp_path) -> None:
         "timeout": 1,
         "unsupported": 1,
     }
-    found = by_tactic(runs)
+    runs_by_tactic = by_tactic(runs)
     for name, fault in FAULTS.items():
-        run = found[name.lower()]
+        run = runs_by_tactic[name.lower()]
         assert run.info.status == "FAILED"
         assert run.data.tags["greenexp.outcome"] == fault.outcome
         assert fault.reason in run.data.tags["greenexp.reason"]

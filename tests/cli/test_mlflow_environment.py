@@ -33,8 +33,8 @@ def test_environment_stands_where_nothing_is_given(
     assert (usual["uri"], usual["experiment"]) == ("sqlite:///mlruns/mlflow.db", "greenexp")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", ELSEWHERE)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
-    found = tracking(command)
-    assert (found["uri"], found["experiment"]) == (ELSEWHERE, "mine")
+    section = tracking(command)
+    assert (section["uri"], section["experiment"]) == (ELSEWHERE, "mine")
     given = tracking(command, "tracking.uri=sqlite:///own.db", "tracking.experiment=own")
     assert (given["uri"], given["experiment"]) == ("sqlite:///own.db", "own")
 

@@ -95,17 +95,20 @@ def test_runs_carry_how_they_compare_with_their_baseline(swept: tuple[Path, str]
 @pytest.mark.slow
 def test_sweep_ends_with_a_summary_of_its_own(swept: tuple[Path, str]) -> None:
     folder, printed = swept
-    found = client(folder).search_runs(["1"], "tags.`greenexp.kind` = 'summary'")
-    assert [run.info.status for run in found] == ["FINISHED"]
-    names = {one.path for one in client(folder).list_artifacts(found[0].info.run_id)}
+    summaries = client(folder).search_runs(["1"], "tags.`greenexp.kind` = 'summary'")
+    assert [run.info.status for run in summaries] == ["FINISHED"]
+    names = {artifact.path for artifact in client(folder).list_artifacts(summaries[0].info.run_id)}
     assert {"report.html", "report.tex", "cells.csv", "cells.parquet", "overall.csv"} <= names
     assert any(name.endswith(".png") for name in names)
-    assert found[0].data.metrics["summary/runs"] + found[0].data.metrics["summary/left_out"] == 16
-    note = found[0].data.tags["mlflow.note.content"].replace("\\", "")
+    assert (
+        summaries[0].data.metrics["summary/runs"] + summaries[0].data.metrics["summary/left_out"]
+        == 16
+    )
+    note = summaries[0].data.tags["mlflow.note.content"].replace("\\", "")
     for headline in re.findall(r"\*\*(.+)\*\*", note):
         assert headline in printed
     assert note.count("**") == 2 * 3  # on each model, and over them
-    assert set(loaded(folder)["run_id"]).isdisjoint({found[0].info.run_id})
+    assert set(loaded(folder)["run_id"]).isdisjoint({summaries[0].info.run_id})
 
 
 @pytest.mark.slow

@@ -182,8 +182,8 @@ def journalled(folder: Path) -> list[dict]:
 def tracked(folder: Path, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
     client = MlflowClient(f"sqlite:///{folder}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("greenexp")
-    found = client.search_runs([experiment.experiment_id], run_view_type=view)
-    return [run for run in found if CELL_TAG in run.data.tags]  # the summary is no measured run
+    runs = client.search_runs([experiment.experiment_id], run_view_type=view)
+    return [run for run in runs if CELL_TAG in run.data.tags]  # the summary is no measured run
 
 
 def key_of_record(record: dict) -> Key:

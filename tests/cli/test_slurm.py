@@ -55,8 +55,11 @@ def test_block_that_was_journalled_before_its_job_was_stopped_is_found(tmp_path:
     for name in ("1-2", "1", "0"):
         made = record(cpu_run(window()), title=name, id=name)
         journalled.write(made, tmp_path / "runs" / name)
-    found = measured_before(tmp_path / "runs")
-    assert [(one.request, one.is_extra, one.run.id) for one in found] == [
+    measurements = measured_before(tmp_path / "runs")
+    assert [
+        (measurement.request, measurement.is_extra, measurement.run.id)
+        for measurement in measurements
+    ] == [
         (0, False, "0"),
         (1, False, "1"),
         (1, True, "1-2"),

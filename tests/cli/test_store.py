@@ -47,7 +47,11 @@ def test_journals_and_a_copy_are_merged_each_run_once(
     assert len(out.splitlines()) == 5  # a record that is named twice by its path is sent once
     tracker = connect(where)
     runs = tracker.client.search_runs([tracker.experiment_id])
-    assert Counter(one.data.tags[ID_TAG] for one in runs) == {"a1": 1, "a2": 1, "b1": 1}
+    assert Counter(mlflow_run.data.tags[ID_TAG] for mlflow_run in runs) == {
+        "a1": 1,
+        "a2": 1,
+        "b1": 1,
+    }
     assert said(monkeypatch, capsys, *folders, *to)[1] == out
 
 

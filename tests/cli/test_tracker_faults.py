@@ -54,14 +54,14 @@ def tracked(uri: str, experiment: str) -> Counter[str]:
     from mlflow import MlflowClient
 
     client = MlflowClient(uri)
-    found = client.get_experiment_by_name(experiment)
-    if found is None:
+    mlflow_experiment = client.get_experiment_by_name(experiment)
+    if mlflow_experiment is None:
         return Counter()
-    runs = client.search_runs([found.experiment_id])
+    runs = client.search_runs([mlflow_experiment.experiment_id])
     return Counter(
-        one.data.tags["greenexp.id"]
-        for one in runs
-        if one.info.status != "RUNNING" and "greenexp.id" in one.data.tags
+        mlflow_run.data.tags["greenexp.id"]
+        for mlflow_run in runs
+        if mlflow_run.info.status != "RUNNING" and "greenexp.id" in mlflow_run.data.tags
     )
 
 

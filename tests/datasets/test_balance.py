@@ -74,8 +74,8 @@ def test_seed_draws_the_classes_that_get_one_more() -> None:
 )
 def test_shares(counts: list[int], limit: int, taken: list[int]) -> None:
     targets = [target for target, count in enumerate(counts) for _ in range(count)]
-    found = Counter(targets[index] for index in balanced(targets, limit, seed=3))
-    assert [found[target] for target in range(len(counts))] == taken
+    shares = Counter(targets[index] for index in balanced(targets, limit, seed=3))
+    assert [shares[target] for target in range(len(counts))] == taken
 
 
 def first(targets: list[int], classes: int, limit: int) -> list[int]:

@@ -77,7 +77,7 @@ def test_folder_images_are_converted_to_rgb(
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "words"),
     [
         pytest.param(lambda root: root.rmdir(), "is no folder", id="missing"),
         pytest.param(lambda root: None, "holds no images", id="empty"),
@@ -91,7 +91,7 @@ def test_folder_images_are_converted_to_rgb(
     ],
 )
 def test_folder_without_images_is_refused(
-    tmp_path: Path, refusal: Refusal, make: Callable[[Path], object], said: str
+    tmp_path: Path, refusal: Refusal, make: Callable[[Path], object], words: str
 ) -> None:
     root = tmp_path / "images"
     root.mkdir()
@@ -99,7 +99,7 @@ def test_folder_without_images_is_refused(
     for call in (Folder(str(root)).check, Folder(str(root)).load):
         text = refusal(call)
         assert f"dataset.path={root}" in text
-        assert said in text
+        assert words in text
 
 
 def test_folder_that_is_a_file_is_refused(tmp_path: Path, refusal: Refusal) -> None:

@@ -109,7 +109,7 @@ def test_folder_can_t_hold_back_everything(many: Path, refusal: Refusal, count: 
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "words"),
     [
         pytest.param({"limit": 0}, "dataset.limit=0", id="no limit"),
         pytest.param({"held_back": -1}, "dataset.held_back=-1", id="fewer than none"),
@@ -121,5 +121,5 @@ def test_folder_can_t_hold_back_everything(many: Path, refusal: Refusal, count: 
         pytest.param({"calibration_path": "."}, "shares images", id="a folder around it"),
     ],
 )
-def test_folder_options_are_checked(refusal: Refusal, options: dict[str, Any], said: str) -> None:
-    assert said in refusal(lambda: Folder("images", **options))
+def test_folder_options_are_checked(refusal: Refusal, options: dict[str, Any], words: str) -> None:
+    assert words in refusal(lambda: Folder("images", **options))

@@ -110,7 +110,7 @@ def test_hub_limit_is_checked(refusal: Refusal, limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "phrases"),
     [
         pytest.param(
             {"image_column": "imgae"},
@@ -129,11 +129,11 @@ def test_hub_limit_is_checked(refusal: Refusal, limit: int) -> None:
     ],
 )
 def test_hub_wrong_part_is_named(
-    table: Table, refusal: Refusal, options: dict[str, str], said: list[str]
+    table: Table, refusal: Refusal, options: dict[str, str], phrases: list[str]
 ) -> None:
     source = Hub(table(), **options)
     text = refusal(source.check)
-    for words in said:
+    for words in phrases:
         assert words in text
 
 
@@ -200,7 +200,7 @@ def test_hub_split_without_labels_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "phrases"),
     [
         pytest.param({"split": "validaton"}, ["validaton", "validation"], id="split"),
         pytest.param({"config": "nonsense"}, ["nonsense"], id="config"),
@@ -208,11 +208,11 @@ def test_hub_split_without_labels_is_refused(
     ],
 )
 def test_hub_part_that_is_not_there_is_named(
-    table: Table, refusal: Refusal, options: dict[str, str], said: list[str]
+    table: Table, refusal: Refusal, options: dict[str, str], phrases: list[str]
 ) -> None:
     text = refusal(Hub(table(), **options).check)
     assert "dataset.id=" in text
-    for words in said:
+    for words in phrases:
         assert words in text
 
 

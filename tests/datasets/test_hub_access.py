@@ -30,7 +30,7 @@ def test_hub_out_of_reach_is_refused_without_waiting(no_hub: HubServer, refusal:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "said"),
+    ("status", "code", "words"),
     [
         pytest.param(404, "RepoNotFound", "is not on the hub, or private", id="not_found"),
         pytest.param(404, "RevisionNotFound", "has no revision main", id="revision"),
@@ -39,13 +39,13 @@ def test_hub_out_of_reach_is_refused_without_waiting(no_hub: HubServer, refusal:
     ],
 )
 def test_hub_refusal_says_what_the_hub_said(
-    hub: HubServer, refusal: Refusal, status: int, code: str, said: str
+    hub: HubServer, refusal: Refusal, status: int, code: str, words: str
 ) -> None:
     hub.answer("/api/datasets/org/data/revision/main", status, code)
     hub.answer("/datasets/org/data/resolve/main/README.md", status, code)
     text = refusal(Hub("org/data").check)
     assert text.startswith("dataset.id=org/data")
-    assert said in text
+    assert words in text
 
 
 @pytest.mark.parametrize("malformed", ["org/two words", "/nowhere/at/all", "a/b/c"])

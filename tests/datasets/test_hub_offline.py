@@ -49,7 +49,7 @@ class Pictures:
         table.to_parquet(file, batch_size=rows_in_group)
         return file.getvalue()
 
-    def said(self, split: str, rows: Sequence[int], start: int = 0) -> list[list[Any]]:
+    def answer(self, split: str, rows: Sequence[int], start: int = 0) -> list[list[Any]]:
         """Returns what `pictures` gives of these rows."""
         return [
             [
@@ -68,7 +68,7 @@ def test_data_set_is_downloaded_once_and_then_needs_no_hub(hub: LoopbackHub, chi
     hub.put(repository, "data/train-00000-of-00001.parquet", test.parquet(2))
     load = 'say(lambda: pictures(Hub("org/data", split="test").load()))'
     (first,) = child(DATA, load)
-    assert first == test.said("test", range(4))
+    assert first == test.answer("test", range(4))
     assert hub.sent("test-00000-of-00001.parquet") > 0
     assert hub.sent("train-00000-of-00001.parquet") == 0  # no other split
 
@@ -90,9 +90,9 @@ def test_stream_fetches_what_it_takes_and_only_once(hub: LoopbackHub, child: Chi
     rows = [[0, 1], [0], [0]]
     assert again == first
     assert first == [
-        said
+        picture
         for number, pictures in enumerate(files)
-        for said in pictures.said("test", rows[number], start=24 * number)
+        for picture in pictures.answer("test", rows[number], start=24 * number)
     ]
     whole = sum(len(content) for content in hub.files["datasets/org/data"].values())
     assert 0 < hub.sent(".parquet") < 0.4 * whole  # one row group of four, and the footers
@@ -109,7 +109,7 @@ def test_refusals_are_one_line_each(hub: LoopbackHub, child: Child) -> None:
     hub.put("datasets/org/gated", "test.parquet", b"")
     hub.put("datasets/org/bad", "test.parquet", b"this is no Parquet")
     hub.gated |= {"models/org/gated", "datasets/org/gated"}
-    said = child(
+    answers = child(
         MODEL,
         'say(Hub("org/gated").check)',
         'say(Hub("org/missing").check)',
@@ -121,7 +121,7 @@ def test_refusals_are_one_line_each(hub: LoopbackHub, child: Child) -> None:
         'say(Hub("org/bad", split="test", limit=1, streaming=True).check)',
         'say(Hub("org/bad", split="valid").check)',
     )
-    refused = [one["refused"] for one in said]
+    refused = [answer["refused"] for answer in answers]
     expected = [
         "model.checkpoint=org/gated is gated; ask for access at https://huggingface.co/org/gated,",
         "model.checkpoint=org/missing is not on the hub, or private; check the spelling",
@@ -148,7 +148,7 @@ def test_export_of_a_revision_is_read_and_kept(hub: LoopbackHub, child: Child) -
         for side in (160, 320)
     ]
     first = child(DATA, *loads)
-    assert first == [small.said("validation", range(3)), large.said("validation", range(2))]
+    assert first == [small.answer("validation", range(3)), large.answer("validation", range(2))]
     assert child(DATA, *loads, HF_HUB_OFFLINE="1") == first
 
 
@@ -191,8 +191,8 @@ def test_classes_may_be_named_in_the_card_alone(hub: LoopbackHub, child: Child) 
         'source = Hub("org/data", split="test", limit=2, streaming=True)',
         use,
     )
-    assert whole == [["ant", "bee", "cat"], test.said("test", range(3))]
-    assert stream == [["ant", "bee", "cat"], test.said("test", range(2))]
+    assert whole == [["ant", "bee", "cat"], test.answer("test", range(3))]
+    assert stream == [["ant", "bee", "cat"], test.answer("test", range(2))]
 
 
 @pytest.mark.slow
@@ -203,8 +203,8 @@ def test_what_the_library_itself_has_kept_is_found_without_the_hub(
     hub.put("datasets/org/data", "data/test-00000-of-00001.parquet", test.parquet(3))
     child("import datasets", 'datasets.load_dataset("org/data")')
     load = 'say(lambda: pictures(Hub("org/data", split="test"{}).load()))'
-    found, other = child(DATA, load.format(""), load.format(', revision="v2"'), HF_HUB_OFFLINE="1")
-    assert found == test.said("test", range(3))
+    answer, other = child(DATA, load.format(""), load.format(', revision="v2"'), HF_HUB_OFFLINE="1")
+    assert answer == test.answer("test", range(3))
     assert "is not in the local cache" in other["refused"]  # it may be another revision
 
 
@@ -213,10 +213,10 @@ def test_new_commit_is_fetched_and_kept(hub: LoopbackHub, child: Child) -> None:
     old, new = Pictures([0], 8, seed=1), Pictures([1], 8, seed=2)
     load = 'say(lambda: [(s := Hub("org/data", split="test"{}).load()).commit, pictures(s)])'
     hub.put("datasets/org/data", "test.parquet", old.parquet(3))
-    assert child(DATA, load.format("")) == [[COMMIT, old.said("test", [0])]]
+    assert child(DATA, load.format("")) == [[COMMIT, old.answer("test", [0])]]
     hub.commit = COMMIT[::-1]
     hub.put("datasets/org/data", "test.parquet", new.parquet(3))
-    latest = [COMMIT[::-1], new.said("test", [0])]
+    latest = [COMMIT[::-1], new.answer("test", [0])]
     assert child(DATA, load.format("")) == [latest]
     hub.gated.add("datasets/org/data")
     gated = load.format(", card=DatasetCard(gated=True)")
@@ -232,8 +232,8 @@ def test_cut_download_of_a_data_set_goes_on_where_it_stopped(
     assert len(content) > CHUNK + MIB
     hub.put("datasets/org/data", "test.parquet", content)
     hub.cuts["test.parquet"] = [CHUNK + MIB]
-    (said,) = child(DATA, 'say(lambda: pictures(Hub("org/data", split="test").load()))')
-    assert said == test.said("test", range(18))
+    (answer,) = child(DATA, 'say(lambda: pictures(Hub("org/data", split="test").load()))')
+    assert answer == test.answer("test", range(18))
     assert hub.ranges("test.parquet") == [(0, CHUNK + MIB), (CHUNK, len(content))]
 
 
@@ -244,8 +244,8 @@ def test_download_that_breaks_off_for_good_ends_well_later(hub: LoopbackHub, chi
         hub.put("datasets/org/data", f"data/test-{number:05d}-of-00002.parquet", content)
     hub.cuts["data/test-00001-of-00002.parquet"] = [100] * 99
     load = 'say(lambda: len(Hub("org/data", split="test").load().targets))'
-    (said,) = child(DATA, load)
-    assert "the connection to the hub broke off; give the same command again" in said["refused"]
+    (answer,) = child(DATA, load)
+    assert "the connection to the hub broke off; give the same command again" in answer["refused"]
     hub.cuts.clear()
     hub.log.clear()
     assert child(DATA, load) == [6]
@@ -257,7 +257,7 @@ def test_cut_stream_asks_again(hub: LoopbackHub, child: Child) -> None:
     test = Pictures([0, 1, 2], 8)
     hub.put("datasets/org/data", "test.parquet", test.parquet(3))
     hub.cuts["test.parquet"] = [100]
-    (said,) = child(
+    (answer,) = child(
         DATA, 'say(lambda: pictures(Hub("org/data", split="test", limit=2, streaming=True).load()))'
     )
-    assert said == test.said("test", [0, 1])
+    assert answer == test.answer("test", [0, 1])

@@ -90,7 +90,7 @@ def test_stream_of_image_files_is_read_too(colors_folder: Path, no_hub: HubServe
 
 
 @pytest.mark.parametrize(
-    ("labels", "options", "said"),
+    ("labels", "options", "words"),
     [
         pytest.param([], {}, "has no images in split validation", id="empty"),
         pytest.param([0, None], {}, "has no labels in split validation", id="no labels"),
@@ -104,10 +104,10 @@ def test_stream_is_refused_as_a_table_is(
     refusal: Refusal,
     labels: list[int | None],
     options: dict[str, Any],
-    said: str,
+    words: str,
 ) -> None:
     source = Hub(written(labels), **{"limit": 4, "streaming": True, **options})
-    assert said in refusal(source.check)
+    assert words in refusal(source.check)
 
 
 def test_stream_without_a_limit_is_refused(refusal: Refusal) -> None:

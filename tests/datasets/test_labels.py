@@ -178,8 +178,8 @@ def test_other_spaces_have_no_ids(unknown: str) -> None:
 @given(st.permutations([f"class {number}" for number in range(8)]), st.integers(0, 8))
 def test_match_finds_each_name(names: list[str], count: int) -> None:
     wanted = [f"class {number}" for number in range(count)]
-    found = match(space(*names), space(*wanted))
-    assert [names[index] for index in found] == wanted
+    indices = match(space(*names), space(*wanted))
+    assert [names[index] for index in indices] == wanted
 
 
 @pytest.mark.parametrize("known", [(None, None), ("s", None), (None, "s"), ("s", "s")])

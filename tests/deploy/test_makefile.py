@@ -173,10 +173,10 @@ def test_root_is_refused(programs: Path, tmp_path: Path) -> None:
 
 
 def test_help_names_every_target(tmp_path: Path) -> None:
-    said = Deployment(tmp_path).made()
+    output = Deployment(tmp_path).made()
     text = (ROOT / "deploy" / "Makefile").read_text("utf-8")
     (targets,) = [line for line in text.splitlines() if line.startswith(".PHONY:")]
-    assert [line.split()[0] for line in said.split("\n\n")[0].splitlines()] == targets.split()[1:]
+    assert [line.split()[0] for line in output.split("\n\n")[0].splitlines()] == targets.split()[1:]
 
 
 # Its life
@@ -224,9 +224,9 @@ def test_runs_outlive_a_stop_and_a_move_by_backup(tmp_path: Path) -> None:
             deployment.made("database")
         deployment.made("start")
         assert "the server runs already" in deployment.made("start")
-        said = deployment.made("status")
-        assert "database: runs on 127.0.0.1:" in said
-        assert f"server: answers at {deployment.uri}" in said
+        output = deployment.made("status")
+        assert "database: runs on 127.0.0.1:" in output
+        assert f"server: answers at {deployment.uri}" in output
         assert PASSWORD not in command_lines()
         done = greenexp(tmp_path, f"tracking.uri={deployment.uri}", *QUICK)
         assert done.returncode == 0, done.stderr

@@ -61,7 +61,7 @@ def phases(result: Result) -> list[str]:
 
 def descendants() -> list[psutil.Process]:
     """Returns the runs that are there: descendants of this process but its fork server."""
-    return [one for one in psutil.Process().children(recursive=True) if _is_run(one)]
+    return [process for process in psutil.Process().children(recursive=True) if _is_run(process)]
 
 
 def _is_run(process: psutil.Process) -> bool:
@@ -197,7 +197,7 @@ def test_a_run_that_is_killed_at_any_time_leaves_the_others(seed: int) -> None:
 
     def tell(stage: Stage) -> None:
         stages.append(stage)
-        runs = sorted(descendants(), key=lambda one: one.pid)
+        runs = sorted(descendants(), key=lambda process: process.pid)
         if len(stages) == fatal and runs:
             victim = dice.choice(runs)
             killed.append(victim.pid)

@@ -85,7 +85,7 @@ def test_configured_run_is_measured_and_proves_its_tactic(
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "words"),
     [
         pytest.param({"tactic": {"_target_": "os.system"}}, "tactic._target_", id="outside"),
         pytest.param(
@@ -110,12 +110,12 @@ def test_configured_run_that_can_t_be_is_an_error_of_one_line(
     colors_folder: Path,
     tmp_path: Path,
     changes: dict[str, Any],
-    said: str,
+    words: str,
 ) -> None:
     result = result_of(configuration(vit_folder, colors_folder, **changes), tmp_path)
     assert result.outcome == "error"
     assert result.reason is not None
-    assert said in result.reason
+    assert words in result.reason
     assert len(result.reason.splitlines()) == 1
     assert result.traceback is None
 
@@ -151,7 +151,7 @@ def test_experiment_holds_the_objects_that_were_described(
 
 
 @pytest.mark.parametrize(
-    ("available", "device", "meant", "said"),
+    ("available", "device", "meant", "words"),
     [
         pytest.param(False, "cuda", "cuda", "device=cuda is asked for", id="absent"),
         pytest.param(True, "cuda", "cuda", None, id="present"),
@@ -166,11 +166,11 @@ def test_probe_writes_the_device_that_is_meant_and_why_it_can_t_be_used(
     available: bool,
     device: str,
     meant: str,
-    said: str | None,
+    words: str | None,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     answer = tmp_path / "answer"
     probe_device(device, str(answer))
     there, refused = answer.read_text(encoding="utf-8").split("\n")
     assert there == meant
-    assert refused.startswith(said) if said else refused == ""
+    assert refused.startswith(words) if words else refused == ""

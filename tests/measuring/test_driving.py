@@ -62,9 +62,9 @@ def test_tactic_is_shown_the_training_images_it_asks_for(
     tactic = Calibrated(Traits(calibration_images=wanted))
     run(experiment(tactic=tactic, dataset=dataset))
     assert dataset.asked == ([wanted] if wanted else [])
-    assert [one.shape for one in tactic.shown] == batches * [(QUICK.batch_size, 3, 2, 2)]
+    assert [batch.shape for batch in tactic.shown] == batches * [(QUICK.batch_size, 3, 2, 2)]
     assert (colors_of(tactic.shown) if batches else []) == colors.split()
-    assert all(one.dtype is torch.float32 for one in tactic.shown)
+    assert all(batch.dtype is torch.float32 for batch in tactic.shown)
 
 
 def test_no_image_of_the_evaluation_is_among_those_calibrated_on() -> None:
@@ -128,7 +128,7 @@ def test_batch_size_tactic_takes_the_place_of_the_workloads(images: int) -> None
     model = FakeModel(module=module)
     result = run(experiment(model=model, tactic=BatchSize(images)))
     assert {shape[0] for shape in module.shapes} == {images}
-    assert {one.images / len(one.latencies_s) for one in result.windows} == {float(images)}
+    assert {window.images / len(window.latencies_s) for window in result.windows} == {float(images)}
     assert result.effect == {"batch_size": images}
     assert QUICK.batch_size == 3
 

@@ -74,7 +74,7 @@ def test_phases_come_in_order_and_each_is_metered() -> None:
     ]
     assert [phase.name for phase in result.phases] == PHASES
     readings = [part.readings for part in (*result.phases, *result.windows)]
-    assert [[reading.value for reading in one] for one in readings] == [
+    assert [[reading.value for reading in part] for part in readings] == [
         [float(index)] for index in range(2, len(PHASES) + QUICK.min_windows + 2)
     ]
 

@@ -42,7 +42,7 @@ class Raising:
 
 
 @pytest.mark.parametrize(
-    ("model", "dataset", "error", "said"),
+    ("model", "dataset", "error", "pattern"),
     [
         pytest.param(
             FakeModel(names=["cat", "dog"]), FakeImages(), Unfit, "no counterpart", id="other_names"
@@ -64,10 +64,10 @@ class Raising:
     ],
 )
 def test_labels_that_do_not_match_end_the_run(
-    model: FakeModel, dataset: FakeImages, error: type[BadInput], said: str
+    model: FakeModel, dataset: FakeImages, error: type[BadInput], pattern: str
 ) -> None:
     log: list[str] = []
-    with pytest.raises(error, match=said) as caught:
+    with pytest.raises(error, match=pattern) as caught:
         run(experiment(model=model, dataset=dataset, meters=[FakeMeter(log=log)]))
     assert caught.type is error
     assert log[-1] == "meter off"

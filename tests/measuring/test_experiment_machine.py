@@ -46,7 +46,7 @@ def test_idle_is_recorded_in_slices_of_the_time_asked(
 def test_windows_are_long_enough_for_every_meter(
     shortest: list[Shortest], seconds: float, batches: int
 ) -> None:
-    result = run(experiment(meters=[FakeMeter(shortest=one) for one in shortest]))
+    result = run(experiment(meters=[FakeMeter(shortest=minimum) for minimum in shortest]))
     for window in result.windows:
         assert len(window.latencies_s) >= batches
         assert window.duration_s >= seconds
@@ -94,14 +94,14 @@ def test_what_was_disturbed_is_measured_anew(
     result = run(experiment(workload=waiting, meters=[disturbed(window)]))
     assert [phase.name for phase in result.phases] == PHASES
     assert result.phases[0].readings[0].value == idle_j
-    assert [one.readings[0].value for one in result.windows] == windows_j
+    assert [stretch.readings[0].value for stretch in result.windows] == windows_j
     assert result.discarded_windows == discarded
 
 
 def test_what_was_disturbed_is_kept_where_it_is_only_flagged() -> None:
     result = run(experiment(meters=[disturbed(2, 7)]))
     assert result.phases[0].readings[0].value == 2.0
-    assert [one.readings[0].value for one in result.windows] == [7.0, 8.0]
+    assert [stretch.readings[0].value for stretch in result.windows] == [7.0, 8.0]
     assert result.discarded_windows == 0
 
 

@@ -91,7 +91,7 @@ def test_fingerprint_is_the_same_tomorrow(
 
 
 def test_whatever_differs_is_told_apart(fingerprint: Fingerprint) -> None:
-    found = [
+    fingerprints = [
         fingerprint(),
         fingerprint(cpu="AMD EPYC 7R13"),
         fingerprint(threads=16),
@@ -100,7 +100,7 @@ def test_whatever_differs_is_told_apart(fingerprint: Fingerprint) -> None:
         fingerprint(gpus=[L4, L4]),
         fingerprint(gpus=[L4, A10G]),
     ]
-    assert len(set(found)) == len(found)
+    assert len(set(fingerprints)) == len(fingerprints)
 
 
 def test_no_driver_and_no_gpu_are_alike(fingerprint: Fingerprint) -> None:

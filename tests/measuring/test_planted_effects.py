@@ -36,13 +36,18 @@ def test_the_quick_way_is_the_reports(plan: Plan) -> None:
     """The simulations that leave out models must judge as the report does."""
     study = made_up(plan, np.random.default_rng(3))
     by_runs, _ = by_report(plan, study)
-    for tactic, one in over_models(plan, study).items():
+    for tactic, effect in over_models(plan, study).items():
         expected = replace(by_runs[tactic], cliffs_delta=None)
-        assert one.verdict == expected.verdict
-        assert one.p_value == pytest.approx(expected.p_value, rel=1e-9)
-        assert one.interval is not None
+        assert effect.verdict == expected.verdict
+        assert effect.p_value == pytest.approx(expected.p_value, rel=1e-9)
+        assert effect.interval is not None
         assert expected.interval is not None
-        assert (one.ratio, one.interval.low, one.interval.high, one.floor) == pytest.approx(
+        assert (
+            effect.ratio,
+            effect.interval.low,
+            effect.interval.high,
+            effect.floor,
+        ) == pytest.approx(
             (expected.ratio, expected.interval.low, expected.interval.high, expected.floor),
             rel=1e-9,
         )
@@ -96,8 +101,11 @@ def test_models_that_differ_about_no_saving_are_seldom_claimed_to_save() -> None
     Of 500 studies the share scatters by 1 %, so eight times as many are judged.
     """
     plan = replace(LARGE, savings=NOTHING)
-    found = [tally_over_models(plan, STUDIES, seed=seed) for seed in range(8)]
-    wrong, families = sum(one.wrong for one in found), sum(one.families for one in found)
+    all_tallies = [tally_over_models(plan, STUDIES, seed=seed) for seed in range(8)]
+    wrong, families = (
+        sum(tally.wrong for tally in all_tallies),
+        sum(tally.families for tally in all_tallies),
+    )
     assert wrong / families <= FALSE_CLAIMS
 
 

@@ -23,16 +23,16 @@ def test_a_thread_that_is_moved_is_there_and_free_to_leave(cpu: int) -> None:
 
 
 def test_each_thread_is_told_its_own_and_moves_alone() -> None:
-    one = min(os.sched_getaffinity(0))
+    cpu = min(os.sched_getaffinity(0))
 
     def held() -> tuple[int | None, set[int]]:
-        os.sched_setaffinity(0, {one})
-        move_to(one)
+        os.sched_setaffinity(0, {cpu})
+        move_to(cpu)
         return current_cpu(), os.sched_getaffinity(0)
 
     before = os.sched_getaffinity(threading.get_native_id())
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(held).result() == (one, {one})
+        assert pool.submit(held).result() == (cpu, {cpu})
     assert os.sched_getaffinity(0) == before
 
 

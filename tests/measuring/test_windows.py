@@ -267,8 +267,8 @@ def test_disturbed_window_ends_a_run_that_must_not_be_disturbed() -> None:
     ],
 )
 def test_half_width(windows: list[Window], expected: float | None) -> None:
-    found = half_width_of(windows, ON_CPU)
-    assert found == (None if expected is None else pytest.approx(expected, rel=1e-12))
+    half_width = half_width_of(windows, ON_CPU)
+    assert half_width == (None if expected is None else pytest.approx(expected, rel=1e-12))
 
 
 joules = st.lists(st.floats(9.0, 11.0), min_size=2, max_size=12)

@@ -39,9 +39,9 @@ def system(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def by_quantity(readings: list[Reading]) -> dict[tuple[str, str], float]:
     assert {(reading.source, reading.meter) for reading in readings} <= {("sampled", "machine")}
-    found = {(reading.quantity, reading.component): reading.value for reading in readings}
-    assert len(found) == len(readings)
-    return found
+    values = {(reading.quantity, reading.component): reading.value for reading in readings}
+    assert len(values) == len(readings)
+    return values
 
 
 def test_window_holds_mean_utilization_and_most_memory(
@@ -102,7 +102,7 @@ def test_series_follows_utilization_and_memory(system: SimpleNamespace, clock: C
     clock.run_to(10.0)
     with Machine(interval_s=0.5) as machine:
         clock.run_to(11.0)
-        series = {one.quantity: one for one in machine.series(origin_s=10.0)}
+        series = {curve.quantity: curve for curve in machine.series(origin_s=10.0)}
     assert set(series) == {"memory_mib", "utilization_pct"}
     assert series["utilization_pct"].t_s == pytest.approx([0.5, 1.0])
     assert series["utilization_pct"].values == pytest.approx([25.0, 25.0])
@@ -132,9 +132,9 @@ def test_real_system_tells_utilization_and_memory() -> None:
         start = psutil.cpu_times()
         while sum(psutil.cpu_times()) - sum(start) < 0.1:  # clocks of 10 ms
             sum(range(10_000))
-    found = by_quantity(readings)
-    assert 0.0 <= found["utilization_pct", "cpu"] <= 100.0
-    assert found["memory_mib", "process"] == pytest.approx(before, rel=0.5)
+    values = by_quantity(readings)
+    assert 0.0 <= values["utilization_pct", "cpu"] <= 100.0
+    assert values["memory_mib", "process"] == pytest.approx(before, rel=0.5)
 
 
 @pytest.mark.parametrize("interval_s", [0.0, -1.0, float("nan"), float("inf")])

@@ -60,12 +60,12 @@ def test_window_tells_what_went_on_meanwhile(
 
 def test_windows_follow_each_other(system: System, cpus: Callable[..., Neighbours]) -> None:
     meter = cpus()
-    found = []
+    percentages = []
     for others in (0.25, 1.0, 0.0):
         with meter.window() as readings:
             system.go_on(2.0, others=others)
-        found.append(values(list(readings))["other_processes_pct"])
-    assert found == pytest.approx([25.0, 100.0, 0.0])
+        percentages.append(values(list(readings))["other_processes_pct"])
+    assert percentages == pytest.approx([25.0, 100.0, 0.0])
 
 
 def test_windows_may_lie_within_each_other(system: System, cpus: Callable[..., Neighbours]) -> None:
@@ -101,9 +101,9 @@ def test_clocks_that_do_not_tick_together_make_nothing_negative(
         system.go_on(1.0, steal=-0.5)
         system.own_s += 0.25
         cpus(0)
-    found = values(list(readings))
-    assert (found["other_processes_pct"], found["steal_pct"]) == (0.0, 0.0)
-    assert found["cpu_throttle_events"] == 0.0
+    figures = values(list(readings))
+    assert (figures["other_processes_pct"], figures["steal_pct"]) == (0.0, 0.0)
+    assert figures["cpu_throttle_events"] == 0.0
 
 
 def raising(error: Exception) -> Callable[[], SimpleNamespace]:

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.usefixtures("no_sampler_left")
 def test_this_machine_is_read() -> None:
     with Neighbours() as meter, meter.window() as readings:
         assert sum(range(100_000))  # takes some time on any clock
-    found = values(list(readings))
-    assert {"other_processes_pct", "involuntary_switches_per_s"} <= set(found)
-    assert all(math.isfinite(value) and value >= 0 for value in found.values())
+    figures = values(list(readings))
+    assert {"other_processes_pct", "involuntary_switches_per_s"} <= set(figures)
+    assert all(math.isfinite(value) and value >= 0 for value in figures.values())
 
 
 rates = st.floats(0.0, 1.0)
@@ -44,7 +44,7 @@ def test_shares_are_those_of_the_time_that_passed(
                 steal=steal,
                 switches=switches,
             )
-    found = values(list(readings))
-    assert found["other_processes_pct"] == pytest.approx(100 * others, abs=1e-6)
-    assert found["steal_pct"] == pytest.approx(100 * steal / THREADS, abs=1e-6)
-    assert found["involuntary_switches_per_s"] == pytest.approx(switches / seconds, rel=1e-6)
+    figures = values(list(readings))
+    assert figures["other_processes_pct"] == pytest.approx(100 * others, abs=1e-6)
+    assert figures["steal_pct"] == pytest.approx(100 * steal / THREADS, abs=1e-6)
+    assert figures["involuntary_switches_per_s"] == pytest.approx(switches / seconds, rel=1e-6)

@@ -33,9 +33,13 @@ QUANTITIES = {
 
 
 def value(readings: list[Reading], quantity: str, component: str = "gpu:0") -> float:
-    (found,) = [one for one in readings if (one.quantity, one.component) == (quantity, component)]
-    assert (found.source, found.meter) == ("sampled", "nvml")
-    return found.value
+    (reading,) = [
+        reading
+        for reading in readings
+        if (reading.quantity, reading.component) == (quantity, component)
+    ]
+    assert (reading.source, reading.meter) == ("sampled", "nvml")
+    return reading.value
 
 
 def test_fake_has_the_names_of_the_real_binding(nvml: Install) -> None:
@@ -212,7 +216,7 @@ def test_series_holds_each_quantity_of_each_gpu(nvml: Install, clock: Clock) -> 
     clock.run_to(4.0)
     with Nvml(interval_s=0.5) as meter:
         clock.run_to(5.0)
-        series = {(one.quantity, one.component): one for one in meter.series(origin_s=4.0)}
+        series = {(curve.quantity, curve.component): curve for curve in meter.series(origin_s=4.0)}
     assert len(series) == 7 + 6
     power = series["power_w", "gpu:0"]
     assert (power.source, power.meter) == ("sampled", "nvml")

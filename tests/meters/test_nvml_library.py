@@ -55,7 +55,9 @@ def read(
     done = machine.command(gpus, *words, init_error=init_error)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    readings = {case: [Reading(*one) for one in told] for case, told in answer["read"].items()}
+    readings = {
+        case: [Reading(*fields) for fields in told] for case, told in answer["read"].items()
+    }
     return readings, answer["left"]
 
 
@@ -152,7 +154,7 @@ def availability(machine: Machine, gpus: Sequence[Gpu], **driver: object) -> lis
 
 def test_availability_names_what_each_gpu_tells(machine: Machine) -> None:
     told = availability(machine, [V100, replace(P100, utilization_pct=None, power_w=None)])
-    sources = {(one["quantity"], one["component"]): one["source"] for one in told}
+    sources = {(entry["quantity"], entry["component"]): entry["source"] for entry in told}
     wanted = ("energy", "utilization", "temperature", "memory", "clock")
     assert sources == {
         **{(quantity, "gpu:0"): "sampled" for quantity in wanted},
@@ -160,7 +162,7 @@ def test_availability_names_what_each_gpu_tells(machine: Machine) -> None:
         ("energy", "gpu:1"): None,
         ("utilization", "gpu:1"): None,
     }
-    details = {one["detail"] for one in told}
+    details = {entry["detail"] for entry in told}
     assert details == {
         "NVML, Simulated V100",
         "NVML, Simulated P100",
@@ -170,7 +172,7 @@ def test_availability_names_what_each_gpu_tells(machine: Machine) -> None:
 
 def test_availability_of_a_gpu_with_mig_says_whose_power_it_is(machine: Machine) -> None:
     told = availability(machine, [replace(V100, mig=1, utilization_pct=None)])
-    by_quantity = {one["quantity"]: one for one in told}
+    by_quantity = {entry["quantity"]: entry for entry in told}
     assert by_quantity["energy"]["source"] == "sampled"
     assert "the power of the whole GPU only" in by_quantity["energy"]["detail"]
     assert by_quantity["utilization"]["source"] is None

@@ -83,7 +83,9 @@ def test_record_holds_both_gpus_with_their_sources(machine: Machine) -> None:
             "gpu_throttled_pct": 0,
             "other_gpu_processes": 0,
         }
-    series = {(one.quantity, one.component) for one in record.result.series if one.meter == "nvml"}
+    series = {
+        (curve.quantity, curve.component) for curve in record.result.series if curve.meter == "nvml"
+    }
     assert len(series) == 2 * 7
     assert_counts_no_gpu(record)
 

@@ -87,8 +87,8 @@ def test_integral_is_numpys(watts: list[float], ends: tuple[float, float]) -> No
     times = np.concatenate([[start_s], within, [end_s]])
     expected = np.trapezoid(np.interp(times, t_s, watts), times)
     channel = ("cpu", "power_w")
-    found = made.integral(channel, end_s) - made.integral(channel, start_s)
-    assert found == pytest.approx(expected, rel=1e-9, abs=1e-6)
+    integral = made.integral(channel, end_s) - made.integral(channel, start_s)
+    assert integral == pytest.approx(expected, rel=1e-9, abs=1e-6)
 
 
 @pytest.mark.parametrize(("end_s", "joules"), [(5.4, 500.0), (5.6, 550.0)])  # true: 500, 520

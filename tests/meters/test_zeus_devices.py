@@ -88,12 +88,20 @@ def test_availability_names_what_would_be_measured(
 ) -> None:
     install(**device)
     told = Zeus().availability()
-    assert [(one.component, one.source) for one in told if one.quantity == "energy"] == expected
-    assert all(one.detail for one in told)
+    assert [
+        (availability.component, availability.source)
+        for availability in told
+        if availability.quantity == "energy"
+    ] == expected
+    assert all(availability.detail for availability in told)
 
 
 def test_machine_without_a_counter_says_why() -> None:
-    (cpu,) = [one for one in Zeus().availability() if one.component.startswith("cpu")]
+    (cpu,) = [
+        availability
+        for availability in Zeus().availability()
+        if availability.component.startswith("cpu")
+    ]
     assert isinstance(cpu, Availability)
     assert cpu.source == "counter" or "RAPL" in cpu.detail
 

@@ -141,7 +141,7 @@ def test_hub_provenance_holds_the_commit(offline: None, cached: Cached, vit_fold
 
 
 @pytest.mark.parametrize(
-    ("files", "options", "said"),
+    ("files", "options", "words"),
     [
         pytest.param(["pytorch_model.bin"], {}, "model.allow_pickle=true", id="pickled"),
         pytest.param(["tf_model.h5"], {}, "holds no weights", id="none_for_torch"),
@@ -153,10 +153,10 @@ def test_hub_weights_are_judged_by_the_list_of_files(
     refusal: Refusal,
     files: list[str],
     options: dict[str, bool],
-    said: str,
+    words: str,
 ) -> None:
     published.describe("org/net", "config.json", *files)
-    assert said in refusal(lambda: Hub("org/net", **options).check())
+    assert words in refusal(lambda: Hub("org/net", **options).check())
 
 
 def test_hub_pickled_weights_may_be_allowed(published: HubServer) -> None:
@@ -165,7 +165,7 @@ def test_hub_pickled_weights_may_be_allowed(published: HubServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "said"),
+    ("status", "code", "words"),
     [
         pytest.param(404, "RepoNotFound", "is not on the hub, or private", id="not_found"),
         pytest.param(404, "RevisionNotFound", "has no revision main", id="revision"),
@@ -174,16 +174,16 @@ def test_hub_pickled_weights_may_be_allowed(published: HubServer) -> None:
     ],
 )
 def test_hub_refusal_says_what_the_hub_said(
-    hub: HubServer, refusal: Refusal, status: int, code: str, said: str
+    hub: HubServer, refusal: Refusal, status: int, code: str, words: str
 ) -> None:
     hub.answer("/api/models/org/net/revision/main", status, code)
     text = refusal(Hub("org/net").check)
     assert text.startswith("model.checkpoint=org/net")
-    assert said in text
+    assert words in text
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "said"),
+    ("status", "code", "words"),
     [
         # The hub describes a gated repository to anyone, and refuses its files.
         pytest.param(401, "GatedRepo", "is gated", id="gated"),
@@ -192,12 +192,12 @@ def test_hub_refusal_says_what_the_hub_said(
     ],
 )
 def test_hub_refusal_of_the_config_is_one_line_too(
-    published: HubServer, refusal: Refusal, status: int, code: str, said: str
+    published: HubServer, refusal: Refusal, status: int, code: str, words: str
 ) -> None:
     published.answer("/org/net/resolve/main/config.json", status, code)
     text = refusal(Hub("org/net").check)
     assert "org/net" in text
-    assert said in text
+    assert words in text
 
 
 @pytest.mark.parametrize("absence", ["no_hub", "offline"])

@@ -51,8 +51,8 @@ def test_model_in_the_hub_cache_needs_no_hub(
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(COMMIT)
     shutil.copytree(vit_folder, repository / "snapshots" / COMMIT)
-    (said,) = child(MODEL, USE, HF_HUB_OFFLINE="1")
-    assert said[:2] == [list(COLORS), COMMIT]
+    (answer,) = child(MODEL, USE, HF_HUB_OFFLINE="1")
+    assert answer[:2] == [list(COLORS), COMMIT]
     assert hub.log == []
 
 
@@ -68,8 +68,8 @@ def test_cut_download_of_a_model_goes_on_where_it_stopped(
     weights = hub.files["models/org/net"]["model.safetensors"]
     assert len(weights) > CHUNK + MIB
     hub.cuts["model.safetensors"] = [CHUNK + MIB]
-    (said,) = child(MODEL, USE)
-    assert said[1] == COMMIT
+    (answer,) = child(MODEL, USE)
+    assert answer[1] == COMMIT
     assert hub.ranges("model.safetensors") == [(0, CHUNK + MIB), (CHUNK, len(weights))]
     snapshot = tmp_path / "home" / "hub" / "models--org--net" / "snapshots" / COMMIT
     assert (snapshot / "model.safetensors").read_bytes() == weights
@@ -81,8 +81,8 @@ def test_download_of_a_model_that_breaks_off_for_good_ends_well_later(
 ) -> None:
     put_model(hub, vit_folder)
     hub.cuts["model.safetensors"] = [100] * 99
-    (said,) = child(MODEL, USE)
-    assert "org/net" in said["refused"]
+    (answer,) = child(MODEL, USE)
+    assert "org/net" in answer["refused"]
     hub.cuts.clear()
-    (said,) = child(MODEL, USE)
-    assert said[:2] == [list(COLORS), COMMIT]
+    (answer,) = child(MODEL, USE)
+    assert answer[:2] == [list(COLORS), COMMIT]

@@ -142,7 +142,7 @@ def test_every_class_that_transformers_makes_of_a_classifier_is_taken() -> None:
     )
 
     listed = MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES.values()
-    names = {name for one in listed for name in ([one] if isinstance(one, str) else one)}
+    names = {name for entry in listed for name in ([entry] if isinstance(entry, str) else entry)}
     refused = {name for name in names if CLASSIFIER.search(name) is None}
     assert {"DeiTForImageClassificationWithTeacher", "LevitForImageClassificationWithTeacher"} <= (
         names
@@ -155,8 +155,8 @@ def test_local_quantized_checkpoint_is_refused(
     vit_folder: Path, edited: Edited, refusal: Refusal
 ) -> None:
     folder = edited(vit_folder, quantization_config={"quant_method": "torchao"})
-    said = refusal(lambda: Local(str(folder)).check())
-    assert "is quantized already" in said
+    message = refusal(lambda: Local(str(folder)).check())
+    assert "is quantized already" in message
 
 
 def remove(name: str) -> Callable[[Path], None]:
@@ -172,7 +172,7 @@ def only_training_arguments(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "words"),
     [
         pytest.param(shutil.rmtree, "is no folder", id="no_folder"),
         pytest.param(remove("config.json"), "lacks config.json", id="no_config"),
@@ -192,17 +192,17 @@ def test_local_folder_that_can_t_be_used_is_refused(
     edited: Edited,
     refusal: Refusal,
     damage: Callable[[Path], object],
-    said: str,
+    words: str,
 ) -> None:
     folder = edited(vit_folder)
     damage(folder)
     text = refusal(Local(str(folder)).check)
     assert str(folder) in text
-    assert said in text
+    assert words in text
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "words"),
     [
         pytest.param({"architectures": ["ViTModel"]}, "names ViTModel", id="a_backbone"),
         pytest.param({"architectures": []}, "names no architecture", id="none_given"),
@@ -217,12 +217,12 @@ def test_local_folder_that_can_t_be_used_is_refused(
     ],
 )
 def test_local_config_that_can_t_be_used_is_refused(
-    vit_folder: Path, edited: Edited, refusal: Refusal, changes: dict[str, Any], said: str
+    vit_folder: Path, edited: Edited, refusal: Refusal, changes: dict[str, Any], words: str
 ) -> None:
     folder = edited(vit_folder, **changes)
     text = refusal(Local(str(folder)).check)
     assert str(folder) in text
-    assert said in text
+    assert words in text
 
 
 def test_local_code_of_its_own_may_be_trusted(vit_folder: Path, edited: Edited) -> None:
@@ -287,7 +287,7 @@ LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "words"),
     [
         pytest.param(without_head, "classifier.weight", id="no_head"),
         pytest.param(with_a_head_of_two, "", id="head_of_another_size"),
@@ -303,10 +303,10 @@ def test_local_weights_that_can_t_be_used_are_refused_when_loaded(
     edited: Edited,
     refusal: Refusal,
     damage: Callable[[Path], object],
-    said: str,
+    words: str,
 ) -> None:
     folder = edited(vit_folder)
     damage(folder)
     text = refusal(lambda: Local(str(folder)).load("cpu"))
     assert str(folder) in text
-    assert said in text
+    assert words in text

@@ -112,7 +112,9 @@ def test_load_reads_every_outcome_and_its_preset(tmp_path: Path) -> None:
     assert joules[2] is pd.NA
     assert made["peers"].nunique() == 1  # they differ in their tactic alone
     preset = Hardware(any_device=True, price=Price(usd_per_kwh=0.2, region="here"))
-    assert {one.cell: one.hardware for one in runs} == dict.fromkeys(("c1", "c2", "c3"), preset)
+    assert {stored_run.cell: stored_run.hardware for stored_run in runs} == dict.fromkeys(
+        ("c1", "c2", "c3"), preset
+    )
 
 
 def test_experiment_without_runs_is_an_empty_table_of_the_same_columns(tmp_path: Path) -> None:

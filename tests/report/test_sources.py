@@ -190,9 +190,9 @@ def test_store_into_which_journals_were_merged_says_what_they_say(
     assert of_store.left_out == of_journals.left_out == []
     assert {cell.blocks for cell in of_store.cells} == {4}
     assert len(of_store.settings) == 1
-    for one, other in zip(of_store.cells, of_journals.cells, strict=True):
-        assert one.effects == other.effects
-        assert one.accuracy == other.accuracy
+    for cell, other in zip(of_store.cells, of_journals.cells, strict=True):
+        assert cell.effects == other.effects
+        assert cell.accuracy == other.accuracy
     pairs = [pair for group in groups(priced_of(merged)) for pair in group.every_pair()]
     assert len(pairs) == 2 * 4 + 4
     days = {run.id: run.started[:10] for run in merged.runs()}

@@ -206,7 +206,7 @@ def test_one_answer_to_every_image_is_seen(
     judged_ = Predictions(
         identifiers=[str(n) for n in range(len(targets))],
         targets=targets,
-        ranked=[[one, 3] for one in best],
+        ranked=[[guess, 3] for guess in best],
     )
     assert constant_predictions(replace(cpu_run(window()), predictions=judged_)) is constant
 

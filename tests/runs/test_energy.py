@@ -265,10 +265,10 @@ readings = st.lists(
 def test_what_is_held_is_read_in_every_window(of_windows: list[list[Reading]]) -> None:
     windows = [window(*of_window) for of_window in of_windows]
     holds = energy_holds(windows)
-    for one in windows:
-        joules = total_energy_j(one, holds)
+    for stretch in windows:
+        joules = total_energy_j(stretch, holds)
         assert (joules is None) is (holds == {})
-        kinds = energy_by_kind(one, holds) or {}
+        kinds = energy_by_kind(stretch, holds) or {}
         assert sum(kinds.values()) == pytest.approx(joules or 0.0)
     assert not ("cpu" in holds and {"cpu:0", "cpu:1"} & set(holds))  # no joule counts twice
 

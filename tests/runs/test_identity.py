@@ -124,6 +124,6 @@ def test_card_describes_and_changes_nothing(section: str) -> None:
     bare = CONFIGURATION | {section: {"id": "org/name"}}
     cards = [{"family": "ViT"}, {"family": "ViT", "parameters_m": 5.7}, None]
     described = [CONFIGURATION | {section: {"id": "org/name", "card": card}} for card in cards]
-    assert {cell_hash(one) for one in described} == {cell_hash(bare)}
-    assert {peers_hash(one) for one in described} == {peers_hash(bare)}
+    assert {cell_hash(configuration) for configuration in described} == {cell_hash(bare)}
+    assert {peers_hash(configuration) for configuration in described} == {peers_hash(bare)}
     assert cell_hash(CONFIGURATION | {section: {"id": "org/other"}}) != cell_hash(bare)

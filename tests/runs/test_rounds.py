@@ -24,7 +24,7 @@ def test_batches_that_something_disturbed_move_neither_time_nor_estimate() -> No
     quiet = window(estimate, latencies_s=[0.5] * 4, images=8, duration_s=2.0)
     longer = energy("cpu", 7.0, source="model")  # the CPU waited as well
     disturbed = window(longer, latencies_s=[0.5, 2.0, 0.5, 2.0], images=8, duration_s=5.0)
-    windows = [replace(one, round=n) for n, one in enumerate([quiet, disturbed, quiet], 1)]
+    windows = [replace(stretch, round=n) for n, stretch in enumerate([quiet, disturbed, quiet], 1)]
     taken = rounds_of(cpu_run(*windows))
     assert taken["seconds"] == [0.25] * 3
     assert taken["latency/p50_ms"] == [500.0] * 3

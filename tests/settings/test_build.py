@@ -181,8 +181,8 @@ def test_build_refuses_what_is_no_class_of_greenexp(target: str) -> None:
 
 @pytest.mark.parametrize("steps", ["[chain]", "[threads,{chain:{steps:[half_precision]}}]"])
 def test_chain_within_a_chain_is_refused(steps: str) -> None:
-    said = r"^tactic\.steps holds chain, which is a chain; give its steps in its place$"
-    with pytest.raises(BadInput, match=said):
+    pattern = r"^tactic\.steps holds chain, which is a chain; give its steps in its place$"
+    with pytest.raises(BadInput, match=pattern):
         composed("tactic/chain", f"tactic.steps={steps}")
 
 

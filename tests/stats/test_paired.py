@@ -24,11 +24,11 @@ def has_spread(values: list[float], others: list[float]) -> bool:
 @given(pairs)
 def test_paired_ratio_agrees_with_scipy(both: tuple[list[float], list[float]]) -> None:
     assume(has_spread(*both))
-    found = paired_ratio(*both)
+    estimate = paired_ratio(*both)
     test = ttest_rel(*map(np.log, both))
     low, high = np.exp(test.confidence_interval(CONFIDENCE))
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-6)
+    assert estimate is not None
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), rel=1e-6)
 
 
 @given(pairs)
@@ -47,12 +47,12 @@ def test_paired_ratio_of_the_inverse_is_the_inverse(
 
 def test_paired_ratio_known_answer() -> None:
     # Logarithms 0 and ln 4: mean ln 2, standard error ln 2, t(0.975, 1) = 12.706.
-    found = paired_ratio([1.0, 4.0], [1.0, 1.0])
-    assert found is not None
-    assert found.ratio == pytest.approx(2.0)
+    estimate = paired_ratio([1.0, 4.0], [1.0, 1.0])
+    assert estimate is not None
+    assert estimate.ratio == pytest.approx(2.0)
     reach = 2.0**12.706204736174694
-    assert (found.low, found.high) == pytest.approx((2 / reach, 2 * reach), rel=1e-9)
-    assert found.p_value == 1.0  # of the four ways to swap, all set the sum as far from 0
+    assert (estimate.low, estimate.high) == pytest.approx((2 / reach, 2 * reach), rel=1e-9)
+    assert estimate.p_value == 1.0  # of the four ways to swap, all set the sum as far from 0
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,11 @@ def test_paired_ratio_known_answer() -> None:
 def test_paired_ratio_without_spread(
     values: list[float], others: list[float], expected: tuple[float, ...]
 ) -> None:
-    found = paired_ratio(values, others)
-    assert found is not None
-    assert (found.ratio, found.low, found.high, found.p_value) == pytest.approx(expected)
+    estimate = paired_ratio(values, others)
+    assert estimate is not None
+    assert (estimate.ratio, estimate.low, estimate.high, estimate.p_value) == pytest.approx(
+        expected
+    )
 
 
 @pytest.mark.parametrize("values", [[], [2.0]], ids=["no pair", "one pair"])
@@ -85,9 +87,9 @@ def test_paired_ratio_of_equals_is_seldom_found_different(kind: str) -> None:
             values, others = np.exp(rng.normal(0.0, 0.01, size=(2, 8)))
         else:
             values, others = np.exp(0.2 * (rng.random((2, 8)) < 0.03) + rng.normal(0, 1e-3, (2, 8)))
-        found = paired_ratio(values.tolist(), others.tolist())
-        assert found is not None
-        rejected += found.p_value < 1 - CONFIDENCE
+        estimate = paired_ratio(values.tolist(), others.tolist())
+        assert estimate is not None
+        rejected += estimate.p_value < 1 - CONFIDENCE
     assert 0.02 <= rejected / 1000 <= 0.065
 
 

@@ -27,36 +27,36 @@ SLEEP = [-1.2, -2.4, -1.3, -1.3, 0.0, -1.0, -1.8, -0.8, -4.6, -1.4]
 MAIZE = [49.0, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 
 
-def ends(found: Location) -> tuple[float, float]:
-    assert found.low is not None
-    assert found.high is not None
-    return found.low, found.high
+def ends(estimate: Location) -> tuple[float, float]:
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low, estimate.high
 
 
 @pytest.mark.parametrize("units", [2, 3, 10, BOOTSTRAP_FROM - 1])
 def test_location_of_few_units_is_students(units: int) -> None:
     sample = np.random.default_rng(units).normal(0.3, 1.0, units)
-    found = location(sample.tolist())
+    estimate = location(sample.tolist())
     expected = DescrStatsW(sample)
-    assert (found.mean, found.spread) == pytest.approx((sample.mean(), sample.std(ddof=1)))
-    assert ends(found) == pytest.approx(expected.tconfint_mean(1 - CONFIDENCE), rel=1e-9)
+    assert (estimate.mean, estimate.spread) == pytest.approx((sample.mean(), sample.std(ddof=1)))
+    assert ends(estimate) == pytest.approx(expected.tconfint_mean(1 - CONFIDENCE), rel=1e-9)
 
 
 def test_location_of_students_sleep() -> None:
     """R: t.test(extra ~ group, sleep, paired = TRUE)."""
-    found = location(SLEEP)
-    assert found.mean == pytest.approx(-1.58)
-    assert ends(found) == pytest.approx((-2.4598858, -0.7001142), abs=5e-8)
-    assert found.test == SIGN_FLIP
-    assert found.p_value == pytest.approx(4 / 2**10)  # all agree but one that is 0
+    estimate = location(SLEEP)
+    assert estimate.mean == pytest.approx(-1.58)
+    assert ends(estimate) == pytest.approx((-2.4598858, -0.7001142), abs=5e-8)
+    assert estimate.test == SIGN_FLIP
+    assert estimate.p_value == pytest.approx(4 / 2**10)  # all agree but one that is 0
 
 
 def test_location_of_darwins_maize() -> None:
     """R: wilcox.test(differences), V = 96; t.test for the interval."""
-    found = location(MAIZE)
-    assert found.test == WILCOXON
-    assert found.p_value == pytest.approx(0.04126, abs=5e-6)
-    assert ends(found) == pytest.approx((0.03, 41.83), abs=0.01)
+    estimate = location(MAIZE)
+    assert estimate.test == WILCOXON
+    assert estimate.p_value == pytest.approx(0.04126, abs=5e-6)
+    assert ends(estimate) == pytest.approx((0.03, 41.83), abs=0.01)
 
 
 def bca(sample: FloatArray) -> FloatArray:
@@ -83,8 +83,8 @@ def test_location_of_many_units_is_the_bootstraps(units: int, law: str) -> None:
     rows = rng.normal(-0.1, 0.03, (4, units))
     if law == "skewed":
         rows = np.exp(20 * rows)
-    for row, found in zip(rows, locations(rows.tolist()), strict=True):
-        assert ends(found) == pytest.approx(tuple(bca(row)), rel=1e-6)
+    for row, estimate in zip(rows, locations(rows.tolist()), strict=True):
+        assert ends(estimate) == pytest.approx(tuple(bca(row)), rel=1e-6)
 
 
 @pytest.mark.parametrize("units", [1, 2, 8, 14, 30])
@@ -94,20 +94,20 @@ def test_a_location_does_not_depend_on_its_company(units: int) -> None:
     rows[1] = rng.integers(-2, 3, units)  # ties and zeros
     rows[2] = 0.0
     rows[3] = 0.5
-    for row, found in zip(rows.tolist(), locations(rows.tolist()), strict=True):
+    for row, estimate in zip(rows.tolist(), locations(rows.tolist()), strict=True):
         alone = location(row)
-        assert (found.test, found.p_value) == (alone.test, alone.p_value)
-        assert found.mean == pytest.approx(alone.mean)
+        assert (estimate.test, estimate.p_value) == (alone.test, alone.p_value)
+        assert estimate.mean == pytest.approx(alone.mean)
         if units > 1:
-            assert ends(found) == pytest.approx(ends(alone), rel=1e-9)
+            assert ends(estimate) == pytest.approx(ends(alone), rel=1e-9)
 
 
 def test_locations_keep_their_order() -> None:
     samples = [[1.0, 2.0, 3.0], [4.0], [5.0, 6.0, 7.0], [8.0, 9.0]]
-    found = locations(samples)
-    assert [one.units for one in found] == [3, 1, 3, 2]
-    assert [one.mean for one in found] == pytest.approx([2.0, 4.0, 6.0, 8.5])
-    assert found[1] == Location(4.0, 1)
+    estimates = locations(samples)
+    assert [estimate.units for estimate in estimates] == [3, 1, 3, 2]
+    assert [estimate.mean for estimate in estimates] == pytest.approx([2.0, 4.0, 6.0, 8.5])
+    assert estimates[1] == Location(4.0, 1)
     assert locations([]) == []
 
 
@@ -118,10 +118,10 @@ def test_no_units_no_location() -> None:
 
 @pytest.mark.parametrize("units", [3, 13, 14, 30])
 def test_location_without_spread_is_a_point(units: int) -> None:
-    found = location([0.25] * units)
-    assert ends(found) == pytest.approx((0.25, 0.25))
-    assert found.p_value is not None
-    assert (found.p_value <= 0.05) == (units > 5)
+    estimate = location([0.25] * units)
+    assert ends(estimate) == pytest.approx((0.25, 0.25))
+    assert estimate.p_value is not None
+    assert (estimate.p_value <= 0.05) == (units > 5)
     assert location([0.0] * units).p_value == 1.0
 
 

@@ -29,9 +29,9 @@ def test_location_tries_every_sign(units: int) -> None:
     rng = np.random.default_rng(units)
     for shift in (0.0, 0.5, 3.0):
         sample = rng.normal(shift, 1.0, units)
-        found = location(sample.tolist())
-        assert found.test == SIGN_FLIP
-        assert found.p_value == pytest.approx(flips(sample), rel=1e-9)
+        estimate = location(sample.tolist())
+        assert estimate.test == SIGN_FLIP
+        assert estimate.p_value == pytest.approx(flips(sample), rel=1e-9)
 
 
 def flips(sample: FloatArray) -> float:
@@ -66,9 +66,9 @@ def signed_rank_by_normal_law(sample: FloatArray) -> float:
 @pytest.mark.parametrize("shift", [0.0, 0.3, 3.0])
 def test_wilcoxon_agrees_with_counting(units: int, shift: float) -> None:
     sample = np.random.default_rng(units).normal(shift, 1.0, units)
-    found = location(sample.tolist())
-    assert found.test == WILCOXON
-    assert found.p_value == pytest.approx(signed_rank(sample), rel=1e-6)
+    estimate = location(sample.tolist())
+    assert estimate.test == WILCOXON
+    assert estimate.p_value == pytest.approx(signed_rank(sample), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_wilcoxon_agrees_with_counting(units: int, shift: float) -> None:
     ],
 )
 def test_wilcoxon_agrees_with_the_normal_law(sample: FloatArray) -> None:
-    found = location(sample.tolist())
-    assert found.p_value == pytest.approx(signed_rank_by_normal_law(sample), rel=1e-6)
+    estimate = location(sample.tolist())
+    assert estimate.p_value == pytest.approx(signed_rank_by_normal_law(sample), rel=1e-6)
 
 
 @pytest.mark.parametrize(("units", "critical"), [(14, 21), (15, 25), (20, 52)])
@@ -92,9 +92,9 @@ def test_wilcoxon_known_answers(units: int, critical: int) -> None:
         for rank in range(units, 0, -1):
             if rank <= left:
                 sample[rank - 1], left = -rank, left - rank
-        found = location(sample.tolist())
-        assert found.p_value is not None
-        assert (found.p_value <= 0.05) == significant
+        estimate = location(sample.tolist())
+        assert estimate.p_value is not None
+        assert (estimate.p_value <= 0.05) == significant
 
 
 @pytest.mark.parametrize("count", [2, 3, 6, 9])
@@ -103,6 +103,6 @@ def test_paired_ratio_tries_every_sign(count: int) -> None:
     for shift in (0.0, 0.5, 3.0):
         values, others = np.exp(rng.normal(0.0, 1.0, (2, count)))
         moved = values * math.exp(shift)
-        found = paired_ratio(moved.tolist(), others.tolist())
-        assert found is not None
-        assert found.p_value == pytest.approx(flips(np.log(moved) - np.log(others)), rel=1e-9)
+        estimate = paired_ratio(moved.tolist(), others.tolist())
+        assert estimate is not None
+        assert estimate.p_value == pytest.approx(flips(np.log(moved) - np.log(others)), rel=1e-9)

@@ -75,10 +75,10 @@ def test_holm_known_answer() -> None:
 )
 def test_detectable_is_shown_four_times_of_five(units: int, comparisons: int) -> None:
     spread = 0.03
-    found = detectable(spread, units, comparisons)
-    assert found is not None
+    difference = detectable(spread, units, comparisons)
+    assert difference is not None
     reach = t.isf((1 - CONFIDENCE) / comparisons / 2, units - 1)
-    moved = nct(units - 1, found / spread * math.sqrt(units))
+    moved = nct(units - 1, difference / spread * math.sqrt(units))
     assert moved.sf(reach) + moved.cdf(-reach) == pytest.approx(POWER, abs=1e-6)
 
 

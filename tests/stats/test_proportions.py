@@ -52,25 +52,25 @@ def judgements(draw: st.DrawFn) -> tuple[int, int, int]:
 @given(judgements())
 def test_paired_proportion_agrees_with_the_table_of_images(counts: tuple[int, int, int]) -> None:
     lost, gained, trials = counts
-    found = paired_proportion(lost, gained, trials)
+    estimate = paired_proportion(lost, gained, trials)
     # Each image counts -1, 0 or 1; half an image is added to each cell of the table.
     images = [lost + 0.5, trials - lost - gained + 1, gained + 0.5]
     table = DescrStatsW([-1.0, 0.0, 1.0], weights=images)
     variance = table.var / table.sum_weights
     half = norm.isf((1 - CONFIDENCE) / 2) * math.sqrt(variance)
     difference = (gained - lost) / trials
-    assert found.variance == pytest.approx(variance, rel=1e-6)
-    assert found.difference == pytest.approx(difference)
-    assert (found.low, found.high) == pytest.approx(
+    assert estimate.variance == pytest.approx(variance, rel=1e-6)
+    assert estimate.difference == pytest.approx(difference)
+    assert (estimate.low, estimate.high) == pytest.approx(
         (min(table.mean - half, difference), max(table.mean + half, difference)), rel=1e-6, abs=1e-9
     )
 
 
 def test_paired_proportion_keeps_a_width_where_no_image_changed() -> None:
-    found = paired_proportion(0, 0, 1000)
-    assert found.difference == 0.0
+    estimate = paired_proportion(0, 0, 1000)
+    assert estimate.difference == 0.0
     half = norm.isf((1 - CONFIDENCE) / 2) * math.sqrt(1 / 1002 / 1002)
-    assert (found.low, found.high) == pytest.approx((-half, half))
+    assert (estimate.low, estimate.high) == pytest.approx((-half, half))
 
 
 @given(
@@ -80,7 +80,7 @@ def test_proportions_above_are_those_whose_interval_is(
     counts: list[tuple[int, int]], trials: int
 ) -> None:
     lost, gained = np.array(counts, dtype=np.float64).T
-    expected = [paired_proportion(*one, trials).low > 0 for one in counts]
+    expected = [paired_proportion(*pair, trials).low > 0 for pair in counts]
     assert proportions_above(lost, gained, trials).tolist() == expected
 
 
@@ -89,9 +89,9 @@ def test_paired_proportion_covers_the_difference(odds: tuple[float, float]) -> N
     lost, gained = odds
     rng = np.random.default_rng(5)
     drawn = rng.multinomial(500, [lost, gained, 1 - lost - gained], 2000)
-    found = [paired_proportion(one, other, 500) for one, other, _ in drawn.tolist()]
-    held = sum(one.low <= gained - lost <= one.high for one in found)
-    assert 0.93 <= held / len(found) <= 0.97
+    estimates = [paired_proportion(count, other, 500) for count, other, _ in drawn.tolist()]
+    held = sum(estimate.low <= gained - lost <= estimate.high for estimate in estimates)
+    assert 0.93 <= held / len(estimates) <= 0.97
 
 
 @pytest.mark.parametrize("models", [2, 3, 8, 42])
@@ -113,22 +113,22 @@ def test_combined_agrees_with_weighted_least_squares(models: int, between: float
         widened = max(1.0, 1 / math.sqrt(expected.scale))  # the scale is never below 1
         mean = expected.params[0]
         half = (mean - expected.conf_int(1 - CONFIDENCE)[0, 0]) * widened
-        found = combined(changes.tolist(), variances.tolist())
-        assert found is not None
-        assert found.mean == pytest.approx(mean, rel=1e-6)
-        assert (found.low, found.high) == pytest.approx(
+        estimate = combined(changes.tolist(), variances.tolist())
+        assert estimate is not None
+        assert estimate.mean == pytest.approx(mean, rel=1e-6)
+        assert (estimate.low, estimate.high) == pytest.approx(
             (mean - half, mean + half), rel=1e-6, abs=1e-6 * half
         )
         statistic = abs(expected.tvalues[0]) / widened
-        assert found.p_value == pytest.approx(2 * t.sf(statistic, models - 1), rel=1e-6)
+        assert estimate.p_value == pytest.approx(2 * t.sf(statistic, models - 1), rel=1e-6)
 
 
 def test_combined_of_models_as_exact_is_students() -> None:
     """Where all models are as exact, and differ by far more, what is left is their t interval."""
     changes = [-0.03, -0.01, -0.02, 0.0, -0.05]
-    found = combined(changes, [1e-8] * 5)
-    assert found is not None
-    assert (found.low, found.high) == pytest.approx(
+    estimate = combined(changes, [1e-8] * 5)
+    assert estimate is not None
+    assert (estimate.low, estimate.high) == pytest.approx(
         DescrStatsW(changes).tconfint_mean(1 - CONFIDENCE), rel=1e-6
     )
 
@@ -144,7 +144,7 @@ def test_combined_covers_the_mean_change() -> None:
     for _ in range(1000):
         variances = rng.uniform(1e-5, 1e-4, 10)
         changes = rng.normal(-0.01, np.sqrt(variances + 0.01**2))
-        found = combined(changes.tolist(), variances.tolist())
-        assert found is not None
-        held += found.low <= -0.01 <= found.high
+        estimate = combined(changes.tolist(), variances.tolist())
+        assert estimate is not None
+        held += estimate.low <= -0.01 <= estimate.high
     assert 0.93 <= held / 1000 <= 0.97

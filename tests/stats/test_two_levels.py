@@ -24,10 +24,10 @@ def layout(dice: np.random.Generator, blocks: int, tactics: int) -> list[tuple[i
 
 
 def test_one_pair_of_baselines_has_one_degree_of_freedom() -> None:
-    found = spread([[(0, "baseline", 0.01), (0, "baseline", -0.01), (0, "x", 0.5)]])
-    assert found is not None
-    assert found.freedom == 1
-    assert found.value == pytest.approx(0.02 / math.sqrt(2), rel=1e-9)
+    estimate = spread([[(0, "baseline", 0.01), (0, "baseline", -0.01), (0, "x", 0.5)]])
+    assert estimate is not None
+    assert estimate.freedom == 1
+    assert estimate.value == pytest.approx(0.02 / math.sqrt(2), rel=1e-9)
 
 
 def test_without_anything_repeated_there_is_no_spread() -> None:
@@ -36,16 +36,16 @@ def test_without_anything_repeated_there_is_no_spread() -> None:
 
 @pytest.mark.parametrize(("blocks", "tactics"), [(1, 4), (2, 4), (4, 2), (8, 1)])
 def test_freedom_is_that_of_analysis_of_variance(blocks: int, tactics: int) -> None:
-    found = spread([layout(np.random.default_rng(0), blocks, tactics)] * 3)
-    assert found is not None
-    assert found.freedom == 3 * (blocks * (tactics + 1) - tactics)
+    estimate = spread([layout(np.random.default_rng(0), blocks, tactics)] * 3)
+    assert estimate is not None
+    assert estimate.freedom == 3 * (blocks * (tactics + 1) - tactics)
 
 
 def test_pooled_spread_is_that_of_the_processes() -> None:
     dice = np.random.default_rng(1)
-    found = spread(layout(dice, 3, 4) for _ in range(200))
-    assert found is not None
-    assert found.value == pytest.approx(SIGMA, rel=0.05)
+    estimate = spread(layout(dice, 3, 4) for _ in range(200))
+    assert estimate is not None
+    assert estimate.value == pytest.approx(SIGMA, rel=0.05)
 
 
 def test_error_of_a_contrast_is_that_of_simulated_ones() -> None:

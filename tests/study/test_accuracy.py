@@ -54,16 +54,16 @@ def change(
 @settings(max_examples=40)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_change_is_that_of_the_images(lost: int, gained: int) -> None:
-    found = change(Planted(lost=lost, gained=gained))
-    assert found is not None
-    assert (found.lost, found.gained, found.images) == (lost, gained, len(IMAGES))
-    assert found.delta == pytest.approx((gained - lost) / len(IMAGES))
-    assert found.top1 == pytest.approx((RIGHT + gained - lost) / len(IMAGES))
-    assert found.interval is not None
-    assert found.interval.low <= found.delta <= found.interval.high
-    assert found.interval.low < found.interval.high
+    estimate = change(Planted(lost=lost, gained=gained))
+    assert estimate is not None
+    assert (estimate.lost, estimate.gained, estimate.images) == (lost, gained, len(IMAGES))
+    assert estimate.delta == pytest.approx((gained - lost) / len(IMAGES))
+    assert estimate.top1 == pytest.approx((RIGHT + gained - lost) / len(IMAGES))
+    assert estimate.interval is not None
+    assert estimate.interval.low <= estimate.delta <= estimate.interval.high
+    assert estimate.interval.low < estimate.interval.high
     exact = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
-    assert found.p_value == pytest.approx(exact)
+    assert estimate.p_value == pytest.approx(exact)
 
 
 @pytest.mark.parametrize("names", [("a", "z"), ("z", "a")])
@@ -71,20 +71,20 @@ def test_first_block_speaks_whatever_blocks_are_called(names: tuple[str, str]) -
     """What was measured together has a name drawn by lot; blocks have their numbers."""
     planted = Planted(lost=12, gained=3)
     made = rows(tactics={"tactic": planted}, blocks=2)
-    found = change(planted, made=[row | {"together": names[row["block"] - 1]} for row in made])
-    assert found is not None
-    assert (found.lost, found.gained) == (12, 3)
+    estimate = change(planted, made=[row | {"together": names[row["block"] - 1]} for row in made])
+    assert estimate is not None
+    assert (estimate.lost, estimate.gained) == (12, 3)
 
 
 def test_interval_known_answer() -> None:
     """Agresti and Min (2005): half an image is added to each cell of the table."""
-    found = change(Planted(lost=12, gained=3))
-    assert found is not None
+    estimate = change(Planted(lost=12, gained=3))
+    assert estimate is not None
     n, difference = 402, (3.5 - 12.5) / 402
     half = norm.ppf(0.975) * math.sqrt(((3.5 + 12.5) / n - difference**2) / n)
-    assert found.interval is not None
-    assert found.interval.low == pytest.approx(difference - half)
-    assert found.interval.high == pytest.approx(difference + half)
+    assert estimate.interval is not None
+    assert estimate.interval.low == pytest.approx(difference - half)
+    assert estimate.interval.high == pytest.approx(difference + half)
 
 
 def test_repeats_of_the_same_images_are_not_more_images() -> None:
@@ -102,8 +102,10 @@ def test_repeats_of_the_same_images_are_not_more_images() -> None:
         pytest.param(dict.fromkeys, id="none can be read"),
         pytest.param(
             lambda judged: {
-                key: ImageOutcomes(IMAGES[::-1], one.correct) if "/tactic/" in key else one
-                for key, one in judged.items()
+                key: ImageOutcomes(IMAGES[::-1], outcomes.correct)
+                if "/tactic/" in key
+                else outcomes
+                for key, outcomes in judged.items()
             },
             id="other images",
         ),
@@ -116,8 +118,8 @@ def test_repeats_of_the_same_images_are_not_more_images() -> None:
 def test_without_the_same_images_the_change_has_no_error(spoil: Any) -> None:
     made = rows(tactics={"tactic": Planted(lost=40)}, blocks=1)
     read = predictions(made, {"tactic": Planted(lost=40)})
-    found = change(made=made, judged=spoil({row["run_id"]: read(row["run_id"]) for row in made}))
-    assert found == Accuracy(delta=pytest.approx(-0.1), top1=pytest.approx(0.65))  # type: ignore[arg-type] # near it
+    estimate = change(made=made, judged=spoil({row["run_id"]: read(row["run_id"]) for row in made}))
+    assert estimate == Accuracy(delta=pytest.approx(-0.1), top1=pytest.approx(0.65))  # type: ignore[arg-type] # near it
 
 
 @pytest.mark.parametrize(
@@ -142,15 +144,15 @@ def model(lost: int, gained: int, images: int = 400) -> Accuracy:
 
 
 def test_over_models_each_counts_by_its_error_and_by_what_models_differ_by() -> None:
-    found = over_models([model(10, 2), model(12, 3), model(9, 1), model(11, 3)])
-    assert found is not None
-    assert (found.models, found.lost, found.gained) == (4, 42, 9)
-    assert found.top1 is None
-    assert found.interval is not None
-    assert found.interval.low < found.delta < found.interval.high < 0
-    assert found.delta == pytest.approx(-0.02, abs=0.002)
-    assert found.p_value is not None
-    assert found.p_value < 0.05
+    estimate = over_models([model(10, 2), model(12, 3), model(9, 1), model(11, 3)])
+    assert estimate is not None
+    assert (estimate.models, estimate.lost, estimate.gained) == (4, 42, 9)
+    assert estimate.top1 is None
+    assert estimate.interval is not None
+    assert estimate.interval.low < estimate.delta < estimate.interval.high < 0
+    assert estimate.delta == pytest.approx(-0.02, abs=0.002)
+    assert estimate.p_value is not None
+    assert estimate.p_value < 0.05
 
 
 def test_over_models_that_differ_the_interval_is_theirs() -> None:
@@ -169,15 +171,15 @@ def test_over_models_that_differ_the_interval_is_theirs() -> None:
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=2, max_size=6))
 def test_over_models_is_a_number_within_what_models_say(made: list[tuple[int, int]]) -> None:
     of_models = [model(lost, gained) for lost, gained in made]
-    found = over_models(of_models)
-    assert found is not None
-    assert found.interval is not None
-    deltas = [one.delta for one in of_models]
-    assert min(deltas) - 1e-9 <= found.delta <= max(deltas) + 1e-9
-    assert math.isfinite(found.interval.low)
-    assert found.interval.low <= found.delta <= found.interval.high
-    assert found.p_value is not None
-    assert 0 <= found.p_value <= 1
+    estimate = over_models(of_models)
+    assert estimate is not None
+    assert estimate.interval is not None
+    deltas = [of_model.delta for of_model in of_models]
+    assert min(deltas) - 1e-9 <= estimate.delta <= max(deltas) + 1e-9
+    assert math.isfinite(estimate.interval.low)
+    assert estimate.interval.low <= estimate.delta <= estimate.interval.high
+    assert estimate.p_value is not None
+    assert 0 <= estimate.p_value <= 1
 
 
 @pytest.mark.parametrize(
@@ -196,8 +198,8 @@ def test_over_models_is_a_number_within_what_models_say(made: list[tuple[int, in
 def test_over_models_without_what_it_needs_there_is_a_mean_and_no_more(
     models: list[Accuracy], delta: float
 ) -> None:
-    found = over_models(models)
-    assert found == Accuracy(pytest.approx(delta), models=len(models))  # type: ignore[arg-type] # near it
+    estimate = over_models(models)
+    assert estimate == Accuracy(pytest.approx(delta), models=len(models))  # type: ignore[arg-type] # near it
 
 
 def test_over_no_model_nothing_is_known() -> None:
@@ -213,7 +215,7 @@ def related(
     *members: tuple[Cell, ImageOutcomes | None],
 ) -> tuple[list[list[bool]], list[list[bool]]]:
     """Returns whether each is right more often than each other, or as often."""
-    judged = {of.run_ids[0]: found for of, found in members}
+    judged = {of.run_ids[0]: outcomes for of, outcomes in members}
     better, equal = relations([of for of, _ in members], judged)
     return better.tolist(), equal.tolist()
 
@@ -228,9 +230,9 @@ def test_cell_is_shown_better_only_beyond_what_the_images_leave_open() -> None:
 
 
 def test_cells_equally_often_right_are_equal_whichever_images_those_are() -> None:
-    one = cell("one", right(Planted()))
+    member = cell("one", right(Planted()))
     other = cell("other", right(Planted())[::-1])
-    assert related(one, other) == ([[False] * 2] * 2, [[True] * 2] * 2)
+    assert related(member, other) == ([[False] * 2] * 2, [[True] * 2] * 2)
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["no predictions", "other images"])
@@ -243,8 +245,8 @@ def test_cells_not_judged_on_the_same_images_are_left_open(gone: bool) -> None:
 
 
 def test_mean_of_equal_top1_is_equal_whatever_the_number_of_blocks() -> None:
-    one, other = (
+    single, other = (
         Cell(SETTING, name, "baseline", n, {"accuracy/top1": Quantity(float(np.mean([0.1] * n)))})
         for name, n in (("a", 1), ("b", 3))
     )
-    assert relations([one, other], {})[1].all()
+    assert relations([single, other], {})[1].all()

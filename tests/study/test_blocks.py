@@ -30,7 +30,7 @@ def study(
     layouts, contrasts = [], []
     for _ in range(models):
         layout: list[tuple[int, str, float]] = []
-        found: dict[str, list[Contrast]] = {tactic: [] for tactic in planted}
+        by_tactic: dict[str, list[Contrast]] = {tactic: [] for tactic in planted}
         for block in range(blocks):
             bases = dice.normal(0, math.hypot(PROCESS, ROUNDS), 2)
             middle = bases.mean()
@@ -38,11 +38,11 @@ def study(
             for tactic, effect in planted.items():
                 value = effect + dice.normal(0, math.hypot(PROCESS, ROUNDS)) - middle
                 layout.append((block, tactic, value))
-                found[tactic].append(Contrast(value, ROUNDS, 2))
+                by_tactic[tactic].append(Contrast(value, ROUNDS, 2))
         layouts.append(layout)
-        contrasts.append(found)
+        contrasts.append(by_tactic)
     between = spread(layouts)
-    return [effects(found, between, MARGIN) for found in contrasts]
+    return [effects(of_model, between, MARGIN) for of_model in contrasts]
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 4, 8])
@@ -57,11 +57,11 @@ def test_intervals_hold_the_truth_and_nothing_is_claimed_of_nothing(
     for _ in range(studies):
         for of_model in study(dice, models, blocks, planted):
             wrong += any(
-                one.verdict in (Verdict.LOWER, Verdict.HIGHER) for one in of_model.values()
+                effect.verdict in (Verdict.LOWER, Verdict.HIGHER) for effect in of_model.values()
             )
-            for one in of_model.values():
-                assert one.interval is not None
-                held += one.interval.low <= 1 <= one.interval.high
+            for effect in of_model.values():
+                assert effect.interval is not None
+                held += effect.interval.low <= 1 <= effect.interval.high
                 intervals += 1
     assert 0.92 <= held / intervals <= 0.98
     assert wrong / (intervals / len(planted)) <= 0.07
@@ -70,9 +70,9 @@ def test_intervals_hold_the_truth_and_nothing_is_claimed_of_nothing(
 def test_one_block_of_five_models_tells_two_percent() -> None:
     dice = np.random.default_rng(1)
     tactics = {"a": math.log(1.02), "b": math.log(0.95), "c": 0.0}
-    found = [one for _ in range(60) for one in study(dice, 5, 1, tactics)]
+    of_models = [of_model for _ in range(60) for of_model in study(dice, 5, 1, tactics)]
     told = {
-        tactic: sum(one[tactic].verdict == verdict for one in found) / len(found)
+        tactic: sum(of_model[tactic].verdict == verdict for of_model in of_models) / len(of_models)
         for tactic, verdict in (
             ("a", Verdict.HIGHER),
             ("b", Verdict.LOWER),
@@ -87,19 +87,19 @@ def test_one_block_of_five_models_tells_two_percent() -> None:
 def test_what_one_model_of_one_block_can_not_tell_is_not_claimed() -> None:
     """Its one A/A pair has one degree of freedom."""
     between = Spread(0.006, 1)
-    (one,) = effects({"a": [Contrast(-0.05, 0.001, 2)]}, between, MARGIN).values()
-    assert one.verdict is Verdict.NOT_SHOWN
-    assert one.interval is not None
-    assert one.interval.low < 1 < one.interval.high
-    assert one.detectable is not None
-    assert one.detectable > 0.05
+    (effect,) = effects({"a": [Contrast(-0.05, 0.001, 2)]}, between, MARGIN).values()
+    assert effect.verdict is Verdict.NOT_SHOWN
+    assert effect.interval is not None
+    assert effect.interval.low < 1 < effect.interval.high
+    assert effect.detectable is not None
+    assert effect.detectable > 0.05
 
 
 def test_without_a_spread_there_is_a_ratio_and_no_claim() -> None:
-    (one,) = effects({"a": [Contrast(math.log(0.5), 0.001, 1)]}, None, MARGIN).values()
-    assert one.ratio == pytest.approx(0.5)
-    assert one.interval is None
-    assert one.verdict is Verdict.TOO_FEW
+    (effect,) = effects({"a": [Contrast(math.log(0.5), 0.001, 1)]}, None, MARGIN).values()
+    assert effect.ratio == pytest.approx(0.5)
+    assert effect.interval is None
+    assert effect.verdict is Verdict.TOO_FEW
 
 
 def test_rounds_that_tell_little_widen_the_interval() -> None:
@@ -114,9 +114,9 @@ def test_rounds_that_tell_little_widen_the_interval() -> None:
 
 def test_where_nothing_varies_and_nothing_differs_nothing_is_claimed() -> None:
     alike = [Contrast(0.0, 0.0, 2)]
-    found = effects({"a": alike}, Spread(0.0, 3), MARGIN)["a"]
-    assert found.verdict == Verdict.EQUAL
-    assert found.p_value == 1.0
+    effect = effects({"a": alike}, Spread(0.0, 3), MARGIN)["a"]
+    assert effect.verdict == Verdict.EQUAL
+    assert effect.p_value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -158,10 +158,10 @@ def test_earlier_blocks_of_the_machine_help_to_tell_how_processes_differ() -> No
     ours = [of_one_block(dice, "vit")]
     earlier = [of_one_block(dice, f"model {number}") for number in range(20)]
     alone, helped = (judge(ours, [ENERGY], MARGIN, others) for others in ([], earlier))
-    (one,), (other,) = (made.families for made in (alone, helped))
-    assert one["a"][ENERGY].ratio == other["a"][ENERGY].ratio
+    (family,), (other,) = (made.families for made in (alone, helped))
+    assert family["a"][ENERGY].ratio == other["a"][ENERGY].ratio
     assert len(helped.families) == 1  # they are not compared themselves
-    wide, narrow = (effect["a"][ENERGY].interval for effect in (one, other))
+    wide, narrow = (effect["a"][ENERGY].interval for effect in (family, other))
     assert wide is not None
     assert narrow is not None
     assert narrow.high - narrow.low < (wide.high - wide.low) / 2

@@ -21,7 +21,7 @@ CLAIMED = ("lower", "higher")
 def sample(mean: float, spread: float, units: int = 8) -> list[float]:
     """Returns logarithms of exactly this mean and standard deviation, none alike."""
     raw = np.linspace(-1.0, 1.0, units)
-    return [float(one) for one in mean + spread * raw / raw.std(ddof=1)]
+    return [float(value) for value in mean + spread * raw / raw.std(ddof=1)]
 
 
 def claim(
@@ -41,12 +41,12 @@ def claim(
     ],
 )
 def test_claim_without_noise_is_that_of_interval_and_test(mean: float, verdict: str) -> None:
-    found = claim(mean)
-    assert found.verdict == verdict
-    assert found.ratio == pytest.approx(math.exp(mean))
-    assert found.interval is not None
-    assert found.interval.low <= found.ratio <= found.interval.high
-    assert found.floor is None
+    judgement = claim(mean)
+    assert judgement.verdict == verdict
+    assert judgement.ratio == pytest.approx(math.exp(mean))
+    assert judgement.interval is not None
+    assert judgement.interval.low <= judgement.ratio <= judgement.interval.high
+    assert judgement.floor is None
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -83,14 +83,16 @@ def test_fewer_units_than_the_test_needs_are_too_few(tactics: int) -> None:
     needed = units_needed(tactics)
     for units in range(2, needed):
         of_all = {f"{n}": location(sample(-1.0 - n, 0.001, units)) for n in range(tactics)}
-        assert {one.verdict for one in claims(of_all, None).values()} == {"too few runs"}
+        assert {judgement.verdict for judgement in claims(of_all, None).values()} == {
+            "too few runs"
+        }
     of_all = {f"{n}": location(sample(-1.0 - n, 0.001, needed)) for n in range(tactics)}
-    assert {one.verdict for one in claims(of_all, None).values()} == {"lower"}
+    assert {judgement.verdict for judgement in claims(of_all, None).values()} == {"lower"}
 
 
 def test_one_unit_has_a_ratio_and_nothing_more() -> None:
-    found = claims({"alone": location([math.log(0.5)])}, None)["alone"]
-    assert found == Effect(ratio=pytest.approx(0.5), units=1)  # type: ignore[arg-type] # near it
+    judgement = claims({"alone": location([math.log(0.5)])}, None)["alone"]
+    assert judgement == Effect(ratio=pytest.approx(0.5), units=1)  # type: ignore[arg-type] # near it
 
 
 def test_tactics_of_one_unit_are_no_part_of_the_family() -> None:
@@ -106,21 +108,21 @@ def test_p_values_are_adjusted_over_the_tactics_of_the_family() -> None:
         "farther": location(sample(0.9, 0.01)),
         "near": location(sample(0.001, 0.1)),
     }
-    found = claims(three, None)
+    family = claims(three, None)
     least = 2 / 2**8
-    assert found["far"].p_value == found["farther"].p_value == pytest.approx(least)
-    assert found["far"].adjusted_p == found["farther"].adjusted_p == pytest.approx(3 * least)
-    near = found["near"]
+    assert family["far"].p_value == family["farther"].p_value == pytest.approx(least)
+    assert family["far"].adjusted_p == family["farther"].adjusted_p == pytest.approx(3 * least)
+    near = family["near"]
     assert near.p_value is not None
     assert near.adjusted_p == pytest.approx(near.p_value)
 
 
 def test_family_may_take_a_claim_away() -> None:
     """Of 7 blocks alone p is 2 / 2**7; with three more tactics it is 4 times that."""
-    one = {"a": location(sample(-0.3, 0.01, 7))}
+    tactic = {"a": location(sample(-0.3, 0.01, 7))}
     others = {name: location(sample(0.0, 0.05, 7)) for name in "bcd"}
-    assert claims(one, None)["a"].verdict == "lower"
-    assert claims(one | others, None)["a"].verdict == "too few runs"
+    assert claims(tactic, None)["a"].verdict == "lower"
+    assert claims(tactic | others, None)["a"].verdict == "too few runs"
 
 
 locations_with_ends = st.builds(
@@ -138,49 +140,49 @@ families = st.sampled_from([1, 4, 8])
 
 @given(locations_with_ends, st.floats(0, 2), st.floats(0, 2), st.floats(0, 1), families)
 def test_wider_interval_never_makes_a_claim(
-    one: Location, below: float, above: float, floor: float, comparisons: int
+    estimate: Location, below: float, above: float, floor: float, comparisons: int
 ) -> None:
-    assert one.low is not None
-    assert one.high is not None
-    wider = replace(one, low=one.low - below, high=one.high + above)
-    narrow = effect(one, one.p_value, comparisons, floor).verdict
-    wide = effect(wider, one.p_value, comparisons, floor).verdict
+    assert estimate.low is not None
+    assert estimate.high is not None
+    wider = replace(estimate, low=estimate.low - below, high=estimate.high + above)
+    narrow = effect(estimate, estimate.p_value, comparisons, floor).verdict
+    wide = effect(wider, estimate.p_value, comparisons, floor).verdict
     assert wide not in CLAIMED or wide == narrow
 
 
 @given(locations_with_ends, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_more_noise_or_a_larger_p_never_makes_a_claim(
-    one: Location, floor: float, more: float, doubt: float
+    estimate: Location, floor: float, more: float, doubt: float
 ) -> None:
-    assert one.p_value is not None
-    now = effect(one, one.p_value, 1, floor).verdict
+    assert estimate.p_value is not None
+    now = effect(estimate, estimate.p_value, 1, floor).verdict
     for louder in (
-        effect(one, one.p_value, 1, floor + more),
-        effect(one, min(1.0, one.p_value + doubt), 1, floor),
+        effect(estimate, estimate.p_value, 1, floor + more),
+        effect(estimate, min(1.0, estimate.p_value + doubt), 1, floor),
     ):
         assert louder.verdict not in CLAIMED or louder.verdict == now
 
 
 @given(locations_with_ends, st.floats(0, 1) | st.none(), families)
 def test_claim_agrees_with_ratio_interval_and_floor(
-    one: Location, floor: float | None, comparisons: int
+    estimate: Location, floor: float | None, comparisons: int
 ) -> None:
-    found = effect(one, one.p_value, comparisons, floor)
-    assert found.interval is not None
-    reach = 1 + (found.floor or 0.0)
-    if found.verdict == "lower":
-        assert found.ratio <= found.interval.high < 1 / reach * (1 + 1e-12)
-    if found.verdict == "higher":
-        assert found.ratio >= found.interval.low > reach * (1 - 1e-12)
-    if found.verdict == "too few runs":
-        assert found.units < units_needed(comparisons)
+    judgement = effect(estimate, estimate.p_value, comparisons, floor)
+    assert judgement.interval is not None
+    reach = 1 + (judgement.floor or 0.0)
+    if judgement.verdict == "lower":
+        assert judgement.ratio <= judgement.interval.high < 1 / reach * (1 + 1e-12)
+    if judgement.verdict == "higher":
+        assert judgement.ratio >= judgement.interval.low > reach * (1 - 1e-12)
+    if judgement.verdict == "too few runs":
+        assert judgement.units < units_needed(comparisons)
 
 
 @given(st.lists(st.floats(-3, 3), min_size=2, max_size=9), st.floats(0, 0.5))
 def test_taking_more_is_the_mirror_of_taking_less(logs: list[float], floor: float) -> None:
     noise = Location(floor, 1)
     there = claims({"a": location(logs)}, noise)["a"]
-    back = claims({"a": location([-one for one in logs])}, noise)["a"]
+    back = claims({"a": location([-log for log in logs])}, noise)["a"]
     mirrored = {"lower": "higher", "higher": "lower"}
     assert back.verdict == mirrored.get(there.verdict, there.verdict)
     assert back.ratio == pytest.approx(1 / there.ratio)
@@ -188,24 +190,26 @@ def test_taking_more_is_the_mirror_of_taking_less(logs: list[float], floor: floa
 
 @given(st.lists(st.floats(-300, 300), min_size=2, max_size=3))
 def test_wild_ratios_stay_numbers(logs: list[float]) -> None:
-    found = claims({"a": location(logs)}, location(logs))["a"]
-    assert found.interval is not None
-    assert found.floor is not None
-    figures = [found.ratio, found.interval.low, found.interval.high, found.floor]
+    judgement = claims({"a": location(logs)}, location(logs))["a"]
+    assert judgement.interval is not None
+    assert judgement.floor is not None
+    figures = [judgement.ratio, judgement.interval.low, judgement.interval.high, judgement.floor]
     assert all(map(math.isfinite, figures))
-    assert found.verdict == "too few runs"
+    assert judgement.verdict == "too few runs"
 
 
 def test_detectable_saving_is_one_that_would_be_claimed_four_times_in_five() -> None:
     random = np.random.default_rng(3)
     spread, units, noise = 0.02, 8, Location(0.01, 1)
-    found = claim(0.0, spread, units, noise)
-    assert found.detectable is not None
-    assert found.floor is not None
-    assert found.detectable > found.floor
-    mean = math.log1p(-found.detectable)
+    judgement = claim(0.0, spread, units, noise)
+    assert judgement.detectable is not None
+    assert judgement.floor is not None
+    assert judgement.detectable > judgement.floor
+    mean = math.log1p(-judgement.detectable)
     samples = random.normal(mean, spread, (400, units)).tolist()
-    told = [claims({"a": one}, noise)["a"].verdict == "lower" for one in locations(samples)]
+    told = [
+        claims({"a": estimate}, noise)["a"].verdict == "lower" for estimate in locations(samples)
+    ]
     assert 0.7 <= np.mean(told) <= 0.95
 
 
@@ -220,10 +224,10 @@ def test_where_nothing_differs_something_is_seldom_claimed(noisy: bool) -> None:
     wrong = 0
     for _ in range(300):
         runs = random.normal(0.0, 0.01, (6, 8))
-        found = locations((runs[:5] - runs[5]).tolist())
-        tactics = {str(number): one for number, one in enumerate(found[:4])}
-        family = claims(tactics, found[4] if noisy else None)
-        wrong += any(one.verdict in CLAIMED for one in family.values())
+        estimates = locations((runs[:5] - runs[5]).tolist())
+        tactics = {str(number): estimate for number, estimate in enumerate(estimates[:4])}
+        family = claims(tactics, estimates[4] if noisy else None)
+        wrong += any(judgement.verdict in CLAIMED for judgement in family.values())
     assert wrong / 300 <= (0.01 if noisy else 0.07)
 
 

@@ -49,17 +49,17 @@ def figures(value: Any) -> Iterator[tuple[str, float]]:
             yield from figures(inner)
 
 
-def check_finite(found: Comparison) -> None:
+def check_finite(comparison: Comparison) -> None:
     """Every number is one, but for the upper end of a break-even that may never come."""
-    for name, number in figures([*found.cells, *found.overall, found.noise]):
+    for name, number in figures([*comparison.cells, *comparison.overall, comparison.noise]):
         if not math.isfinite(number):
             assert name.endswith("Payback.interval Interval.high")
             assert number == math.inf
 
 
 def test_without_energy_there_are_ratios_of_latency_and_no_front() -> None:
-    found = compared(without_energy(rows(MODELS, STUDY)), STUDY)
-    for cell in found.cells:
+    comparison = compared(without_energy(rows(MODELS, STUDY)), STUDY)
+    for cell in comparison.cells:
         assert ENERGY not in cell.quantities
         assert cell.energy_source is None
         assert cell.on_front is None
@@ -69,9 +69,9 @@ def test_without_energy_there_are_ratios_of_latency_and_no_front() -> None:
             assert (cell.monthly.kwh, cell.monthly.usd, cell.monthly.kg_co2e) == (None, None, None)
             assert cell.monthly.hours is not None
         assert cell.bill is None
-    assert {tuple(one.effects) for one in found.overall} == {(LATENCY,)}
-    assert cell_of(found, "quantized").effects[LATENCY].verdict == "lower"
-    check_finite(found)
+    assert {tuple(line.effects) for line in comparison.overall} == {(LATENCY,)}
+    assert cell_of(comparison, "quantized").effects[LATENCY].verdict == "lower"
+    check_finite(comparison)
 
 
 def test_without_energy_a_machine_that_has_a_price_has_dollars() -> None:
@@ -117,24 +117,24 @@ def test_where_no_pair_has_joules_of_one_source_seconds_alone_are_compared() -> 
 
 
 def test_cells_stand_baseline_first_then_by_energy() -> None:
-    found = compared(rows(MODELS, STUDY, noise=0.0), STUDY)
+    comparison = compared(rows(MODELS, STUDY, noise=0.0), STUDY)
     order = ["baseline", "harmed", "quantized", "compiled", "pruned", "slowed"]
-    assert [(cell.model, cell.tactic) for cell in found.cells] == [
+    assert [(cell.model, cell.tactic) for cell in comparison.cells] == [
         (model, tactic) for model in MODELS for tactic in order
     ]
-    assert [one.tactic for one in found.overall] == order[1:]
+    assert [line.tactic for line in comparison.overall] == order[1:]
 
 
 def test_accuracy_is_of_each_model_and_mixed_over_models() -> None:
-    found = compared(rows(EIGHT, STUDY), STUDY)
-    accuracy = cell_of(found, "harmed").accuracy
+    comparison = compared(rows(EIGHT, STUDY), STUDY)
+    accuracy = cell_of(comparison, "harmed").accuracy
     assert accuracy is not None
     assert (accuracy.lost, accuracy.gained, accuracy.images) == (40, 0, 400)
-    overall = line_of(found, "harmed").accuracy
+    overall = line_of(comparison, "harmed").accuracy
     assert overall is not None
     assert (overall.models, overall.lost) == (8, 320)
     assert overall.delta == pytest.approx(-0.1)
-    assert {cell.accuracy for cell in found.cells if cell.is_baseline} == {None}
+    assert {cell.accuracy for cell in comparison.cells if cell.is_baseline} == {None}
 
 
 def test_predictions_are_read_once_a_cell() -> None:
@@ -184,12 +184,12 @@ def test_what_is_missing_is_absent_and_no_number_is_made_up(
     spoil: Callable[[list[Row]], list[Row]], effects: int
 ) -> None:
     made = spoil(rows(["vit", "swin"], blocks=3))
-    found = compared(made)
-    check_finite(found)
-    counts = {len(cell.effects) for cell in found.cells if not cell.is_baseline}
+    comparison = compared(made)
+    check_finite(comparison)
+    counts = {len(cell.effects) for cell in comparison.cells if not cell.is_baseline}
     assert counts <= {effects}
-    assert all(one.effects for one in found.overall)
-    for cell in found.cells:
+    assert all(line.effects for line in comparison.overall)
+    for cell in comparison.cells:
         assert all(effect.verdict == "too few runs" for effect in cell.effects.values())
         if not cell.effects:
             assert cell.monthly is None
@@ -218,6 +218,8 @@ def test_whatever_is_lost_every_number_is_one(
 ) -> None:
     made = rows(("vit", "swin"), STUDY, blocks=blocks, noise=noise, seed=seed)
     some = [row for row, gone in zip(made, lost, strict=False) if not gone]
-    found = compared(some, STUDY)
-    check_finite(found)
-    assert sum(cell.blocks for cell in found.cells) == sum(row["replicate"] == 1 for row in some)
+    comparison = compared(some, STUDY)
+    check_finite(comparison)
+    assert sum(cell.blocks for cell in comparison.cells) == sum(
+        row["replicate"] == 1 for row in some
+    )

@@ -14,10 +14,10 @@ from tests.support.synthetic_runs import JOULES, STUDY, Planted, cell_of, compar
 
 def test_month_bill_and_break_even_are_those_of_the_pairs() -> None:
     tactics = {"tactic": Planted(energy=0.5, latency=0.5, joules=100.0, seconds=3.0)}
-    found = compared(
+    comparison = compared(
         rows(tactics=tactics, noise=0.0, drift=0.0), tactics, requests_per_month=1e7, months=6.0
     )
-    cell = cell_of(found, "tactic")
+    cell = cell_of(comparison, "tactic")
     saved_j = JOULES * 0.5
     usd_per_j = 0.2 * 1.5 / 3.6e6
     assert cell.monthly is not None

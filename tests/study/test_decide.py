@@ -86,19 +86,19 @@ def test_kind_of_advice_over_models(
 ) -> None:
     *of_models, last = advice(found(rows(EIGHT[:models], tactics), tactics))
     assert (last.kind, last.model) == (kind, None)
-    assert [one.model for one in of_models] == list(EIGHT[:models])
+    assert [answer.model for answer in of_models] == list(EIGHT[:models])
 
 
 def test_advice_holds_the_figures_of_its_cell() -> None:
     of = found(rows(energy_source="cpu:model"))
     (cell,) = [cell for cell in of.cells if not cell.is_baseline]
-    one = advice(of)[0]
-    assert (one.setting, one.tactic, one.metric) == (cell.setting, cell.tactic, ENERGY)
-    assert one.effect == cell.effects[ENERGY]
-    assert one.saved == cell.monthly
-    assert one.accuracy == cell.accuracy
-    assert one.paybacks == {currency: [found] for currency, found in cell.paybacks.items()}
-    assert one.basis is EnergyBasis.ESTIMATED
+    answer = advice(of)[0]
+    assert (answer.setting, answer.tactic, answer.metric) == (cell.setting, cell.tactic, ENERGY)
+    assert answer.effect == cell.effects[ENERGY]
+    assert answer.saved == cell.monthly
+    assert answer.accuracy == cell.accuracy
+    assert answer.paybacks == {currency: [payback] for currency, payback in cell.paybacks.items()}
+    assert answer.basis is EnergyBasis.ESTIMATED
 
 
 def test_without_energy_tactics_are_held_together_by_time() -> None:
@@ -112,8 +112,8 @@ def test_paybacks_that_claim_nothing_are_left_out() -> None:
     unsure = replace(cell.paybacks["j"], verdict=PaybackVerdict.ONE_BLOCK)
     bare = replace(cell, paybacks={"j": unsure, "s": cell.paybacks["s"]})
     base = replace(cell, tactic="baseline", effects={})
-    (one,) = decide.advice([base, bare], [], Report())
-    assert one.paybacks == {"s": [cell.paybacks["s"]]}
+    (answer,) = decide.advice([base, bare], [], Report())
+    assert answer.paybacks == {"s": [cell.paybacks["s"]]}
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_paybacks_that_claim_nothing_are_left_out() -> None:
 def test_caveat_says_what_the_top1_leaves_open(accuracy: Accuracy, caveat: Caveat | None) -> None:
     of = compared(rows())
     cells = [cell if cell.is_baseline else replace(cell, accuracy=accuracy) for cell in of.cells]
-    (one,) = decide.advice(cells, [], Report(max_top1_drop=0.01))
-    assert (one.kind, one.caveat) == (AdviceKind.DEPLOY, caveat)
+    (answer,) = decide.advice(cells, [], Report(max_top1_drop=0.01))
+    assert (answer.kind, answer.caveat) == (AdviceKind.DEPLOY, caveat)
 
 
 def judged(ratio: float, low: float, high: float, verdict: Verdict, **more: Any) -> Effect:

@@ -42,10 +42,10 @@ def test_fieller_agrees_with_the_roots_of_t(
     def off(images: float) -> float:
         return told(images, prices, savings) - 1
 
-    found = fieller(prices.tolist(), savings.tolist())
-    assert found is not None
+    interval = fieller(prices.tolist(), savings.tolist())
+    assert interval is not None
     expected = brentq(off, 0.0, point, xtol=1e-10), brentq(off, point, 1e9, xtol=1e-10)
-    assert (found.low, found.high) == pytest.approx(expected, rel=1e-6)
+    assert (interval.low, interval.high) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_fieller_agrees_with_the_roots_of_t(
 def test_fieller_without_an_upper_end(savings: list[float]) -> None:
     """The saving can't be told from none: from some N on nothing can be said against payback."""
     prices = [99.0, 101.0, 100.5, 98.0, 102.0]
-    found = fieller(prices, savings)
-    assert found is not None
-    assert found.high == math.inf
+    interval = fieller(prices, savings)
+    assert interval is not None
+    assert interval.high == math.inf
     lowest = brentq(lambda images: told(images, prices, savings) - 1, 0.0, 1e6, xtol=1e-10)
-    assert found.low == pytest.approx(lowest, rel=1e-6)
+    assert interval.low == pytest.approx(lowest, rel=1e-6)
     assert told(1e12, prices, savings) < 1
 
 
@@ -90,12 +90,12 @@ def test_fieller_of_nothing(prices: list[float], savings: list[float]) -> None:
 def test_fieller_from_no_image_on(
     prices: list[float], savings: list[float], high: float | None
 ) -> None:
-    found = fieller(prices, savings)
-    assert found is not None
-    assert found.low == 0.0
+    interval = fieller(prices, savings)
+    assert interval is not None
+    assert interval.low == 0.0
     if high is None:
         high = brentq(lambda images: told(images, prices, savings) - 1, 1.0, 1e6, xtol=1e-12)
-    assert found.high == pytest.approx(high, rel=1e-6)
+    assert interval.high == pytest.approx(high, rel=1e-6)
 
 
 @given(blocks, st.floats(0, 4))
@@ -108,9 +108,9 @@ def test_fieller_holds_what_cannot_be_told_from_0(
     assume(np.std(owed) > 1e-5 * np.max(np.abs(owed)))  # rounding is not what is compared
     distance = told(images, prices, savings)
     assume(abs(distance - 1) > 1e-5)
-    found = fieller(prices, savings)
-    inside = found is not None and found.low <= images <= found.high
-    if found is None or found.high < math.inf:
+    interval = fieller(prices, savings)
+    inside = interval is not None and interval.low <= images <= interval.high
+    if interval is None or interval.high < math.inf:
         assert inside == (distance < 1)
     else:  # where the saving may be none there can be a gap, which the interval spans
         assert inside or distance > 1

@@ -33,28 +33,28 @@ SCATTERED = [
 @given(blocks)
 def test_never_is_a_saving_that_may_be_none(drawn: list[tuple[float, float]]) -> None:
     prices, savings = columns(drawn)
-    found = payback("j", prices, savings)
+    break_even = payback("j", prices, savings)
     mean, spread = np.mean(savings), np.std(savings)
     assume(spread > 1e-6 * np.max(np.abs(savings)))
     low = ttest_1samp(savings, 0.0).confidence_interval(CONFIDENCE).low
     assume(abs(low) > 1e-9 * abs(mean))
-    assert (found.verdict == "never") == (low <= 0)
-    assert (found.images is None) == (low <= 0)
-    assert found.verdict in ("never", "pays back")
+    assert (break_even.verdict == "never") == (low <= 0)
+    assert (break_even.images is None) == (low <= 0)
+    assert break_even.verdict in ("never", "pays back")
 
 
 @given(paying)
 def test_break_even_is_where_savings_reach_the_price(drawn: list[tuple[float, float]]) -> None:
     prices, savings = columns(drawn)
-    found = payback("usd", prices, savings)
-    assert found.price == pytest.approx(np.mean(prices))
-    assert found.saving == pytest.approx(np.mean(savings))
-    assert found.verdict == "pays back"
-    assert found.images is not None
-    assert found.images * found.saving == pytest.approx(found.price, rel=1e-9)
-    assert found.interval is not None
-    assert found.interval.low <= found.images * (1 + 1e-6)
-    assert found.interval.high >= found.images * (1 - 1e-6)
+    break_even = payback("usd", prices, savings)
+    assert break_even.price == pytest.approx(np.mean(prices))
+    assert break_even.saving == pytest.approx(np.mean(savings))
+    assert break_even.verdict == "pays back"
+    assert break_even.images is not None
+    assert break_even.images * break_even.saving == pytest.approx(break_even.price, rel=1e-9)
+    assert break_even.interval is not None
+    assert break_even.interval.low <= break_even.images * (1 + 1e-6)
+    assert break_even.interval.high >= break_even.images * (1 - 1e-6)
 
 
 @given(blocks, st.integers(-20, 20))
@@ -100,13 +100,13 @@ def test_the_more_is_saved_the_sooner(drawn: list[tuple[float, float]], more: fl
 @given(blocks)
 def test_what_is_free_pays_at_once_or_never(drawn: list[tuple[float, float]]) -> None:
     savings = columns(drawn)[1]
-    found = payback("usd", [0.0] * len(savings), savings)
-    assert found.saving_interval is not None
-    if found.saving_interval.low > 0:
-        assert (found.verdict, found.images) == ("at once", 0.0)
-        assert found.interval == Interval(0.0, 0.0)
+    break_even = payback("usd", [0.0] * len(savings), savings)
+    assert break_even.saving_interval is not None
+    if break_even.saving_interval.low > 0:
+        assert (break_even.verdict, break_even.images) == ("at once", 0.0)
+        assert break_even.interval == Interval(0.0, 0.0)
     else:
-        assert (found.verdict, found.images) == ("never", None)
+        assert (break_even.verdict, break_even.images) == ("never", None)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,15 @@ def test_what_is_free_pays_at_once_or_never(drawn: list[tuple[float, float]]) ->
 def test_payback_known_answers(
     prices: list[float], savings: list[float], verdict: str, images: float | None
 ) -> None:
-    found = payback("j", prices, savings)
-    assert (found.verdict, found.images) == (verdict, images)
+    break_even = payback("j", prices, savings)
+    assert (break_even.verdict, break_even.images) == (verdict, images)
     if verdict == "pays back":
-        assert found.interval is not None
-        assert (found.interval.low, found.interval.high) == pytest.approx((images, images))
+        assert break_even.interval is not None
+        assert (break_even.interval.low, break_even.interval.high) == pytest.approx(
+            (images, images)
+        )
     if verdict == "one block":
-        assert (found.interval, found.saving_interval) == (None, None)
+        assert (break_even.interval, break_even.saving_interval) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +146,6 @@ def test_payback_known_answers(
 def test_never_has_no_upper_end(
     prices: list[float], savings: list[float], low: float | None
 ) -> None:
-    found = payback("j", prices, savings)
-    assert found.verdict == "never"
-    assert found.interval == (None if low is None else Interval(low, math.inf))
+    break_even = payback("j", prices, savings)
+    assert break_even.verdict == "never"
+    assert break_even.interval == (None if low is None else Interval(low, math.inf))

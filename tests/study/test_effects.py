@@ -20,17 +20,17 @@ EIGHT = ("vit", "swin", "beit", "deit", "levit", "pvt", "bit", "cvt")
 
 
 def test_ratios_are_what_was_planted() -> None:
-    found = compared(rows(MODELS, STUDY, noise=0.0, drift=0.4), STUDY)
+    comparison = compared(rows(MODELS, STUDY, noise=0.0, drift=0.4), STUDY)
     for model in MODELS:
         for tactic, planted in STUDY.items():
-            effects = cell_of(found, tactic, model).effects
+            effects = cell_of(comparison, tactic, model).effects
             assert set(effects) == set(COMPARED)
             assert effects[ENERGY].ratio == pytest.approx(planted.energy)
             assert effects[LATENCY].ratio == pytest.approx(planted.latency)
             assert effects[COST].ratio == pytest.approx(planted.energy)  # electricity alone
             assert effects[ENERGY].units == 8
     for tactic, planted in STUDY.items():
-        overall = line_of(found, tactic)
+        overall = line_of(comparison, tactic)
         assert overall.models == overall.effects[ENERGY].units == 3
         assert overall.effects[ENERGY].ratio == pytest.approx(planted.energy)
         assert overall.effects[LATENCY].ratio == pytest.approx(planted.latency)
@@ -38,7 +38,7 @@ def test_ratios_are_what_was_planted() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_planted_is_told_from_noise(seed: int) -> None:
-    found = compared(rows(EIGHT, STUDY, blocks=8, seed=seed), STUDY)
+    comparison = compared(rows(EIGHT, STUDY, blocks=8, seed=seed), STUDY)
     expected = {
         "quantized": "lower",
         "compiled": "lower",
@@ -47,16 +47,16 @@ def test_what_was_planted_is_told_from_noise(seed: int) -> None:
         "harmed": "lower",
     }
     for tactic, verdict in expected.items():
-        assert {cell_of(found, tactic, model).effects[ENERGY].verdict for model in EIGHT} == {
+        assert {cell_of(comparison, tactic, model).effects[ENERGY].verdict for model in EIGHT} == {
             verdict
         }
-        assert line_of(found, tactic).effects[ENERGY].verdict == verdict
-    effect = cell_of(found, "quantized").effects[ENERGY]
+        assert line_of(comparison, tactic).effects[ENERGY].verdict == verdict
+    effect = cell_of(comparison, "quantized").effects[ENERGY]
     assert effect.cliffs_delta == -1.0
     assert effect.interval is not None
     assert effect.interval.low < 0.6 < effect.interval.high
     assert effect.interval.high - effect.interval.low < 0.01
-    for noise in found.noise["digits · local · steady"].values():
+    for noise in comparison.noise["digits · local · steady"].values():
         assert noise.units == len(EIGHT)
         assert noise.ratio == pytest.approx(1.0, abs=0.003)
 
@@ -65,9 +65,11 @@ def test_pairs_are_of_one_block_so_what_a_block_does_to_all_is_no_noise() -> Non
     """The machine is up to ten times slower from block to block."""
     steady, drifting = (compared(rows(noise=0.002, drift=drift)) for drift in (0.0, 1.0))
     for metric in COMPARED:
-        one, other = (cell_of(found, "quantized").effects[metric] for found in (steady, drifting))
+        effect, other = (
+            cell_of(comparison, "quantized").effects[metric] for comparison in (steady, drifting)
+        )
         assert other.interval is not None
-        assert other.verdict == one.verdict == "lower"
+        assert other.verdict == effect.verdict == "lower"
         assert other.interval.high - other.interval.low < 0.01
 
 
@@ -77,13 +79,15 @@ def test_win_inside_the_floor_is_not_claimed() -> None:
     made = rows(tactics=tactics, noise=0.001)
     assert cell_of(compared(made), "tactic").effects[ENERGY].verdict == "lower"
     hot = [row | {ENERGY: row[ENERGY] * (1.03 if row["replicate"] == 2 else 1)} for row in made]
-    found = compared(hot)
-    effect = cell_of(found, "tactic").effects[ENERGY]
+    comparison = compared(hot)
+    effect = cell_of(comparison, "tactic").effects[ENERGY]
     assert effect.verdict == "no difference shown"
     assert effect.floor == pytest.approx(0.03, abs=0.003)
     assert effect.ratio == pytest.approx(0.98, abs=0.001)
-    assert cell_of(found, "tactic").effects[LATENCY].verdict == "lower"
-    assert found.noise["digits · local · steady"][ENERGY].ratio == pytest.approx(1.03, abs=0.002)
+    assert cell_of(comparison, "tactic").effects[LATENCY].verdict == "lower"
+    assert comparison.noise["digits · local · steady"][ENERGY].ratio == pytest.approx(
+        1.03, abs=0.002
+    )
 
 
 def test_noise_that_is_no_noise_is_called_so() -> None:
@@ -98,16 +102,16 @@ def test_noise_that_is_no_noise_is_called_so() -> None:
 
 
 def test_without_noise_pairs_there_is_no_floor() -> None:
-    found = compared(rows(aa=False))
-    assert cell_of(found, "quantized").effects[ENERGY].floor is None
-    assert found.noise == {"digits · local · steady": {}}
+    comparison = compared(rows(aa=False))
+    assert cell_of(comparison, "quantized").effects[ENERGY].floor is None
+    assert comparison.noise == {"digits · local · steady": {}}
 
 
 def test_model_is_the_unit_and_repeats_are_not_pooled() -> None:
     """Ten times the blocks make each model's ratio surer, and no claim about other models."""
     for blocks in (2, 20):
-        found = compared(rows(MODELS, blocks=blocks))
-        effect = line_of(found, "quantized").effects[ENERGY]
+        comparison = compared(rows(MODELS, blocks=blocks))
+        effect = line_of(comparison, "quantized").effects[ENERGY]
         assert effect.units == 3
         assert effect.verdict == "too few runs"
         assert effect.p_value == 2 / 2**3
@@ -142,8 +146,8 @@ def test_interval_over_models_holds_what_they_differ_by() -> None:
         for name, ratio in ratios.items()
         for row in rows([name], {"tactic": Planted(energy=ratio)}, noise=0.0005)
     ]
-    found = compared(made)
-    effect = line_of(found, "tactic").effects[ENERGY]
+    comparison = compared(made)
+    effect = line_of(comparison, "tactic").effects[ENERGY]
     assert effect.interval is not None
     logs = np.log(list(ratios.values()))
     half = 2.364624 * logs.std(ddof=1) / math.sqrt(8)
@@ -180,17 +184,17 @@ def test_tactic_with_pairs_in_some_blocks_has_the_ratios_of_those() -> None:
 def test_settings_are_never_mixed(other: Row) -> None:
     here = rows(MODELS, {"tactic": Planted(energy=0.5)})
     there = rows(MODELS, {"tactic": Planted(energy=1.5)}, blocks=3, seed=5, **other)
-    found = compared([*here, *there])
-    first, second = dict.fromkeys(cell.setting for cell in found.cells)
+    comparison = compared([*here, *there])
+    first, second = dict.fromkeys(cell.setting for cell in comparison.cells)
     assert first.name != second.name
-    assert list(found.noise) == [first.name, second.name]
+    assert list(comparison.noise) == [first.name, second.name]
     for setting, made in ((first, here), (second, there)):
         alone = compared(made)
         cells = [replace(cell, setting=setting) for cell in alone.cells]
-        assert [cell for cell in found.cells if cell.setting == setting] == cells
-        lines = [replace(one, setting=setting) for one in alone.overall]
-        assert [one for one in found.overall if one.setting == setting] == lines
-        assert found.noise[setting.name] == next(iter(alone.noise.values()))
+        assert [cell for cell in comparison.cells if cell.setting == setting] == cells
+        lines = [replace(line, setting=setting) for line in alone.overall]
+        assert [line for line in comparison.overall if line.setting == setting] == lines
+        assert comparison.noise[setting.name] == next(iter(alone.noise.values()))
 
 
 @settings(max_examples=25)
@@ -198,8 +202,8 @@ def test_settings_are_never_mixed(other: Row) -> None:
 def test_ratios_do_not_depend_on_units_nor_order(seed: int, noise: float, scale: float) -> None:
     made = rows(("vit", "swin"), STUDY, blocks=3, noise=noise, seed=seed)
     scaled = [row | {ENERGY: row[ENERGY] * scale} for row in reversed(made)]
-    one, other = compared(made, STUDY), compared(scaled, STUDY)
-    for cell in one.cells:
+    comparison, other = compared(made, STUDY), compared(scaled, STUDY)
+    for cell in comparison.cells:
         for metric, effect in cell.effects.items():
             again = cell_of(other, cell.tactic, cell.model).effects[metric]
             assert again.ratio == pytest.approx(effect.ratio)

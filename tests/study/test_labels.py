@@ -174,11 +174,16 @@ def test_models_of_one_name_with_other_files_are_told_apart_by_their_digest() ->
     b = params(model="local", model__path="b/checkpoint-500", inputs__model="3333333344444444")
     first, second = called(a, b)
     assert first.model != second.model
-    assert {one.model.split()[0].partition("@")[0] for one in (first, second)} == {"checkpoint-500"}
+    assert {label.model.split()[0].partition("@")[0] for label in (first, second)} == {
+        "checkpoint-500"
+    }
 
 
 def test_data_sets_of_one_name_with_other_images_are_told_apart() -> None:
     before = params(dataset="folder", dataset__path="photos", inputs__dataset="aaaaaaaabbbbbbbb")
     after = params(dataset="folder", dataset__path="photos", inputs__dataset="ccccccccdddddddd")
-    assert [one.dataset for one in called(before, after)] == ["photos@aaaaaaaa", "photos@cccccccc"]
-    assert [one.dataset for one in called(before, before)] == ["photos"] * 2
+    assert [label.dataset for label in called(before, after)] == [
+        "photos@aaaaaaaa",
+        "photos@cccccccc",
+    ]
+    assert [label.dataset for label in called(before, before)] == ["photos"] * 2

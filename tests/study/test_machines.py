@@ -33,38 +33,47 @@ def side_by_side(*parts: list[Row], tactics: Any = STUDY, judged: bool = True) -
     made = [row for part in parts for row in part]
     runs = used(made)
     read = predictions(made, tactics) if judged else no_predictions
-    found = compare(runs, read, Report())
-    return machines(runs, found.cells, decide.advice(found.cells, found.overall, Report()))
+    comparison = compare(runs, read, Report())
+    return machines(
+        runs, comparison.cells, decide.advice(comparison.cells, comparison.overall, Report())
+    )
 
 
 def shown(made: Machines) -> list[tuple[str, str, bool]]:
     return [
-        (one.setting.machine, "" if one.cell is None else one.cell.tactic, one.is_advised)
-        for one in made.deployments
+        (
+            deployment.setting.machine,
+            "" if deployment.cell is None else deployment.cell.tactic,
+            deployment.is_advised,
+        )
+        for deployment in made.deployments
     ]
 
 
 def test_each_machine_has_what_is_advised_there_cheapest_first() -> None:
     here = rows(["vit", "swin"], tactics=QUANTIZED)
     there = rows(["vit", "swin"], tactics=SLOWED, seed=1, **OTHER)
-    found = side_by_side(here, there, tactics=QUANTIZED)
-    assert [(one.dataset, one.model) for one in found] == [("digits", "vit"), ("digits", "swin")]
-    for one in found:
-        assert shown(one) == [
+    tables = side_by_side(here, there, tactics=QUANTIZED)
+    assert [(table.dataset, table.model) for table in tables] == [
+        ("digits", "vit"),
+        ("digits", "swin"),
+    ]
+    for table in tables:
+        assert shown(table) == [
             ("Made-up CPU", "quantized", True),
             ("Other CPU", "baseline", False),
         ]
-        usd = [each.cell.quantities[COST] for each in one.deployments if each.cell]
+        usd = [each.cell.quantities[COST] for each in table.deployments if each.cell]
         assert usd[0].value < usd[1].value
         assert all(quantity.interval is not None for quantity in usd)
 
 
 def test_figures_are_those_of_the_machine_s_own_cell() -> None:
-    found = compare(used(rows(tactics=QUANTIZED)), no_predictions, Report())
-    own = {cell.tactic: cell.quantities for cell in found.cells}
+    comparison = compare(used(rows(tactics=QUANTIZED)), no_predictions, Report())
+    own = {cell.tactic: cell.quantities for cell in comparison.cells}
     both = side_by_side(rows(tactics=QUANTIZED), rows(tactics=SLOWED, seed=1, **OTHER))
-    (one,) = both
-    (here,) = [each for each in one.deployments if each.setting.machine == "Made-up CPU"]
+    (table,) = both
+    (here,) = [each for each in table.deployments if each.setting.machine == "Made-up CPU"]
     assert here.cell is not None
     assert here.cell.quantities == own[here.cell.tactic]
 
@@ -88,8 +97,8 @@ def test_what_one_machine_measured_has_no_table(made: list[list[Row]]) -> None:
 
 
 def test_one_machine_at_two_presets_has_a_table() -> None:
-    (one,) = side_by_side(rows(), rows(hardware="aws_c7i_2xlarge"))
-    assert {each.setting.hardware for each in one.deployments} == {"local", "aws_c7i_2xlarge"}
+    (table,) = side_by_side(rows(), rows(hardware="aws_c7i_2xlarge"))
+    assert {each.setting.hardware for each in table.deployments} == {"local", "aws_c7i_2xlarge"}
 
 
 def test_what_has_no_dollars_stands_last() -> None:
@@ -98,20 +107,20 @@ def test_what_has_no_dollars_stands_last() -> None:
         replace(cell, quantities={}) if cell.setting.machine == "Made-up CPU" else cell
         for cell in compare(runs, no_predictions, Report()).cells
     ]
-    (one,) = machines(runs, cells, [])
-    assert shown(one) == [("Other CPU", "baseline", False), ("Made-up CPU", "baseline", False)]
+    (table,) = machines(runs, cells, [])
+    assert shown(table) == [("Other CPU", "baseline", False), ("Made-up CPU", "baseline", False)]
 
 
 def test_machine_without_a_baseline_is_shown_without_figures() -> None:
     there = [row for row in rows(seed=1, **OTHER) if row["tactic"] != "baseline"]
-    (one,) = side_by_side(rows(tactics=QUANTIZED), there)
-    last = one.deployments[-1]
+    (table,) = side_by_side(rows(tactics=QUANTIZED), there)
+    last = table.deployments[-1]
     assert (last.setting.machine, last.cell, last.is_advised) == ("Other CPU", None, False)
 
 
 def test_machine_without_energy_is_shown_with_what_it_has() -> None:
-    (one,) = side_by_side(rows(), without_energy(rows(seed=1, **OTHER)), judged=False)
-    (there,) = [each for each in one.deployments if each.setting.machine == "Other CPU"]
+    (table,) = side_by_side(rows(), without_energy(rows(seed=1, **OTHER)), judged=False)
+    (there,) = [each for each in table.deployments if each.setting.machine == "Other CPU"]
     assert there.cell is not None
     assert ENERGY not in there.cell.quantities
     assert there.cell.energy_source is None

@@ -17,10 +17,10 @@ def test_latency_of_two_wild_blocks_has_no_end_below_zero() -> None:
     plain = mean_interval(WILD)
     assert plain is not None
     assert plain[0] < 0
-    found = quantities([{LATENCY: value} for value in WILD])[LATENCY]
-    assert found.value == pytest.approx(161)
-    assert found.interval is not None
-    assert 0 < found.interval.low < found.value < found.interval.high
+    mean = quantities([{LATENCY: value} for value in WILD])[LATENCY]
+    assert mean.value == pytest.approx(161)
+    assert mean.interval is not None
+    assert 0 < mean.interval.low < mean.value < mean.interval.high
 
 
 @pytest.mark.parametrize("name", sorted(POSITIVE))
@@ -28,31 +28,31 @@ def test_latency_of_two_wild_blocks_has_no_end_below_zero() -> None:
 def test_what_is_always_above_zero_has_an_interval_above_zero(
     name: str, samples: list[float]
 ) -> None:
-    found = quantities([{name: value} for value in samples])[name]
-    assert found.interval is not None
-    assert 0 < found.interval.low <= found.value * (1 + 1e-12)
-    assert found.interval.high >= found.value * (1 - 1e-12)
+    mean = quantities([{name: value} for value in samples])[name]
+    assert mean.interval is not None
+    assert 0 < mean.interval.low <= mean.value * (1 + 1e-12)
+    assert mean.interval.high >= mean.value * (1 - 1e-12)
 
 
 def test_narrow_interval_is_that_about_the_mean() -> None:
     samples = [0.5, 0.501, 0.499, 0.5002]
-    found = quantities([{ENERGY: value} for value in samples])[ENERGY]
+    mean = quantities([{ENERGY: value} for value in samples])[ENERGY]
     plain = mean_interval(samples)
-    assert found.interval is not None
+    assert mean.interval is not None
     assert plain is not None
-    assert (found.interval.low, found.interval.high) == pytest.approx(plain, rel=1e-5)
+    assert (mean.interval.low, mean.interval.high) == pytest.approx(plain, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", [TOP1, "energy/net_per_image_j", "vibration/mean_mm"])
 def test_what_may_be_zero_or_less_has_an_interval_about_its_mean(name: str) -> None:
     samples = [0.8, 0.1]
-    found = quantities([{name: value} for value in samples])[name]
-    assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == pytest.approx(mean_interval(samples))
+    mean = quantities([{name: value} for value in samples])[name]
+    assert mean.interval is not None
+    assert (mean.interval.low, mean.interval.high) == pytest.approx(mean_interval(samples))
 
 
 def test_savings_keep_their_interval_about_the_mean() -> None:
-    found = quantity(WILD)
-    assert found is not None
-    assert found.interval is not None
-    assert found.interval.low < 0
+    mean = quantity(WILD)
+    assert mean is not None
+    assert mean.interval is not None
+    assert mean.interval.low < 0

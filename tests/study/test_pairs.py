@@ -102,11 +102,11 @@ def test_second_baseline_never_stands_in_for_the_first() -> None:
 )
 def test_settings_never_mix(other: Row) -> None:
     made = [*rows(["vit", "swin"], blocks=2), *rows(["vit", "swin"], blocks=2, seed=1, **other)]
-    found = groups(used(made))
-    assert len(found) == 4
-    assert len({group.setting for group in found}) == 2
-    assert len({group.setting.name for group in found}) == 2
-    for group in found:
+    all_groups = groups(used(made))
+    assert len(all_groups) == 4
+    assert len({group.setting for group in all_groups}) == 2
+    assert len({group.setting.name for group in all_groups}) == 2
+    for group in all_groups:
         for run, base in group.every_pair():
             assert run.setting == base.setting == group.setting
             assert run.model == base.model == group.model
@@ -170,11 +170,11 @@ def test_joules_of_different_sources_are_not_held_together(
 def test_every_run_beside_a_baseline_says_how_it_compares() -> None:
     made = rows(["vit", "swin"], blocks=2, noise=0.0)
     runs = {run.id: run for run in used(made)}
-    found = versus_baseline(runs.values())
-    assert set(found) == {run.id for run in runs.values() if run.tactic != "baseline"} | {
+    figures = versus_baseline(runs.values())
+    assert set(figures) == {run.id for run in runs.values() if run.tactic != "baseline"} | {
         run.id for run in runs.values() if run.is_repeat
     }
-    for run_id, values in found.items():
+    for run_id, values in figures.items():
         second = runs[run_id].is_repeat
         assert values == pytest.approx(
             {

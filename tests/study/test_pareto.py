@@ -37,13 +37,13 @@ def on_front(points: Sequence[Sequence[Figure]]) -> list[bool]:
         Objective([value for value, _ in column], [interval for _, interval in column])
         for column in zip(*points, strict=True)
     ]
-    return front([(one.better(), one.equal()) for one in objectives])
+    return front([(objective.better(), objective.equal()) for objective in objectives])
 
 
-def dominates(one: Sequence[Figure], other: Sequence[Figure]) -> bool:
+def dominates(point: Sequence[Figure], other: Sequence[Figure]) -> bool:
     """Says so figure by figure."""
     ahead = False
-    for (value, interval), (others, against) in zip(one, other, strict=True):
+    for (value, interval), (others, against) in zip(point, other, strict=True):
         better = interval is not None and against is not None and interval.high < against.low
         if not better and value != others:
             return False
@@ -54,7 +54,7 @@ def dominates(one: Sequence[Figure], other: Sequence[Figure]) -> bool:
 @given(point_sets())
 def test_front_agrees_with_point_by_point(points: list[tuple[Figure, ...]]) -> None:
     assert on_front(points) == [
-        not any(dominates(other, one) for other in points) for one in points
+        not any(dominates(other, point) for other in points) for point in points
     ]
 
 
@@ -90,8 +90,8 @@ def test_worse_in_all_changes_nothing(points: list[tuple[Figure, ...]]) -> None:
 def test_front_has_no_unit(points: list[tuple[Figure, ...]], factor: float) -> None:
     scaled = [
         tuple(
-            (value * factor, one and Interval(one.low * factor, one.high * factor))
-            for value, one in point
+            (value * factor, interval and Interval(interval.low * factor, interval.high * factor))
+            for value, interval in point
         )
         for point in points
     ]

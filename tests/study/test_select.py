@@ -17,8 +17,8 @@ from tests.support.synthetic_runs import START, Row, labels_of, runs_of, used, w
 
 def priced(*made: Row, **options: Any) -> tuple[list[PricedRun], dict[str, int]]:
     """Returns the runs that count, and how many don't, by reason."""
-    found, left_out = select.priced(runs_of(made), labels_of(made), **options)
-    return found, {left.reason: left.runs for left in left_out}
+    runs, left_out = select.priced(runs_of(made), labels_of(made), **options)
+    return runs, {left.reason: left.runs for left in left_out}
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_what_stands_against_prices_or_width_alone_leaves_no_run_out(validity: s
 
 def test_flagged_runs_count_where_asked() -> None:
     flagged = one(validity="cpu_steal")
-    found, left = priced(flagged, one(block=2, outcome="oom"), keep_flagged=True)
-    assert [run.id for run in found] == [flagged["run_id"]]
+    runs, left = priced(flagged, one(block=2, outcome="oom"), keep_flagged=True)
+    assert [run.id for run in runs] == [flagged["run_id"]]
     assert left == {"ended as oom": 1}
 
 
 def test_a_flagged_run_that_was_measured_again_is_no_longer_told_of() -> None:
     later = {"started": START + pd.Timedelta(days=1), "run_id": "valid"}
     others = [one(run_id="other", block=2, validity="cpu_steal")]
-    found, left = priced(one(run_id="flagged", validity="cpu_steal"), one(**later), *others)
-    assert [run.id for run in found] == ["valid"]
+    runs, left = priced(one(run_id="flagged", validity="cpu_steal"), one(**later), *others)
+    assert [run.id for run in runs] == ["valid"]
     assert left == {"measured again later": 1, "flagged: cpu_steal": 1}
 
 
@@ -84,8 +84,8 @@ def test_of_runs_measured_again_the_latest_counts(turned: bool) -> None:
         one(run_id=str(day), started=START + pd.Timedelta(days=day)) | {"latency/p50_ms": day + 1.0}
         for day in range(3)
     ]
-    found, left = priced(*(reversed(again) if turned else again))
-    assert [(run.id, run.figures["latency/p50_ms"]) for run in found] == [("2", 3.0)]
+    runs, left = priced(*(reversed(again) if turned else again))
+    assert [(run.id, run.figures["latency/p50_ms"]) for run in runs] == [("2", 3.0)]
     assert left == {"measured again later": 2}
 
 
@@ -99,16 +99,16 @@ def test_run_that_does_not_count_replaces_none_that_does(spoilt: Row) -> None:
 
 def test_second_baseline_and_other_blocks_and_machines_are_no_repeats() -> None:
     apart: list[Row] = [{}, {"replicate": 2}, {"block": 2}, {"machine": "beef"}]
-    found, left = priced(*(one(run_id=str(n), **given) for n, given in enumerate(apart)))
-    assert len(found) == 4
+    runs, left = priced(*(one(run_id=str(n), **given) for n, given in enumerate(apart)))
+    assert len(runs) == 4
     assert left == {}
 
 
 def test_two_cells_of_one_name_are_one_tactic_measured_again() -> None:
     """A chain without steps is the baseline of chains, and both may be in one sweep."""
     chain = one(run_id="chain", cell="chain", started=START + pd.Timedelta(days=1))
-    found, left = priced(one(), chain)
-    assert [run.id for run in found] == ["chain"]
+    runs, left = priced(one(), chain)
+    assert [run.id for run in runs] == ["chain"]
     assert left == {"measured again later": 1}
 
 
@@ -131,11 +131,11 @@ def test_every_run_counts_or_is_counted(
         one(run_id=str(number), outcome=outcome, validity=validity, block=block)
         for number, (outcome, validity, block) in enumerate(made)
     ]
-    found, left_out = select.priced(
+    runs, left_out = select.priced(
         runs_of(given_rows), labels_of(given_rows), keep_flagged=keep_flagged
     )
-    assert len(found) + sum(left.runs for left in left_out) == len(made)
-    assert len({run.id for run in found}) == len(found)
+    assert len(runs) + sum(left.runs for left in left_out) == len(made)
+    assert len({run.id for run in runs}) == len(runs)
     assert all(0 < len(left.examples) <= left.runs for left in left_out)
 
 

@@ -63,9 +63,9 @@ def test_new_prices_give_the_dollars_that_measuring_with_them_would(
     row = one(
         **{name: metrics.evaluate(WHOLE, PRICED).get(name) for name in MEASURED}, device="cuda"
     )
-    (found,) = used([row], PRICED, reprice=lambda own: other)
+    (run,) = used([row], PRICED, reprice=lambda own: other)
     expected = metrics.evaluate(WHOLE, other)
-    assert {name: found.figures[name] for name in PRICES} == pytest.approx(
+    assert {name: run.figures[name] for name in PRICES} == pytest.approx(
         {name: expected[name] for name in PRICES}, rel=1e-12
     )
 
@@ -102,8 +102,8 @@ def test_each_run_has_the_prices_of_its_own_cell() -> None:
     cheap, dear = one(cell="cheap", model="vit"), one(cell="dear", model="swin", peers="swin")
     dearer = replace(LOCAL, price=replace(LOCAL.price, usd_per_kwh=2.0))
     made = [*runs_of([cheap]), *runs_of([dear], dearer)]
-    found, _ = select.priced(made, labels_of([cheap, dear]))
-    assert found[1].figures[COST] == pytest.approx(10 * found[0].figures[COST])
+    runs, _ = select.priced(made, labels_of([cheap, dear]))
+    assert runs[1].figures[COST] == pytest.approx(10 * runs[0].figures[COST])
 
 
 @pytest.mark.parametrize(

@@ -56,14 +56,14 @@ class Advised:
     """What was advised, and what it was made of."""
 
     answers: Sequence[Answer]
-    found: Comparison
+    comparison: Comparison
     options: Report
 
     def cell(self, who: str, tactic: str) -> Cell:
         """The cell that a sentence calls `model`, or `model on setting`."""
         (cell,) = [
             cell
-            for cell in self.found.cells
+            for cell in self.comparison.cells
             if cell.tactic == tactic and who in (cell.model, f"{cell.model} on {cell.setting.name}")
         ]
         return cell
@@ -73,7 +73,7 @@ class Advised:
         where = who.removeprefix("Over models").removeprefix(" on ")
         (line,) = [
             line
-            for line in self.found.overall
+            for line in self.comparison.overall
             if line.tactic == tactic and where in ("", line.setting.name)
         ]
         return line
@@ -108,8 +108,8 @@ def advised(
 ) -> Advised:
     """Returns the advice, every sentence of it checked against the figures."""
     asked = Report(**options)
-    found = compare(used(made, preset), judged or predictions(made, tactics), asked)
-    result = Advised(answers(found.cells, found.overall, asked), found, asked)
+    comparison = compare(used(made, preset), judged or predictions(made, tactics), asked)
+    result = Advised(answers(comparison.cells, comparison.overall, asked), comparison, asked)
     check(result)
     return result
 
@@ -140,7 +140,7 @@ def check(made: Advised) -> None:
         match = DEPLOY.fullmatch(answer.headline)
         if match is None:
             assert "deploy" not in answer.headline
-            check_kept(answer, made.found, made.options)
+            check_kept(answer, made.comparison, made.options)
         elif match["models"] is None:
             check_model(made, match, answer)
         else:
@@ -157,7 +157,7 @@ def check_takes(
     assert effect.verdict == "lower"
     energy = deploy["what"] == "energy"
     assert energy is (takes["what"] == "energy an image")
-    assert energy or all(ENERGY not in one.effects for one in made.found.cells)
+    assert energy or all(ENERGY not in cell.effects for cell in made.comparison.cells)
     assert takes["models"] == deploy["models"]
     assert (takes["doubts"] is None) is (deploy["flagged"] is None)
     for match in (takes, deploy):
@@ -215,7 +215,7 @@ def check_best(made: Advised, advised_cell: Cell, metric: str) -> None:
     name = "usd" if advised_cell.monthly.usd is not None else "kwh"
     name = name if getattr(advised_cell.monthly, name) is not None else "hours"
     best = getattr(advised_cell.monthly, name).value
-    for cell in made.found.cells:
+    for cell in made.comparison.cells:
         rival = (cell.setting, cell.model) == (advised_cell.setting, advised_cell.model)
         if not rival or metric not in cell.effects or cell.accuracy is None:
             continue
@@ -231,7 +231,7 @@ def check_models(made: Advised, deploy: re.Match[str], answer: Answer) -> None:
     assert int(deploy["models"]) == effect.units
     cells = [
         cell
-        for cell in made.found.cells
+        for cell in made.comparison.cells
         if (cell.setting, cell.tactic) == (line.setting, line.tactic) and metric in cell.effects
     ]
     takes, *month, top1 = answer.points
@@ -248,13 +248,17 @@ def check_models(made: Advised, deploy: re.Match[str], answer: Answer) -> None:
     assert match is not None, besides
     assert number(match[1]) == made.options.requests_per_month
     check_amounts(match, {name: over_models(cells, name) for name in UNITS.values()})
-    said = payback.removeprefix("Applying it pays back ")
-    assert PAID_MODELS.sub("", said) == ""
-    for paid, of, name, once, low, high in PAID_MODELS.findall(said):
-        found: list[Payback] = [cell.paybacks[CURRENCIES[name]] for cell in cells]
-        paying = [one for one in found if one.verdict in ("pays back", "at once")]
-        assert (int(paid), int(of)) == (len(paying), len(found))
-        images = [one.images or 0.0 for one in paying]
+    words = payback.removeprefix("Applying it pays back ")
+    assert PAID_MODELS.sub("", words) == ""
+    for paid, of, name, once, low, high in PAID_MODELS.findall(words):
+        break_evens: list[Payback] = [cell.paybacks[CURRENCIES[name]] for cell in cells]
+        paying = [
+            break_even
+            for break_even in break_evens
+            if break_even.verdict in ("pays back", "at once")
+        ]
+        assert (int(paid), int(of)) == (len(paying), len(break_evens))
+        images = [break_even.images or 0.0 for break_even in paying]
         assert bool(once) is (bool(images) and max(images) == 0)
         if low:
             assert near(low, min(images), 1.0)
@@ -266,10 +270,10 @@ def check_models(made: Advised, deploy: re.Match[str], answer: Answer) -> None:
 
 def over_models(cells: Sequence[Cell], name: str) -> Quantity | None:
     """The mean saving of models with Student's t interval, by scipy."""
-    found = [getattr(cell.monthly, name) for cell in cells]
-    if None in found:
+    savings = [getattr(cell.monthly, name) for cell in cells]
+    if None in savings:
         return None
-    saved = [one.value for one in found]
+    saved = [saving.value for saving in savings]
     half = stats.sem(saved) * stats.t.ppf(0.975, len(saved) - 1)
     mean = float(np.mean(saved))
     return Quantity(mean, Interval(mean - half, mean + half))

@@ -145,19 +145,19 @@ def check_top1(clause: str, accuracy: Accuracy, limit: float, judged: int | None
 
 
 def check_payback(clause: str, cell: Cell) -> None:
-    said = clause.removeprefix("Applying it pays back ")
-    assert PAID.sub("", said) == ""
+    words = clause.removeprefix("Applying it pays back ")
+    assert PAID.sub("", words) == ""
     told = set()
-    for word, images, low, high, name in PAID.findall(said):
-        found = cell.paybacks[CURRENCIES[name]]
+    for word, images, low, high, name in PAID.findall(words):
+        payback = cell.paybacks[CURRENCIES[name]]
         told.add(CURRENCIES[name])
         if word:
-            assert found.verdict == word
+            assert payback.verdict == word
             continue
-        assert found.verdict == "pays back"
-        assert found.images is not None
-        assert found.interval is not None
-        assert near(images, found.images, 1.0)
-        assert near(low, found.interval.low, 1.0)
-        assert near(high, found.interval.high, 1.0)
+        assert payback.verdict == "pays back"
+        assert payback.images is not None
+        assert payback.interval is not None
+        assert near(images, payback.images, 1.0)
+        assert near(low, payback.interval.low, 1.0)
+        assert near(high, payback.interval.high, 1.0)
     assert told == set(cell.paybacks)

@@ -25,7 +25,7 @@ OPEN = re.compile(
 REFUSED = re.compile(rf"(\S+) \(({POINTS}) pt\)")
 
 
-def check_kept(answer: Answer, found: Comparison, options: Report) -> None:
+def check_kept(answer: Answer, comparison: Comparison, options: Report) -> None:
     """Where nothing is advised, no tactic is praised; what is said of some is what was found."""
     match = KEEP.fullmatch(answer.headline)
     if match is None:
@@ -33,7 +33,7 @@ def check_kept(answer: Answer, found: Comparison, options: Report) -> None:
         assert not answer.points
         return
     who, limit = match["who"], options.max_top1_drop
-    tried = members(found, who)
+    tried = members(comparison, who)
     energy = any(ENERGY in member.effects for member in tried.values())
     metric = ENERGY if energy else LATENCY
     refused = {
@@ -55,13 +55,15 @@ def check_kept(answer: Answer, found: Comparison, options: Report) -> None:
         check_said(line, open_, effects, refused, options)
 
 
-def members(found: Comparison, who: str) -> dict[str, Cell | Overall]:
+def members(comparison: Comparison, who: str) -> dict[str, Cell | Overall]:
     """What a headline is about, by tactic."""
     if who.startswith("Over models"):
         where = who.removeprefix("Over models").removeprefix(" on ")
-        lines = [line for line in found.overall if where in ("", line.setting.name)]
+        lines = [line for line in comparison.overall if where in ("", line.setting.name)]
         return {line.tactic: line for line in lines}
-    names = [(cell, (cell.model, f"{cell.model} on {cell.setting.name}")) for cell in found.cells]
+    names = [
+        (cell, (cell.model, f"{cell.model} on {cell.setting.name}")) for cell in comparison.cells
+    ]
     return {cell.tactic: cell for cell, names in names if who in names and not cell.is_baseline}
 
 
@@ -101,10 +103,10 @@ def check_said(
         assert line.startswith("Until then nothing is advised: ")
 
 
-def check_named(said: str, effects: Mapping[str, Effect]) -> None:
+def check_named(words: str, effects: Mapping[str, Effect]) -> None:
     """Each tactic that is named has its ratio and interval; how many more there are is said."""
-    named = re.findall(rf"(\S+) ×({NUMBER}){SPAN}(?=,| and |$)", said)
-    more = re.search(r"(\d+) more$", said)
+    named = re.findall(rf"(\S+) ×({NUMBER}){SPAN}(?=,| and |$)", words)
+    more = re.search(r"(\d+) more$", words)
     assert len(named) + (int(more[1]) if more else 0) == len(effects)
     for tactic, ratio, low, high in named:
         effect = effects[tactic]

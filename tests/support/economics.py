@@ -52,17 +52,17 @@ def columns(drawn: Sequence[tuple[float, float]]) -> tuple[list[float], list[flo
     return list(prices), list(savings)
 
 
-def value(one: Quantity | None) -> float:
-    assert one is not None
-    return one.value
+def value(quantity: Quantity | None) -> float:
+    assert quantity is not None
+    return quantity.value
 
 
-def figures(found: Sequence[Pair], prices: Prices, requests: float) -> dict[str, float]:
+def figures(sample: Sequence[Pair], prices: Prices, requests: float) -> dict[str, float]:
     """What a month saves: each value, and the ends of its interval."""
     result = {}
-    for name, one in vars(monthly(found, prices, requests)).items():
-        assert one is not None
-        result[name] = one.value
-        if one.interval is not None:
-            result |= {f"{name}_low": one.interval.low, f"{name}_high": one.interval.high}
+    for name, quantity in vars(monthly(sample, prices, requests)).items():
+        assert quantity is not None
+        result[name] = quantity.value
+        if quantity.interval is not None:
+            result |= {f"{name}_low": quantity.interval.low, f"{name}_high": quantity.interval.high}
     return result

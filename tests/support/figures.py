@@ -10,7 +10,7 @@ TOP1 = "accuracy/top1"
 
 
 def figure(made: Study, name: str) -> Figure:
-    return next(one for one in figures(made) if one.name == name)
+    return next(drawing for drawing in figures(made) if drawing.name == name)
 
 
 def points(panel: Panel) -> list[Point]:

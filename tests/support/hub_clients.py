@@ -95,11 +95,11 @@ def child(hub: LoopbackHub, tmp_path: Path) -> Callable[..., list[Any]]:
         assert ended.returncode == 0, ended.stderr
         asked = {line.split()[2] for line in ended.stderr.splitlines() if "LOOKED UP" in line}
         assert asked <= TOLERATED
-        said = [json.loads(line) for line in ended.stdout.splitlines()]
-        for one in said:
-            if isinstance(one, dict):  # one line each
-                assert one["refused"] == " ".join(one["refused"].split())
-        return said
+        answers = [json.loads(line) for line in ended.stdout.splitlines()]
+        for answer in answers:
+            if isinstance(answer, dict):  # one line each
+                assert answer["refused"] == " ".join(answer["refused"].split())
+        return answers
 
     return run
 

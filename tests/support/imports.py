@@ -34,29 +34,29 @@ def imported(tree: ast.AST, package: str) -> list[str]:
 
     `from a import b` counts as `a` and `a.b`, since b may be a module.
     """
-    found = []
+    names = []
     for node in nodes(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             parts = package.split(".")[: len(package.split(".")) - node.level + 1]
             base = ".".join([*(parts if node.level else []), *filter(None, [node.module])])
-            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = getattr(node.func, "attr", getattr(node.func, "id", None))
             if called in ("import_module", "__import__"):
-                found.append(str(node.args[0].value))
-    return found
+                names.append(str(node.args[0].value))
+    return names
 
 
 @functools.cache
 def modules(root: Path) -> dict[str, list[str]]:
     """Returns the imports of each module, by its path below the package."""
-    found = {}
+    imports = {}
     for path in sorted(root.rglob("*.py")):
         module = path.relative_to(root).as_posix()
-        found[module] = imported(ast.parse(path.read_text("utf-8")), package_of(module))
-    return found
+        imports[module] = imported(ast.parse(path.read_text("utf-8")), package_of(module))
+    return imports
 
 
 def package_of(module: str) -> str:

@@ -77,11 +77,11 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         path = unquote(path).replace(EXPORT, self.hub.commit)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(/.*)?", path):
-            kind, name, rest = found.groups()
+        if match := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(/.*)?", path):
+            kind, name, rest = match.groups()
             self.describe(f"{kind}/{name}", rest or "", parse_qs(query), body)
-        elif found := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
-            kind, name, file = found.groups()
+        elif match := re.fullmatch(r"/(datasets/)?([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
+            kind, name, file = match.groups()
             self.resolve(f"{'datasets' if kind else 'models'}/{name}", file)
         else:
             self.refuse(404, "")
@@ -158,17 +158,17 @@ class Handler(BaseHTTPRequestHandler):
 
 def tree(files: dict[str, bytes], folder: PurePosixPath, *, deep: bool) -> list[dict[str, Any]]:
     """Returns what lies in a folder: files, and folders by their name."""
-    found: dict[str, dict[str, Any]] = {}
+    entries: dict[str, dict[str, Any]] = {}
     for name, content in files.items():
         if not PurePosixPath(name).is_relative_to(folder):
             continue
         below = PurePosixPath(name).relative_to(folder).parts
         for depth in range(1, len(below) if deep else min(2, len(below))):
             inner = str(folder.joinpath(*below[:depth]))
-            found[inner] = {"type": "directory", "path": inner, "oid": digest(b""), "size": 0}
+            entries[inner] = {"type": "directory", "path": inner, "oid": digest(b""), "size": 0}
         if deep or len(below) == 1:
-            found[name] = of_file(name, content)
-    return list(found.values())
+            entries[name] = of_file(name, content)
+    return list(entries.values())
 
 
 def of_file(name: str, content: bytes) -> dict[str, Any]:

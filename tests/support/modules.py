@@ -64,7 +64,7 @@ def on_cuda(batch: Tensor | None = None) -> Sample:
 def batches(classifier: Classifier, samples: Samples, size: int) -> list[Tensor]:
     """Whole batches of a split, preprocessed; what is left over is left out."""
     images = [samples.image(index) for index in range(len(samples.targets))]
-    return [one for one in classifier.preprocess(images).split(size) if len(one) == size]
+    return [batch for batch in classifier.preprocess(images).split(size) if len(batch) == size]
 
 
 class Small(nn.Module):
@@ -92,7 +92,7 @@ class Beside(nn.Module):
         self.each = nn.ModuleList(nn.Linear(*size) for size in sizes)
 
     def forward(self, rows: Tensor) -> Tensor:
-        return torch.cat([one(rows[:, : one.in_features]) for one in self.each], dim=1)
+        return torch.cat([layer(rows[:, : layer.in_features]) for layer in self.each], dim=1)
 
 
 def beside(*sizes: tuple[int, int]) -> nn.Module:

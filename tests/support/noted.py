@@ -29,5 +29,5 @@ def said(
 
 
 def only(lines: list[str], words: str) -> str:
-    (found,) = [line for line in lines if words in line]
-    return found
+    (line,) = [line for line in lines if words in line]
+    return line

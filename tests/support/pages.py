@@ -21,8 +21,8 @@ class Table:
 
     def row(self, name: str) -> dict[str, str]:
         """The cells of the row that begins with the name, by column."""
-        (found,) = [row for row in self.rows[1:] if row[0] == name]
-        return dict(zip(self.rows[0], found, strict=True))
+        (row,) = [row for row in self.rows[1:] if row[0] == name]
+        return dict(zip(self.rows[0], row, strict=True))
 
 
 class Reader(HTMLParser):
@@ -89,4 +89,4 @@ def read(made: Study, drawn: tuple[PageFigure, ...] = ()) -> Reader:
 
 
 def numbers(text: str) -> list[float]:
-    return [float(one.replace(",", "")) for one in re.findall(r"[-+]?\d[\d.,]*", text)]
+    return [float(number.replace(",", "")) for number in re.findall(r"[-+]?\d[\d.,]*", text)]

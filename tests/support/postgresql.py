@@ -23,8 +23,8 @@ ACCOUNT = "nobody"  # PostgreSQL refuses to run as root
 def programs() -> Path | None:
     """Returns the folder of PostgreSQL's programs; None where it is not installed."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    found = debian[-1] if debian else shutil.which("postgres")
-    return None if found is None else Path(found).parent
+    program = debian[-1] if debian else shutil.which("postgres")
+    return None if program is None else Path(program).parent
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def tactic(name: str, **options: Any) -> dict[str, Any]:
 
 
 def chain(*steps: dict[str, Any]) -> dict[str, Any]:
-    named = [{one["_target_"].split(".")[2]: one} for one in steps]
+    named = [{step["_target_"].split(".")[2]: step} for step in steps]
     return tactic("chain.Chain", steps=named)
 
 

@@ -19,6 +19,6 @@ def kept(whole: Tensor, part: Tensor, dim: int) -> list[int]:
     values = whole.flatten().tolist()
     places = {value: index for index, value in enumerate(values)}
     twice = {value for value, count in Counter(values).items() if count > 1}
-    found = [places[value] for value in part.flatten().tolist() if value not in twice]
+    indices = [places[value] for value in part.flatten().tolist() if value not in twice]
     behind = whole[0].numel() if dim == 0 else whole[0, 0].numel()
-    return sorted({index // behind % whole.shape[dim] for index in found})
+    return sorted({index // behind % whole.shape[dim] for index in indices})

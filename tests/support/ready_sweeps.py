@@ -42,12 +42,12 @@ def swept(name: str) -> dict[str, list[Any]]:
     """Returns the values of each key that an experiment sweeps, as Hydra reads them."""
     loaded = yaml.safe_load((CONF / "experiment" / f"{name}.yaml").read_text("utf-8"))
     parser = OverridesParser.create()
-    found = {}
+    values = {}
     for key, text in loaded["hydra"]["sweeper"]["params"].items():
         override = parser.parse_override(f"{key}={text}")
         value = override.value()
-        found[key] = value.list if override.is_sweep_override() else [value]
-    return found
+        values[key] = value.list if override.is_sweep_override() else [value]
+    return values
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DryRun:
     runs: Sequence[Mapping[str, Any]]
     excluded: Mapping[str, str]
     forecast: Mapping[str, Any]
-    said: str
+    words: str
 
     @property
     def titles(self) -> Counter[str]:

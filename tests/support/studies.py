@@ -76,7 +76,7 @@ def study(
     ]
     several = places if models > 1 else []
     overall = [_overall(place, tactic, cells) for place in several for tactic in tried]
-    overall.sort(key=lambda one: (places.index(one.setting), one.effects[ENERGY].ratio))
+    overall.sort(key=lambda line: (places.index(line.setting), line.effects[ENERGY].ratio))
     first, last = named[0], named[-1]
     made = Study(
         title="paper",

@@ -24,7 +24,7 @@ def without(made: Study, metric: str) -> Study:
             replace(cell, quantities=kept(cell.quantities), effects=kept(cell.effects))
             for cell in made.cells
         ],
-        overall=[replace(one, effects=kept(one.effects)) for one in made.overall],
+        overall=[replace(line, effects=kept(line.effects)) for line in made.overall],
         noise={name: kept(metrics) for name, metrics in made.noise.items()},
     )
 
@@ -34,7 +34,8 @@ def with_paybacks(made: Study, **changes: Any) -> Study:
 
     def changed(cell: Cell) -> Cell:
         return replace(
-            cell, paybacks={key: replace(one, **changes) for key, one in cell.paybacks.items()}
+            cell,
+            paybacks={key: replace(payback, **changes) for key, payback in cell.paybacks.items()},
         )
 
     return replace(made, cells=[changed(cell) for cell in made.cells])

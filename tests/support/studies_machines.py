@@ -28,7 +28,7 @@ def study_of_machines(models: int = 2, tactics: int = 2) -> Study:
     (here,) = made.settings
     there = replace(here, **CLOUD)
     cells = [moved(cell, there, "cpu:counter", "machine", 9.0) for cell in made.cells]
-    advice = [*made.advice, *(replace(one, setting=there) for one in made.advice)]
+    advice = [*made.advice, *(replace(answer, setting=there) for answer in made.advice)]
     both = [*made.cells, *cells]
     side_by_side = machines([_Ran(here, "f00d"), _Ran(there, "beef")], both, advice)
     return replace(made, cells=both, advice=advice, machines=side_by_side)

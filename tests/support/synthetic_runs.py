@@ -229,15 +229,15 @@ def compared(
     return compare(used(made, preset), judged or predictions(made, tactics), Report(**options))
 
 
-def cell_of(found: Comparison, tactic: str, model: str = "vit") -> Cell:
+def cell_of(comparison: Comparison, tactic: str, model: str = "vit") -> Cell:
     """Returns a tactic's cell of a model in the one setting there is."""
-    (cell,) = [one for one in found.cells if (one.model, one.tactic) == (model, tactic)]
+    (cell,) = [cell for cell in comparison.cells if (cell.model, cell.tactic) == (model, tactic)]
     return cell
 
 
-def line_of(found: Comparison, tactic: str) -> Overall:
+def line_of(comparison: Comparison, tactic: str) -> Overall:
     """Returns a tactic's line over the models of the one setting there is."""
-    (line,) = [one for one in found.overall if one.tactic == tactic]
+    (line,) = [line for line in comparison.overall if line.tactic == tactic]
     return line
 
 

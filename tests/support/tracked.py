@@ -39,9 +39,9 @@ def tracked(folder: Path, *runs: Record) -> Store:
     settings = Tracking(uri=f"sqlite:///{folder}/mlflow.db", experiment=EXPERIMENT)
     connect(settings)
     run_ids = {}
-    for one in runs:
-        one.configuration["tracking"].update(uri=settings.uri, experiment=EXPERIMENT)
-        run_ids[one.id] = sent(journal.write(one, folder / "journal" / one.id))
+    for run_record in runs:
+        run_record.configuration["tracking"].update(uri=settings.uri, experiment=EXPERIMENT)
+        run_ids[run_record.id] = sent(journal.write(run_record, folder / "journal" / run_record.id))
     return Store(settings, run_ids)
 
 

@@ -49,10 +49,10 @@ def test_known_answer(
     joules: float | None,
     usd: float | None,
 ) -> None:
-    found = forecast(cells, [1.0] * len(cells), HISTORY)
-    assert (found.runs, found.known, found.at_least_s) == (len(cells), known, len(cells))
-    assert (found.seconds, found.joules) == (seconds, joules)
-    assert found.usd == (None if usd is None else pytest.approx(usd))
+    estimate = forecast(cells, [1.0] * len(cells), HISTORY)
+    assert (estimate.runs, estimate.known, estimate.at_least_s) == (len(cells), known, len(cells))
+    assert (estimate.seconds, estimate.joules) == (seconds, joules)
+    assert estimate.usd == (None if usd is None else pytest.approx(usd))
 
 
 def test_settings_tell_the_least_and_the_most() -> None:
@@ -142,10 +142,10 @@ def test_order_does_not_matter(
     cells: list[str], history: dict[str, list[Usage]], chance: random.Random
 ) -> None:
     shuffled = chance.sample(cells, len(cells))
-    one, other = (forecast(plan, [1.0] * len(cells), history) for plan in (cells, shuffled))
-    assert one.known == other.known
+    estimate, other = (forecast(plan, [1.0] * len(cells), history) for plan in (cells, shuffled))
+    assert estimate.known == other.known
     for name in ("seconds", "joules", "usd"):
-        value = getattr(one, name)
+        value = getattr(estimate, name)
         expected = None if value is None else pytest.approx(value)
         assert getattr(other, name) == expected
 
@@ -155,7 +155,7 @@ def test_order_does_not_matter(
 def test_whole_plan_lies_between_its_shortest_and_longest_run(
     cells: list[str], history: dict[str, list[Usage]]
 ) -> None:
-    found = forecast(cells, [1.0] * len(cells), history)
+    estimate = forecast(cells, [1.0] * len(cells), history)
     for name in ("seconds", "joules", "usd"):
         told = [
             getattr(took, name)
@@ -163,7 +163,7 @@ def test_whole_plan_lies_between_its_shortest_and_longest_run(
             for took in history.get(cell, [])
             if getattr(took, name) is not None
         ]
-        value = getattr(found, name)
+        value = getattr(estimate, name)
         assert (value is None) is (told == [])
         if value is not None:
             least, most = (len(cells) * bound(told) for bound in (min, max))

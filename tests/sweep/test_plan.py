@@ -72,7 +72,7 @@ STUDY = [
 ]
 studies = st.lists(
     st.builds(cell, st.sampled_from("abc"), st.sampled_from(["baseline", "x", "y", "z"])),
-    unique_by=lambda one: one.id,
+    unique_by=lambda member: member.id,
     max_size=12,
 )
 seeds = st.integers(0, 2**32)
@@ -83,16 +83,20 @@ def test_each_block_holds_every_cell_once_and_compared_baselines_twice(
     cells: list[Cell], repetitions: int, seed: int
 ) -> None:
     runs = flat(blocks(cells, repetitions, seed, baselines=2))
-    models_of_others = {one.peers for one in cells if not one.is_baseline}
-    once = {(one.id, 1) for one in cells}
-    again = {(one.id, 2) for one in cells if one.is_baseline and one.peers in models_of_others}
+    models_of_others = {member.peers for member in cells if not member.is_baseline}
+    once = {(member.id, 1) for member in cells}
+    again = {
+        (member.id, 2)
+        for member in cells
+        if member.is_baseline and member.peers in models_of_others
+    }
     expected = {
         (block, name, replicate)
         for block in range(1, repetitions + 1)
         for name, replicate in once | again
     }
-    found = Counter((run.block, run.cell.id, run.replicate) for run in runs)
-    assert found == Counter(expected)
+    counts = Counter((run.block, run.cell.id, run.replicate) for run in runs)
+    assert counts == Counter(expected)
     assert [run.block for run in runs] == sorted(run.block for run in runs)
     assert len({run.key for run in runs}) == len(runs)
 
@@ -219,7 +223,7 @@ def test_run_says_its_place() -> None:
 def test_a_block_holds_peers_alone() -> None:
     planned = blocks(STUDY, repetitions=2, seed=3)
     assert all(len({(run.cell.peers, run.block) for run in block}) == 1 for block in planned)
-    assert len(planned) == 2 * len({one.peers for one in STUDY})
+    assert len(planned) == 2 * len({member.peers for member in STUDY})
 
 
 BLOCK = blocks([cell("vit", tactic) for tactic in ("baseline", "a", "b")], 1, 0, 2)[0]

@@ -40,7 +40,7 @@ SPLIT_FOLDER = BARE_FOLDER | {"held_back": 10}
 
 
 @pytest.mark.parametrize(
-    ("choice", "absent", "said"),
+    ("choice", "absent", "words"),
     [
         pytest.param(ONNX, ["onnxruntime"], "needs onnxruntime, not", id="one of three"),
         pytest.param(ONNX, ["onnx", "onnxscript"], "needs onnx, onnxscript, not", id="two"),
@@ -49,12 +49,12 @@ SPLIT_FOLDER = BARE_FOLDER | {"held_back": 10}
     ],
 )
 def test_package_that_is_missing_comes_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], absent: list[str], said: str
+    monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], absent: list[str], words: str
 ) -> None:
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: name not in absent or None)
     line = reason(Unfit, planned(tactic=choice))
-    extra = "openvino" if "openvino" in said else "onnx"
-    assert said in line
+    extra = "openvino" if "openvino" in words else "onnx"
+    assert words in line
     assert line.endswith(f"pip install 'greenexp[{extra}]'")
 
 
@@ -142,16 +142,16 @@ def test_model_and_data_are_looked_at_before_a_real_run_only(
     sources: dict[str, Source], looks: bool, times: int
 ) -> None:
     assert Preflight(looks=looks).check(CONFIGURATION).title == "mine"
-    assert [one.looks for one in sources.values()] == [times, times]
+    assert [source.looks for source in sources.values()] == [times, times]
 
 
 def test_each_model_and_data_set_is_looked_at_once(sources: dict[str, Source]) -> None:
     checks = Preflight()
     for choice in (ONNX, LAYOUT, HALF):
         checks.check(CONFIGURATION | {"tactic": choice})
-    assert [one.looks for one in sources.values()] == [1, 1]
+    assert [source.looks for source in sources.values()] == [1, 1]
     checks.check(CONFIGURATION | {"dataset": {"another": True}})
-    assert [one.looks for one in sources.values()] == [1, 2]
+    assert [source.looks for source in sources.values()] == [1, 2]
 
 
 @pytest.mark.parametrize("looks", [False, True], ids=["dry run", "real run"])
@@ -161,7 +161,7 @@ def test_label_spaces_that_differ_are_known_without_a_look(
     sources["model"].labels, sources["dataset"].labels = "digits", "imagenet_1k"
     line = reason(Unfit, lambda: Preflight(looks=looks).check(CONFIGURATION))
     assert "the model's are digits and the data set's are imagenet_1k" in line
-    assert [one.looks for one in sources.values()] == [0, 0]
+    assert [source.looks for source in sources.values()] == [0, 0]
 
 
 def test_classes_that_differ_are_known_after_a_look(sources: dict[str, Source]) -> None:

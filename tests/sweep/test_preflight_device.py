@@ -52,7 +52,7 @@ def child(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], Child]:
 
 
 @pytest.mark.parametrize(
-    ("choice", "device", "answer", "said"),
+    ("choice", "device", "answer", "words"),
     [
         pytest.param(SPARSE, "cpu", None, "runs on cuda and the device is cpu", id="cuda only"),
         pytest.param(SPARSE, "auto", "cpu\n", "runs on cuda and the device is cpu", id="no GPU"),
@@ -68,10 +68,10 @@ def test_tactic_that_the_device_can_t_run_does_not_fit(
     choice: dict[str, Any],
     device: str,
     answer: str | None,
-    said: str,
+    words: str,
 ) -> None:
     asked = child(answer).asked
-    assert reason(Unfit, planned(tactic=choice, device=device)).endswith(said)
+    assert reason(Unfit, planned(tactic=choice, device=device)).endswith(words)
     assert asked == ([] if answer is None else ["auto"])  # cpu and cuda say what they are
 
 

@@ -34,16 +34,16 @@ HANG_S = 300.0
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("steps", "words"),
     [
         pytest.param([COMPILED, HALF], "precision can't follow compilation", id="compiled first"),
         pytest.param([OPENVINO, COMPILED], "compilation can't follow openvino", id="engine first"),
         pytest.param([HALF, STATIC], "static_quantization can't follow precision", id="half first"),
     ],
 )
-def test_order_that_can_t_be_does_not_fit(steps: list[dict[str, Any]], said: str) -> None:
+def test_order_that_can_t_be_does_not_fit(steps: list[dict[str, Any]], words: str) -> None:
     line = reason(Unfit, planned(tactic=chain(*steps)))
-    assert said in line
+    assert words in line
     assert "first, or leave one out" in line
 
 
@@ -64,7 +64,7 @@ def test_sweep_leaves_out_an_order_that_can_t_be_and_says_why(tmp_path: Path) ->
     (path,) = tmp_path.rglob("plan.json")
     plan = json.loads(path.read_text("utf-8"))
     assert [run["title"] for run in plan["runs"]] == ["digits_vit · half_precision > torch_compile"]
-    assert [one["title"] for one in plan["excluded"]] == [shown]
+    assert [exclusion["title"] for exclusion in plan["excluded"]] == [shown]
     assert plan["excluded"][0]["reason"].startswith(why)
 
 
@@ -135,7 +135,7 @@ def test_steps_that_can_t_be_read_are_refused(given: str, words: list[str]) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "words"),
     [
         pytest.param("[baseline]", "holds baseline, which is no step", id="baseline"),
         pytest.param("[half_precision,half_precision]", "holds half_precision twice", id="twice"),
@@ -151,6 +151,6 @@ def test_steps_that_can_t_be_read_are_refused(given: str, words: list[str]) -> N
         pytest.param("[batch_size,{threads: {count: 0}}]", "count=0 is out of range", id="threads"),
     ],
 )
-def test_steps_that_can_t_be_made_are_refused(given: str, said: str) -> None:
+def test_steps_that_can_t_be_made_are_refused(given: str, words: str) -> None:
     choice = composed("chain", f"tactic.steps={given}")["tactic"]
-    assert said in reason(BadInput, lambda: build(choice, "tactic"))
+    assert words in reason(BadInput, lambda: build(choice, "tactic"))

@@ -19,7 +19,7 @@ def judging(*best: int) -> Result:
     predictions = Predictions(
         identifiers=[str(n) for n in range(len(best))],
         targets=list(range(len(best))),
-        ranked=[[one] for one in best],
+        ranked=[[guess] for guess in best],
     )
     return replace(cpu_run(window()), predictions=predictions)
 

@@ -183,7 +183,7 @@ def measured(**inputs: str) -> Run:
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "said"),
+    ("before", "now", "words"),
     [
         ({"dataset": "a"}, {"dataset": "b"}, "the evaluated images differ"),
         (
@@ -195,10 +195,10 @@ def measured(**inputs: str) -> Run:
     ],
 )
 def test_what_changed_since_it_was_measured_is_said(
-    before: dict[str, str], now: dict[str, str], said: str
+    before: dict[str, str], now: dict[str, str], words: str
 ) -> None:
     (line,) = changes([cell(**now)], [measured(**before)])
-    assert line.startswith(f"{said} from those of 2026-11-29 08:12 UTC: net is measured anew")
+    assert line.startswith(f"{words} from those of 2026-11-29 08:12 UTC: net is measured anew")
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_nothing_that_changes_a_module_follows_an_engine_or_a_compiled_graph(
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("steps", "words"),
     [
         pytest.param(
             [{"local_pruning": LocalPruning(0.1)}, {"local_pruning": LocalPruning(0.5)}],
@@ -135,11 +135,11 @@ def test_nothing_that_changes_a_module_follows_an_engine_or_a_compiled_graph(
     ],
 )
 def test_steps_that_make_no_chain_are_refused(
-    refusal: Refusal, steps: list[Mapping[str, Tactic]], said: str
+    refusal: Refusal, steps: list[Mapping[str, Tactic]], words: str
 ) -> None:
     text = refusal(lambda: Chain(steps))
     assert text.startswith("tactic.steps")
-    assert said in text
+    assert words in text
 
 
 def test_refusal_of_bad_steps_is_no_matter_of_fit() -> None:
@@ -175,7 +175,7 @@ def test_options_of_a_step_are_checked_and_named(refusal: Refusal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "said"),
+    ("name", "options", "message"),
     [
         pytest.param(
             "local_pruning",
@@ -193,10 +193,10 @@ def test_options_of_a_step_are_checked_and_named(refusal: Refusal) -> None:
     ],
 )
 def test_option_of_a_step_that_is_out_of_range_names_the_step(
-    refusal: Refusal, name: str, options: Mapping[str, object], said: str
+    refusal: Refusal, name: str, options: Mapping[str, object], message: str
 ) -> None:
     choice = {"_target_": "greenexp.tactics.chain.Chain", "steps": [{name: options}]}
-    assert refusal(lambda: build(choice, "tactic")) == said
+    assert refusal(lambda: build(choice, "tactic")) == message
 
 
 # As planning sees it

@@ -62,7 +62,7 @@ def test_engine_holds_what_it_is_given() -> None:
     logits = engine(batch)
     assert logits.dtype is torch.float32
     torch.testing.assert_close(logits, batch.mean(dim=(2, 3)))
-    assert [one.tolist() for one in engine.held_weights()] == [weight.tolist()]
+    assert [array.tolist() for array in engine.held_weights()] == [weight.tolist()]
     assert (engine.stored_bytes, engine.facts) == (7, {"engine": "none"})
 
 
@@ -140,7 +140,7 @@ def test_onnx_runtime_takes_the_threads_of_torch(
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", Seen)
     with_threads(threads, lambda: OnnxRuntime()(small(), seen()))
-    assert [one.get_session_options().intra_op_num_threads for one in made] == [threads]
+    assert [session.get_session_options().intra_op_num_threads for session in made] == [threads]
     assert made[0].get_providers() == ["CPUExecutionProvider"]
 
 
@@ -156,7 +156,7 @@ def test_openvino_takes_the_threads_of_torch(monkeypatch: pytest.MonkeyPatch, th
 
     monkeypatch.setattr(openvino.Core, "compile_model", seen_by)
     with_threads(threads, lambda: OpenVino()(small(), seen()))
-    assert [one.get_property(THREADS) for one in made] == [threads]
+    assert [network.get_property(THREADS) for network in made] == [threads]
 
 
 def with_threads(threads: int, call: Callable[[], object]) -> None:

@@ -66,8 +66,8 @@ def test_cast_converts_weights_and_statistics_for_good(resnet_folder: Path, dtyp
     module = tactic(loaded(resnet_folder), seen())
     tensors = list(module.parameters())
     meant = getattr(torch, dtype)
-    assert {one.dtype for one in tensors} == {meant}
-    assert {one.dtype for one in module.buffers() if one.is_floating_point()} == {meant}
+    assert {tensor.dtype for tensor in tensors} == {meant}
+    assert {tensor.dtype for tensor in module.buffers() if tensor.is_floating_point()} == {meant}
     assert tactic.effect(module) == {
         "dtype": dtype,
         "method": "cast",
@@ -85,7 +85,7 @@ def test_autocast_leaves_weights_and_computes_in_half(dtype: Dtype) -> None:
     module = tactic(inner, seen())
     assert module(pixels()).dtype is torch.float32
     assert computed == [getattr(torch, dtype)]
-    assert {one.dtype for one in module.parameters()} == {torch.float32}
+    assert {tensor.dtype for tensor in module.parameters()} == {torch.float32}
     assert tactic.effect(module) == {"dtype": dtype, "method": "autocast"}
     assert not torch.is_autocast_enabled("cpu")
 

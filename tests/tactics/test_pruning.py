@@ -113,9 +113,9 @@ def test_pruning_in_channels_last_zeroes_the_same_and_keeps_the_layout(tactic: t
     sample = seen(pixels())
     plain = tactic(0.5)(layers(), sample)
     moved = tactic(0.5)(ChannelsLast()(layers(), sample), sample)
-    for one, other in zip(prunable(moved), prunable(plain), strict=True):
-        assert torch.equal(one.weight, other.weight)
-        assert one.weight.is_contiguous(memory_format=torch.channels_last)
+    for layer, other in zip(prunable(moved), prunable(plain), strict=True):
+        assert torch.equal(layer.weight, other.weight)
+        assert layer.weight.is_contiguous(memory_format=torch.channels_last)
     assert ChannelsLast().effect(moved)["convolutions_moved"] == 2
     torch.testing.assert_close(moved(sample.batch), plain(sample.batch))
 

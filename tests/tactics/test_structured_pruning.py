@@ -54,7 +54,9 @@ def without(whole: nn.Module, pruned: nn.Module) -> nn.Module:
         if layer.weight.shape[1] < full.weight.shape[1]:
             stays = kept(full.weight, layer.weight, dim=1)
             assert len(stays) == layer.weight.shape[1]
-            full.weight[:, [one for one in range(full.weight.shape[1]) if one not in stays]] = 0
+            full.weight[
+                :, [index for index in range(full.weight.shape[1]) if index not in stays]
+            ] = 0
     return whole
 
 
@@ -143,7 +145,7 @@ def test_pruned_model_takes_batches_of_any_size(vit_folder: Path) -> None:
 
 
 def attention_of(module: nn.Module) -> nn.Module:
-    return next(one for one in module.modules() if hasattr(one, "q_proj"))
+    return next(part for part in module.modules() if hasattr(part, "q_proj"))
 
 
 @pytest.mark.parametrize(

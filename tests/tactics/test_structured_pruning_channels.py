@@ -67,7 +67,7 @@ def test_as_many_channels_go_from_each_group_of_a_group_norm() -> None:
     tactic(module, seen(images()))
     assert tactic.effect(module)["channels_removed"] == 4
     stays = kept(whole, module[0].weight, dim=0)
-    assert [sum(one // 4 == group for one in stays) for group in range(4)] == [3, 3, 3, 3]
+    assert [sum(channel // 4 == group for channel in stays) for group in range(4)] == [3, 3, 3, 3]
     assert module[1].num_channels == 12
     assert module(images()).shape[1] == 4
 

@@ -77,7 +77,9 @@ pytestmark = pytest.mark.usefixtures("in_a_run")
 def test_every_option_of_the_group_is_among_those_tested_here() -> None:
     files = sorted((config_dir() / "tactic").glob("*.yaml"))
     targets = {yaml.safe_load(file.read_text())["_target_"] for file in files}
-    assert {f"{type(one).__module__}.{type(one).__name__}" for one in EVERY.values()} == targets
+    assert {
+        f"{type(tactic).__module__}.{type(tactic).__name__}" for tactic in EVERY.values()
+    } == targets
 
 
 # What goes in and what comes out

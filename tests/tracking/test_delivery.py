@@ -58,7 +58,9 @@ def every_run(tracker: Tracker) -> list:
 def counts(tracker: Tracker) -> Counter[str]:
     """Returns how many ended runs that were not deleted there are of each record."""
     runs = tracker.client.search_runs([tracker.experiment_id])
-    return Counter(one.data.tags[ID_TAG] for one in runs if one.info.status != "RUNNING")
+    return Counter(
+        mlflow_run.data.tags[ID_TAG] for mlflow_run in runs if mlflow_run.info.status != "RUNNING"
+    )
 
 
 def receipts(paths: Sequence[Path], **options: bool) -> list[Receipt]:
@@ -100,9 +102,9 @@ def test_any_number_of_senders_send_each_record_once(
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(5)
     ]
-    said = [process.communicate(timeout=HANG_S * 5)[0] for process in senders]
+    outputs = [process.communicate(timeout=HANG_S * 5)[0] for process in senders]
     assert [process.returncode for process in senders] == [0] * 5
-    assert all(text.count("MLflow run") == len(names) for text in said)
+    assert all(text.count("MLflow run") == len(names) for text in outputs)
     assert counts(tracker) == dict.fromkeys(names, 1)
 
 
@@ -131,7 +133,9 @@ def test_what_a_dead_sender_left_is_cleared(
     assert receipt.run_id not in (None, left, own)
     assert counts(tracker) == {"a": 1}
     deleted = {
-        one.info.run_id for one in every_run(tracker) if one.info.lifecycle_stage != "active"
+        mlflow_run.info.run_id
+        for mlflow_run in every_run(tracker)
+        if mlflow_run.info.lifecycle_stage != "active"
     }
     assert deleted == {left, own}
 
@@ -160,7 +164,7 @@ def test_half_sent_run_of_which_nobody_knows_the_sender_is_left(
     left = half_sent(tracker, "a", None)
     (receipt,) = receipts([path])
     assert receipt.run_id not in (None, left)
-    assert {one.info.lifecycle_stage for one in every_run(tracker)} == {"active"}
+    assert {mlflow_run.info.lifecycle_stage for mlflow_run in every_run(tracker)} == {"active"}
     assert counts(tracker) == {"a": 1}
 
 
@@ -207,10 +211,10 @@ def test_damaged_record_is_named_once_and_set_aside_and_the_rest_goes_on(
 ) -> None:
     first, damaged, last = journalled(tmp_path / "multirun", settings, "a", "b", "c")
     damaged.write_bytes(content)
-    said = receipts([first, damaged, last])
-    assert [receipt.run_id is not None for receipt in said] == [True, False, True]
-    assert str(damaged) in (said[1].failure or "")
-    assert "record.json.damaged" in (said[1].failure or "")
+    answers = receipts([first, damaged, last])
+    assert [receipt.run_id is not None for receipt in answers] == [True, False, True]
+    assert str(damaged) in (answers[1].failure or "")
+    assert "record.json.damaged" in (answers[1].failure or "")
     assert damaged.with_name("record.json.damaged").read_bytes() == content
     assert journal.unsent(tmp_path / "multirun") == []
     with pytest.raises(DamagedRecord):
@@ -245,10 +249,10 @@ def counting_server(status: int) -> Iterator[tuple[str, list[str]]]:
 def test_an_outage_is_met_once_and_then_skipped(tmp_path: Path) -> None:
     with counting_server(503) as (uri, asked):
         paths = journalled(tmp_path, Tracking(uri=uri), *"abcde")
-        said = receipts(paths)
+        answers = receipts(paths)
     assert len(asked) == 3, "tried again, for an error of the server may pass"
-    assert [receipt.run_id for receipt in said] == [None] * 5
-    (line,) = {receipt.failure for receipt in said}
+    assert [receipt.run_id for receipt in answers] == [None] * 5
+    (line,) = {receipt.failure for receipt in answers}
     assert "the server answers 503" in (line or "")
     assert journal.unsent(tmp_path) == paths
 
@@ -260,8 +264,8 @@ def test_one_tracker_that_is_dead_keeps_nothing_from_another(
         port = taken.getsockname()[1]
     dead = journalled(tmp_path / "dead", Tracking(uri=f"http://127.0.0.1:{port}"), "a", "b")
     alive = journalled(tmp_path / "alive", settings, "c", "d")
-    said = receipts([dead[0], alive[0], dead[1], alive[1]])
-    assert [receipt.run_id is not None for receipt in said] == [False, True, False, True]
+    answers = receipts([dead[0], alive[0], dead[1], alive[1]])
+    assert [receipt.run_id is not None for receipt in answers] == [False, True, False, True]
     assert counts(tracker) == {"c": 1, "d": 1}
 
 

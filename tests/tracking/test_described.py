@@ -20,8 +20,8 @@ def paragraphs(**fields: Any) -> list[str]:
 
 
 def test_a_run_says_what_it_is_what_it_gave_and_that_it_is_valid() -> None:
-    said = paragraphs(choices={"tactic": "local_pruning"}, block=2, sweep="2026-11-30/00-06-57")
-    assert said == [
+    texts = paragraphs(choices={"tactic": "local_pruning"}, block=2, sweep="2026-11-30/00-06-57")
+    assert texts == [
         "**digits_vit** with the tactic **local_pruning**; on the images of digits, workload "
         "quick, measured on EPYC, in block 2 of the sweep 2026-11-30/00-06-57.",
         "A batch takes 1.23 ms (median), an image takes 0.0113 J (cpu:model, an estimate), "
@@ -46,8 +46,8 @@ def test_the_first_sentence_says_what_the_run_is_for(fields: dict[str, Any], wor
 
 def test_a_counter_is_no_estimate_and_what_is_absent_is_not_told() -> None:
     assert "J (cpu:counter)," in paragraphs(energy_source="cpu:counter")[1]
-    said = paragraphs(metrics={"accuracy/top1": 0.5}, energy_source=None)
-    assert said[1] == "Top-1 is 0.5000."
+    texts = paragraphs(metrics={"accuracy/top1": 0.5}, energy_source=None)
+    assert texts[1] == "Top-1 is 0.5000."
     assert len(paragraphs(metrics={})) == 2
 
 
@@ -56,8 +56,8 @@ def test_doubts_and_failures_are_told() -> None:
     assert doubted.startswith("This stands against its figures: cpu_steal, other_processes (")
     failed = paragraphs(outcome="oom", reason="out of memory", metrics={})
     assert failed[1:] == ["It did not end well: oom: out of memory"]
-    found = paragraphs(outcome="unsupported", reason="no kernel", metrics={})
-    assert found[1:] == ["It found: unsupported: no kernel"]
+    finding = paragraphs(outcome="unsupported", reason="no kernel", metrics={})
+    assert finding[1:] == ["It found: unsupported: no kernel"]
 
 
 def test_a_model_of_a_folder_is_called_by_its_name() -> None:

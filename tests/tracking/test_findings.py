@@ -49,12 +49,15 @@ def test_summary_is_a_finished_run_of_its_own(store: Store, report: Path) -> Non
     metrics = {"best/energy_ratio": 1 / 3, "best/break_even_images": math.inf}
     run_id = summarize(store, report, params=params, tags={"a": "b"}, metrics=metrics)
     opened = reader(store.settings)
-    found = opened.client.get_run(run_id)
-    assert (found.info.status, found.info.run_name) == ("FINISHED", "summary")
-    assert (found.data.tags["greenexp.kind"], found.data.tags["a"]) == ("summary", "b")
-    assert found.data.params == {name: str(value) for name, value in params.items()}
-    assert found.data.metrics == {"best/energy_ratio": 0.333333}  # what is infinite is left out
-    assert [one.path for one in opened.client.list_artifacts(run_id)] == ["pictures", "report.html"]
+    summary = opened.client.get_run(run_id)
+    assert (summary.info.status, summary.info.run_name) == ("FINISHED", "summary")
+    assert (summary.data.tags["greenexp.kind"], summary.data.tags["a"]) == ("summary", "b")
+    assert summary.data.params == {name: str(value) for name, value in params.items()}
+    assert summary.data.metrics == {"best/energy_ratio": 0.333333}  # what is infinite is left out
+    assert [artifact.path for artifact in opened.client.list_artifacts(run_id)] == [
+        "pictures",
+        "report.html",
+    ]
     assert run_id not in opened.tables().runs.index  # no measured run
 
 
@@ -83,10 +86,10 @@ def test_metrics_are_logged_on_runs_that_are_there(store: Store) -> None:
     first, second = store.run_ids["first"], store.run_ids["second"]
     values = {first: {RATIO: 0.5, DELTA: math.nan}, second: {RATIO: 2 / 3, DELTA: -0.01}}
     assert log_versus(store.settings, values, known(store)) == 2
-    found = known(store)
-    assert found.loc[[first, second], RATIO].tolist() == [0.5, 0.666667]
-    assert found.loc[first, DELTA] is pd.NA
-    assert found.loc[second, DELTA] == -0.01
+    table = known(store)
+    assert table.loc[[first, second], RATIO].tolist() == [0.5, 0.666667]
+    assert table.loc[first, DELTA] is pd.NA
+    assert table.loc[second, DELTA] == -0.01
 
 
 def test_what_is_there_is_not_logged_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,13 +121,18 @@ def test_runs_without_the_artifact_are_those_with_it_but_for_rounding(tmp_path: 
         uri = opened.client.get_run(str(made.tracked)).info.artifact_uri
         (local_path(uri) / RUN).unlink()  # type: ignore[operator] # it is a folder
     old = opened.runs()
-    assert [one.metrics for one in old] == [
-        {name: float(f"{value:.6g}") for name, value in one.metrics.items()} for one in whole
+    assert [stored_run.metrics for stored_run in old] == [
+        {name: float(f"{value:.6g}") for name, value in stored_run.metrics.items()}
+        for stored_run in whole
     ]
     assert whole[1].metrics["energy/per_image_j"] == 100 / 7
     kept = ("id", "cell", "peers", "block", "replicate", "machine", "outcome", "reason", "tracked")
-    assert [_fields(one, kept) for one in old] == [_fields(one, kept) for one in whole]
-    assert [one.hardware for one in old] == [one.hardware for one in whole]
+    assert [_fields(stored_run, kept) for stored_run in old] == [
+        _fields(stored_run, kept) for stored_run in whole
+    ]
+    assert [stored_run.hardware for stored_run in old] == [
+        stored_run.hardware for stored_run in whole
+    ]
     assert of_runs(old) == of_runs(whole)
 
 

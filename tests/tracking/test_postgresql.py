@@ -72,7 +72,9 @@ def test_six_machines_first_runs_on_a_new_database_are_all_taken(
     told = [sender.communicate()[0] for sender in senders]
     assert [sender.returncode for sender in senders] == [0] * MACHINES, told
     known = reader(where).runs()
-    assert Counter(one.id for one in known) == {f"run {number}": 1 for number in range(MACHINES)}
+    assert Counter(stored_run.id for stored_run in known) == {
+        f"run {number}": 1 for number in range(MACHINES)
+    }
     folders = list((tmp_path / "shared").rglob("record.json"))
     assert len(folders) == MACHINES
     assert not Path("mlruns").exists()
@@ -97,4 +99,4 @@ def test_record_is_taken_once_by_any_number_of_senders(database: str, tmp_path: 
         (receipt,) = Delivery(again=True).send([tmp_path / "record.json"])
         assert receipt.failure is None
     where = Tracking(database)
-    assert [one.id for one in reader(where).runs()] == ["once"]
+    assert [stored_run.id for stored_run in reader(where).runs()] == ["once"]

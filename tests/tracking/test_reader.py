@@ -61,9 +61,11 @@ def add_others(store: Store) -> None:
         client.create_run(experiment_id, tags={"greenexp.kind": "summary"}),
         client.create_run(client.create_experiment("elsewhere"), tags={"greenexp.cell": "vit"}),
     ]
-    for one in ended:
-        client.log_batch(one.info.run_id, metrics=[Metric("accuracy/top1", 1.0, BEGAN_MS, 0)])
-        client.set_terminated(one.info.run_id)
+    for mlflow_run in ended:
+        client.log_batch(
+            mlflow_run.info.run_id, metrics=[Metric("accuracy/top1", 1.0, BEGAN_MS, 0)]
+        )
+        client.set_terminated(mlflow_run.info.run_id)
     client.create_run(experiment_id, tags={"greenexp.cell": "vit"})  # is still running
     client.delete_experiment(client.create_experiment("thrown_away"))
 
@@ -138,8 +140,8 @@ def test_a_servers_runs_are_told_by_its_pages_where_digits_do_not_matter(opened:
     assert [run.key for run in told] == [run.key for run in exact]
     for name in ("outcome", "machine", "version", "choices"):
         assert [getattr(run, name) for run in told] == [getattr(run, name) for run in exact]
-    for one, other in zip(told, exact, strict=True):
-        assert one.metrics == pytest.approx(other.metrics, rel=1e-5)
+    for stored_run, other in zip(told, exact, strict=True):
+        assert stored_run.metrics == pytest.approx(other.metrics, rel=1e-5)
     assert opened.runs(exact=False) == exact
 
 
@@ -202,9 +204,9 @@ def test_names_of_images_stay_texts(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     whole = run("one", 1, result=finished(predictions=judged))
     path.write_text(artifacts(whole, of(whole))[path.name])
-    found = PredictionFiles().read(path)
-    assert found is not None
-    assert list(found.images) == names
+    outcomes = PredictionFiles().read(path)
+    assert outcomes is not None
+    assert list(outcomes.images) == names
 
 
 @pytest.mark.parametrize(
@@ -239,18 +241,18 @@ def test_a_missing_store_is_told_and_not_made(
     tmp_path: Path, refusal: Callable[[Callable[[], object]], str]
 ) -> None:
     settings = Tracking(uri=f"sqlite:///{tmp_path}/deep/mlflow.db")
-    said = refusal(lambda: reader(settings))
-    assert said.startswith(f"there are no runs yet at {settings.uri}")
-    assert "python -m greenexp -m model=all tactic=all" in said
+    message = refusal(lambda: reader(settings))
+    assert message.startswith(f"there are no runs yet at {settings.uri}")
+    assert "python -m greenexp -m model=all tactic=all" in message
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_experiment_is_told_with_those_that_are_there(
     store: Store, refusal: Callable[[Callable[[], object]], str]
 ) -> None:
-    said = refusal(lambda: reader(Tracking(uri=store.settings.uri, experiment="tset")))
-    assert "tset" in said
-    assert "allowed: Default, elsewhere, test. Did you mean test?" in said
+    message = refusal(lambda: reader(Tracking(uri=store.settings.uri, experiment="tset")))
+    assert "tset" in message
+    assert "allowed: Default, elsewhere, test. Did you mean test?" in message
     gone = refusal(lambda: reader(Tracking(uri=store.settings.uri, experiment="thrown_away")))
     assert "allowed: Default, elsewhere, test." in gone
 
@@ -263,8 +265,8 @@ def test_a_file_that_is_no_store_is_told_and_left_as_it_is(
 ) -> None:
     path = tmp_path / "mlflow.db"
     path.write_bytes(content)
-    said = refusal(lambda: reader(Tracking(uri=f"sqlite:///{path}")))
-    assert said.startswith(f"the runs at sqlite:///{path} can't be read: ")
+    message = refusal(lambda: reader(Tracking(uri=f"sqlite:///{path}")))
+    assert message.startswith(f"the runs at sqlite:///{path} can't be read: ")
     assert path.read_bytes() == content
 
 
@@ -279,9 +281,9 @@ def test_a_file_that_is_no_store_is_told_and_left_as_it_is(
 def test_an_address_that_is_no_store_is_told(
     uri: str, words: str, refusal: Callable[[Callable[[], object]], str]
 ) -> None:
-    said = refusal(lambda: reader(Tracking(uri=uri)))
-    assert words in said
-    assert uri in said
+    message = refusal(lambda: reader(Tracking(uri=uri)))
+    assert words in message
+    assert uri in message
 
 
 def test_a_store_that_went_away_is_told(

@@ -101,9 +101,9 @@ def test_champion_before_becomes_the_previous_one(tmp_path: Path) -> None:
     aliases = client.get_registered_model("digits").aliases
     assert {name: int(version) for name, version in aliases.items()} == {CHAMPION: 2, PREVIOUS: 1}
     assert client.get_model_version("digits", "2").description == "two"
-    found = registry.of_run(client, opened.experiment_id, model_run(opened, second))
-    assert found is not None
-    assert found.model_id == second
+    model = registry.of_run(client, opened.experiment_id, model_run(opened, second))
+    assert model is not None
+    assert model.model_id == second
 
 
 def model_run(opened: Tracker, model_id: str) -> str:

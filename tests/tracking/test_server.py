@@ -71,7 +71,7 @@ def test_machines_that_make_an_experiment_at_once_all_send_their_first_run(
             experiment = client.get_experiment_by_name(name)
             assert experiment is not None, told
             taken = client.search_runs([experiment.experiment_id])
-            assert sorted(one.info.run_id for one in taken) == sorted(told)
+            assert sorted(mlflow_run.info.run_id for mlflow_run in taken) == sorted(told)
             assert VIEW_TAG in experiment.tags
 
 

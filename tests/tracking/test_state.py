@@ -32,9 +32,9 @@ def artifacts(store: Store, name: str) -> Path:
 def read(store: Store) -> FilesRead:
     """Returns the files that a report reads."""
     opened = reader(store.settings)
-    for one in opened.runs():
-        opened.predictions(one.tracked or "")
-        opened.power_series(one.tracked or "")
+    for stored_run in opened.runs():
+        opened.predictions(stored_run.tracked or "")
+        opened.power_series(stored_run.tracked or "")
     return opened.files
 
 

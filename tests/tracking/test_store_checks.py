@@ -22,9 +22,9 @@ from tests.support.tracked import EXPERIMENT, Store, run, tracked
 def refusal(settings: Tracking) -> str:
     with pytest.raises(BadInput) as refused:
         connect(settings)
-    said = str(refused.value)
-    assert "\n" not in said
-    return said
+    message = str(refused.value)
+    assert "\n" not in message
+    return message
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_deleted_experiment_is_told_with_the_way_back(store: Store) -> None:
     client = MlflowClient(store.settings.uri)
     experiment = client.get_experiment_by_name(EXPERIMENT)
     client.delete_experiment(experiment.experiment_id)
-    said = refusal(store.settings)
-    assert f"experiments restore --experiment-id {experiment.experiment_id}" in said
+    message = refusal(store.settings)
+    assert f"experiments restore --experiment-id {experiment.experiment_id}" in message
     client.restore_experiment(experiment.experiment_id)
     connect(store.settings)
 
@@ -116,8 +116,8 @@ def test_folder_that_takes_no_store_is_told(tmp_path: Path) -> None:
 
 
 def test_database_without_its_driver_is_told() -> None:
-    said = refusal(Tracking(uri="postgresql+pg8000://u@127.0.0.1:1/db"))
-    assert "its driver is not installed" in said
+    message = refusal(Tracking(uri="postgresql+pg8000://u@127.0.0.1:1/db"))
+    assert "its driver is not installed" in message
 
 
 def test_password_of_a_database_is_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,9 +142,9 @@ def test_project_elsewhere_is_told_before_any_cost_and_can_be_mended(
     old, new = tmp_path / "project", tmp_path / "elsewhere"
     (shutil.copytree if copied else shutil.move)(str(old), str(new))
     here = Tracking(uri=f"sqlite:///{new}/mlruns/mlflow.db", experiment=EXPERIMENT)
-    said = refusal(here)
-    assert f"was made in {old / 'mlruns'} and is in {new / 'mlruns'} now" in said
-    assert f"python -m greenexp.store --moved {here.uri}" in said
+    message = refusal(here)
+    assert f"was made in {old / 'mlruns'} and is in {new / 'mlruns'} now" in message
+    assert f"python -m greenexp.store --moved {here.uri}" in message
     with pytest.raises(BadInput, match="was made in"):
         reader(here)
     registered = MlflowClient(here.uri)
@@ -155,7 +155,7 @@ def test_project_elsewhere_is_told_before_any_cost_and_can_be_mended(
     assert any(line.startswith(f"{EXPERIMENT}: the files of 2 runs") for line in lines)
     connect(here)
     read = reader(here)
-    assert [one.id for one in read.runs()] == ["a", "b"]
+    assert [stored_run.id for stored_run in read.runs()] == ["a", "b"]
     assert all(path.startswith(str(new)) for path in read.paths())
     for place in (
         registered.get_logged_model(model.model_id).artifact_location,

@@ -118,11 +118,13 @@ def test_tags_say_outcome_validity_and_source(tmp_path: Path) -> None:
     ],
 )
 def test_tags_say_where_a_run_belongs(tmp_path: Path, sweep: dict, place: dict[str, str]) -> None:
-    found = tags_of(measured(tmp_path, configuration=sweep, id="7", cell="c0ffee", machine="here"))
+    tag_values = tags_of(
+        measured(tmp_path, configuration=sweep, id="7", cell="c0ffee", machine="here")
+    )
     placing = ("greenexp.block", "greenexp.replicate")
-    assert {key: found[key] for key in placing if key in found} == place
-    assert (found["greenexp.id"], found["greenexp.cell"]) == ("7", "c0ffee")
-    assert found["greenexp.machine"] == "here"
+    assert {key: tag_values[key] for key in placing if key in tag_values} == place
+    assert (tag_values["greenexp.id"], tag_values["greenexp.cell"]) == ("7", "c0ffee")
+    assert tag_values["greenexp.machine"] == "here"
 
 
 def test_tags_of_an_old_record_name_no_machine(tmp_path: Path) -> None:
@@ -130,18 +132,18 @@ def test_tags_of_an_old_record_name_no_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("limits", "validity"),
     [
         pytest.param({}, "cpu_steal", id="limits as they come"),
         pytest.param({"interference": {"steal_pct": 6.0}}, "valid", id="limits of the run"),
     ],
 )
 def test_validity_is_judged_by_the_limits_of_the_run(
-    tmp_path: Path, limits: dict, said: str
+    tmp_path: Path, limits: dict, validity: str
 ) -> None:
     result = cpu_run(window(level("steal_pct", "cpu", 5.0)))
     run = measured(tmp_path, result=result, configuration=limits)
-    assert tags_of(run)["greenexp.validity"] == said
+    assert tags_of(run)["greenexp.validity"] == validity
 
 
 def test_artifacts_hold_the_raw_data(tmp_path: Path) -> None:

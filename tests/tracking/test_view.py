@@ -68,7 +68,9 @@ def test_state_draws_the_charts_in_its_own_section() -> None:
     )
     assert state["useGroupedValuesInCharts"] is False  # a point a run
     sections = [chart["metricSectionId"] for chart in charts]
-    assert list(dict.fromkeys(sections)) == [one["uuid"] for one in state["compareRunSections"]]
+    assert list(dict.fromkeys(sections)) == [
+        section["uuid"] for section in state["compareRunSections"]
+    ]
     assert len({chart["uuid"] for chart in charts}) == len(charts)
 
 

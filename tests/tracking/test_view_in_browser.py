@@ -149,24 +149,24 @@ def synthetic_metrics(baseline_j: float, factor: float) -> dict[str, float]:
 
 def headers(page: Page) -> list[tuple[str, bool]]:
     """Texts of the column headers on screen from left to right, and whether each is cut."""
-    found = page.evaluate(
+    columns = page.evaluate(
         """() => [...document.querySelectorAll('.ag-header-cell')]
             .filter(cell => cell.innerText.trim())
             .sort((a, b) => a.getBoundingClientRect().left - b.getBoundingClientRect().left)
             .map(cell => [cell.innerText.trim(), [...cell.querySelectorAll('*')]
                 .some(part => part.clientWidth && part.scrollWidth > part.clientWidth + 1)])"""
     )
-    return [(text, cut) for text, cut in found]
+    return [(text, cut) for text, cut in columns]
 
 
 def rows(page: Page) -> list[tuple[str, str]]:
     """Color and name of the runs on screen from top to bottom."""
-    found = page.evaluate(
+    cells = page.evaluate(
         """() => [...document.querySelectorAll('.ag-cell[col-id="attributes.`Run Name`"]')]
             .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top)
             .map(cell => cell.innerText.split('\\n'))"""
     )
-    return [(color, name) for color, name in found]
+    return [(color, name) for color, name in cells]
 
 
 @pytest.mark.slow

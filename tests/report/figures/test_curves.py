@@ -17,7 +17,7 @@ from tests.support.studies_changed import with_paybacks
 
 
 def payback(made: Study, model: str, tactic: str) -> Payback:
-    (cell,) = [one for one in made.cells if (one.model, one.tactic) == (model, tactic)]
+    (cell,) = [cell for cell in made.cells if (cell.model, cell.tactic) == (model, tactic)]
     return cell.paybacks["usd"]
 
 
@@ -32,18 +32,18 @@ def test_break_even_lines_are_the_saving_less_the_price() -> None:
         marks = {series.name: series.points for series in panel.series if series.marker}
         assert {line.name for line in lines} == {"dynamic_quantization", "torch_compile"}
         for line in lines:
-            one = payback(made, panel.title, line.name)
-            assert one.saving_interval is not None
+            break_even = payback(made, panel.title, line.name)
+            assert break_even.saving_interval is not None
             for point in line.points:
-                assert point.y == pytest.approx(one.saving * point.x - one.price)
+                assert point.y == pytest.approx(break_even.saving * point.x - break_even.price)
                 assert point.y_range is not None
                 assert point.y_range.low == pytest.approx(
-                    one.saving_interval.low * point.x - one.price
+                    break_even.saving_interval.low * point.x - break_even.price
                 )
             (mark,) = marks[line.name]
-            assert (mark.x, mark.y, mark.x_range) == (one.images, 0, one.interval)
-            at = next(point.y for point in line.points if point.x == one.images)
-            assert at == pytest.approx(0, abs=1e-9 * one.price)
+            assert (mark.x, mark.y, mark.x_range) == (break_even.images, 0, break_even.interval)
+            at = next(point.y for point in line.points if point.x == break_even.images)
+            assert at == pytest.approx(0, abs=1e-9 * break_even.price)
 
 
 def test_break_even_names_what_never_pays_back() -> None:
@@ -66,7 +66,10 @@ def test_break_even_names_what_is_free() -> None:
 def test_break_even_is_in_joules_where_dollars_are_unknown() -> None:
     made = study()
     cells = [
-        replace(cell, paybacks={key: one for key, one in cell.paybacks.items() if key != "usd"})
+        replace(
+            cell,
+            paybacks={key: break_even for key, break_even in cell.paybacks.items() if key != "usd"},
+        )
         for cell in made.cells
     ]
     assert figure(made, "break_even").panels[0].y.title.endswith("(USD)")

@@ -30,7 +30,7 @@ def test_drawing_that_is_killed_is_told_in_one_line(
 def test_report_is_written_whole(tmp_path: Path) -> None:
     path = summary.write(study(), tmp_path)
     assert path.name == "report.html"
-    names = {one.name for one in tmp_path.iterdir()}
+    names = {file.name for file in tmp_path.iterdir()}
     assert {"forest_energy.png", "pareto.png", "break_even.png", "report.tex"} <= names
     for table in ("overall", "cells", "paybacks", "sensitivities", "left_out"):
         assert {f"{table}.csv", f"{table}.parquet"} <= names

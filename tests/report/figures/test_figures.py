@@ -27,7 +27,7 @@ NAMES = [
 
 
 def test_study_has_every_figure() -> None:
-    assert [one.name for one in figures(study())] == NAMES
+    assert [drawing.name for drawing in figures(study())] == NAMES
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
@@ -59,13 +59,13 @@ def test_nothing_is_drawn_of_nothing() -> None:
     ],
 )
 def test_figure_without_data_is_left_out(made: Study, absent: set[str]) -> None:
-    assert {one.name for one in figures(made)} == set(NAMES) - absent
+    assert {drawing.name for drawing in figures(made)} == set(NAMES) - absent
 
 
 def test_accuracy_unknown_leaves_out_its_scatter() -> None:
     made = with_cells(study(), accuracy=None)
-    made = replace(made, overall=[replace(one, accuracy=None) for one in made.overall])
-    assert {one.name for one in figures(made)} == set(NAMES) - {"accuracy_vs_energy"}
+    made = replace(made, overall=[replace(line, accuracy=None) for line in made.overall])
+    assert {drawing.name for drawing in figures(made)} == set(NAMES) - {"accuracy_vs_energy"}
 
 
 # All of them.
@@ -81,16 +81,16 @@ def test_axes_carry_their_units(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["forest_energy", "forest_cost", "pareto", "power", "break_even"])
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "words"),
     [
         ("cpu:model", "Energy is an estimate"),
         ("cpu:model+gpu:counter", "Energy is in part an estimate"),
         ("cpu:counter", None),
     ],
 )
-def test_caption_says_what_is_an_estimate(name: str, source: str, said: str | None) -> None:
+def test_caption_says_what_is_an_estimate(name: str, source: str, words: str | None) -> None:
     caption = figure(with_cells(study(), energy_source=source), name).caption
-    assert said in caption if said else "estimate" not in caption
+    assert words in caption if words else "estimate" not in caption
 
 
 def test_latency_is_no_estimate() -> None:

@@ -18,8 +18,8 @@ def test_forest_draws_every_ratio_with_its_interval(name: str, metric: str) -> N
     made = study()
     (panel,) = figure(made, name).panels
     told = {
-        (one.ratio, one.interval)
-        for one in [
+        (effect.ratio, effect.interval)
+        for effect in [
             *(cell.effects[metric] for cell in made.cells if not cell.is_baseline),
             *(line.effects[metric] for line in made.overall),
             made.noise[panel.title][metric],
@@ -82,10 +82,10 @@ def test_forest_without_aa_has_no_shade() -> None:
         made,
         overall=[
             replace(
-                one,
-                effects={name: replace(e, floor=None) for name, e in one.effects.items()},
+                line,
+                effects={name: replace(e, floor=None) for name, e in line.effects.items()},
             )
-            for one in made.overall
+            for line in made.overall
         ],
     )
     drawn = figure(made, "forest_energy")

@@ -49,7 +49,7 @@ def test_every_tactic_looks_the_same_in_every_figure() -> None:
                 if series.marker:
                     looks.setdefault(series.name, set()).add((series.color, series.marker))
     assert len(looks) == 31
-    assert all(len(found) == 1 for found in looks.values())
+    assert all(len(pairs) == 1 for pairs in looks.values())
     assert len(set.union(*looks.values())) == 31
 
 
@@ -61,7 +61,7 @@ def test_accuracy_lost_against_energy_saved() -> None:
     assert effect.interval is not None
     assert accuracy is not None
     assert accuracy.interval is not None
-    (point,) = next(one for one in panel.series if one.name == cell.tactic).points
+    (point,) = next(series for series in panel.series if series.name == cell.tactic).points
     assert (point.x, point.y) == (100 * (1 - effect.ratio), -100 * accuracy.delta)
     assert point.x_range == Interval(
         100 * (1 - effect.interval.high), 100 * (1 - effect.interval.low)

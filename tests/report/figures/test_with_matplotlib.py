@@ -32,7 +32,7 @@ NAMES = [
 
 
 def figure(made: Study, name: str) -> Figure:
-    return next(one for one in figures(made) if one.name == name)
+    return next(drawing for drawing in figures(made) if drawing.name == name)
 
 
 def opened(drawn: Figure) -> Image.Image:
@@ -56,16 +56,18 @@ def test_png_is_a_picture(name: str) -> None:
 
 def bare(panel: Panel) -> Panel:
     series = [
-        replace(one, points=[replace(point, x_range=None, y_range=None) for point in one.points])
-        for one in panel.series
+        replace(
+            curve, points=[replace(point, x_range=None, y_range=None) for point in curve.points]
+        )
+        for curve in panel.series
     ]
     return replace(panel, series=series)
 
 
 def unlabelled(panel: Panel) -> Panel:
     series = [
-        replace(one, points=[replace(point, label="") for point in one.points])
-        for one in panel.series
+        replace(curve, points=[replace(point, label="") for point in curve.points])
+        for curve in panel.series
     ]
     return replace(panel, series=series)
 
@@ -94,7 +96,7 @@ def test_png_shows_each_part(name: str, change: Callable[[Panel], Panel]) -> Non
 def test_png_holds_its_legend() -> None:
     drawn = figure(study(), "power")
     (panel,) = drawn.panels
-    series = [replace(one, name=one.name[::-1]) for one in panel.series]
+    series = [replace(curve, name=curve.name[::-1]) for curve in panel.series]
     assert png(drawn) != png(replace(drawn, panels=[replace(panel, series=series)]))
 
 
@@ -145,9 +147,9 @@ def assert_finite(drawn: Figure) -> None:
 def drawn_traces(drawn: Figure) -> list[Any]:
     """plotly's traces of series, less bands, straight lines and what stands in the legend."""
     return [
-        one
-        for one in plotly_figure(drawn).data
-        if one.showlegend is False and one.fill is None and one.meta is None
+        trace
+        for trace in plotly_figure(drawn).data
+        if trace.showlegend is False and trace.fill is None and trace.meta is None
     ]
 
 
@@ -173,14 +175,14 @@ def test_plotly_draws_the_same_places() -> None:
             for panel in drawn.panels
             for series in panel.series
         ]
-        assert [(list(one.x), list(one.y)) for one in drawn_traces(drawn)] == expected
+        assert [(list(trace.x), list(trace.y)) for trace in drawn_traces(drawn)] == expected
 
 
 def test_plotly_draws_lines_and_shades() -> None:
     made = study(settings=2)
     for drawn in figures(made):
         sheet = plotly_figure(drawn)
-        assert [(list(one.x), list(one.y)) for one in sheet.data if one.meta == "rule"] == [
+        assert [(list(trace.x), list(trace.y)) for trace in sheet.data if trace.meta == "rule"] == [
             place
             for panel in drawn.panels
             for place in [
@@ -234,8 +236,8 @@ def test_names_are_no_markup_in_the_page() -> None:
         )
         text = plotly_figure(drawn).to_json().replace("\\u003c", "<").replace("\\u003e", ">")
         places = json.loads(text)
-        shown = [places["layout"], *({k: v for k, v in one.items() if k != "legendgroup"}
-                                     for one in places["data"])]  # fmt: skip
+        shown = [places["layout"], *({k: v for k, v in trace.items() if k != "legendgroup"}
+                                     for trace in places["data"])]  # fmt: skip
         assert "<img" not in json.dumps(shown)
 
 
@@ -244,7 +246,9 @@ def test_quantities_without_interval_are_drawn_without_bar() -> None:
     cells = [
         replace(
             cell,
-            quantities={name: Quantity(one.value) for name, one in cell.quantities.items()},
+            quantities={
+                name: Quantity(quantity.value) for name, quantity in cell.quantities.items()
+            },
         )
         for cell in made.cells
     ]
@@ -257,21 +261,21 @@ def test_quantities_without_interval_are_drawn_without_bar() -> None:
 
 def test_endless_bars_are_cut_at_the_edge() -> None:
     made = study()
-    for one in figures(made):
+    for drawing in figures(made):
         series = [
             [
                 replace(
-                    one,
+                    curve,
                     points=[
                         replace(point, x_range=point.x_range and Interval(point.x, math.inf))
-                        for point in one.points
+                        for point in curve.points
                     ],
                 )
-                for one in panel.series
+                for curve in panel.series
             ]
-            for panel in one.panels
+            for panel in drawing.panels
         ]
-        panels = [replace(p, series=s) for p, s in zip(one.panels, series, strict=True)]
-        endless = replace(one, panels=panels)
+        panels = [replace(p, series=s) for p, s in zip(drawing.panels, series, strict=True)]
+        endless = replace(drawing, panels=panels)
         assert_finite(endless)
         assert png(endless).startswith(b"\x89PNG")

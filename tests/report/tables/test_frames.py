@@ -149,10 +149,18 @@ def test_sensitivities_have_a_row_a_price_tried() -> None:
     made = study(2, 2)
     frame = frames(made)["sensitivities"]
     expected = [
-        (cell.model, cell.tactic, one.name, one.unit, value, saved, one.saved_unit)
+        (
+            cell.model,
+            cell.tactic,
+            sensitivity.name,
+            sensitivity.unit,
+            value,
+            saved,
+            sensitivity.saved_unit,
+        )
         for cell in made.cells
-        for one in cell.sensitivities
-        for value, saved in zip(one.values, one.saved, strict=True)
+        for sensitivity in cell.sensitivities
+        for value, saved in zip(sensitivity.values, sensitivity.saved, strict=True)
     ]
     columns = ["model", "tactic", "price", "unit", "value", "monthly_saved", "monthly_saved_unit"]
     assert expected
@@ -162,8 +170,8 @@ def test_sensitivities_have_a_row_a_price_tried() -> None:
 def test_left_out_keeps_reason_number_and_examples() -> None:
     made = study()
     frame = frames(made)["left_out"]
-    assert list(frame["reason"]) == [one.reason for one in made.left_out]
-    assert list(frame["runs"]) == [one.runs for one in made.left_out]
+    assert list(frame["reason"]) == [omission.reason for omission in made.left_out]
+    assert list(frame["runs"]) == [omission.runs for omission in made.left_out]
     assert frame.loc[0, "examples"] == "; ".join(made.left_out[0].examples)
 
 

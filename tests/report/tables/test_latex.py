@@ -20,7 +20,8 @@ def rows(text: str) -> list[list[str]]:
     """Returns the texts of each row's columns, headers included."""
     lines = [line for line in text.splitlines() if line.endswith(r"\\") and " & " in line]
     return [
-        [one.strip() for one in re.split(r"(?<!\\)&", line.removesuffix(r"\\"))] for line in lines
+        [column.strip() for column in re.split(r"(?<!\\)&", line.removesuffix(r"\\"))]
+        for line in lines
     ]
 
 

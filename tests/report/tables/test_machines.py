@@ -41,23 +41,23 @@ def test_page_has_a_table_a_model_with_a_row_a_machine(made: Study) -> None:
     for machines in made.machines:
         table = seen.table(f"{machines.model} on {machines.dataset}: each machine")
         assert APART in table.caption
-        names = [one.setting.machine for one in machines.deployments]
+        names = [deployment.setting.machine for deployment in machines.deployments]
         assert [row[0][: len(name)] for row, name in zip(table.rows[1:], names, strict=True)] == (
             names
         )
-        for row, one in zip(table.rows[1:], machines.deployments, strict=True):
+        for row, deployment in zip(table.rows[1:], machines.deployments, strict=True):
             named = dict(zip(table.rows[0], row, strict=True))
-            assert one.cell is not None
-            assert one.setting.hardware in row[0]
-            assert named["Tactic"].startswith(one.cell.tactic)
-            usd, joules = (one.cell.quantities[name] for name in (COST, ENERGY))
+            assert deployment.cell is not None
+            assert deployment.setting.hardware in row[0]
+            assert named["Tactic"].startswith(deployment.cell.tactic)
+            usd, joules = (deployment.cell.quantities[name] for name in (COST, ENERGY))
             assert numbers(named["USD / million"])[0] == pytest.approx(usd.value, rel=5e-3)
             assert joules.interval is not None
             ends = [joules.value, joules.interval.low, joules.interval.high]
             energy = named["Energy (estimated in part) J/image"]
             assert numbers(energy)[:3] == pytest.approx(ends, rel=5e-3)
-            assert one.cell.energy_source is not None
-            assert one.cell.energy_source in energy
+            assert deployment.cell.energy_source is not None
+            assert deployment.cell.energy_source in energy
 
 
 def test_tables_of_many_models_are_folded() -> None:
@@ -88,7 +88,9 @@ def test_flat_table_has_a_row_a_model_and_machine(made: Study) -> None:
     ):
         usd = of_model["cost_usd_per_million_images"]
         assert list(usd) == sorted(usd)
-        assert list(of_model["machine"]) == [one.setting.machine for one in machines.deployments]
+        assert list(of_model["machine"]) == [
+            deployment.setting.machine for deployment in machines.deployments
+        ]
     assert set(frame["energy_is_estimate"]) == {True, False}
     assert frame["cost_usd_per_million_images_low"].isna().sum() == 2
 

@@ -163,9 +163,9 @@ def test_model_tables_hold_what_was_measured() -> None:
             "CO2e g / million": "carbon/g_per_million_images",
         }
         for column, metric in columns.items():
-            found = cell.quantities[metric]
-            assert found.interval is not None
-            expected = [found.value, found.interval.low, found.interval.high]
+            quantity = cell.quantities[metric]
+            assert quantity.interval is not None
+            expected = [quantity.value, quantity.interval.low, quantity.interval.high]
             assert numbers(row[column]) == pytest.approx(expected, rel=6e-3)
         if not cell.is_baseline:
             energy = cell.effects[ENERGY]
@@ -182,13 +182,13 @@ def test_economics_hold_paybacks_months_and_bills() -> None:
     for cell in made.cells[1:]:
         row = seen.table(f"{cell.model}: when it has paid").row(cell.tactic)
         for currency, column in (("j", "In J (estimated energy)"), ("s", "In s (time)")):
-            found = cell.paybacks[currency]  # type: ignore[index] # of Currency
-            if found.verdict == "pays back":
-                assert found.images is not None
+            payback = cell.paybacks[currency]  # type: ignore[index] # of Currency
+            if payback.verdict == "pays back":
+                assert payback.images is not None
                 assert row[column].startswith("after ")
-                assert numbers(row[column])[0] == pytest.approx(found.images, rel=6e-3, abs=1)
+                assert numbers(row[column])[0] == pytest.approx(payback.images, rel=6e-3, abs=1)
             else:
-                assert row[column].startswith(found.verdict)
+                assert row[column].startswith(payback.verdict)
         month = seen.table(f"{cell.model}: saved in a month").row(cell.tactic)
         assert cell.monthly is not None
         assert cell.bill is not None
@@ -203,10 +203,10 @@ def test_economics_hold_paybacks_months_and_bills() -> None:
             assert numbers(month[column])[0] == pytest.approx(quantity.value, rel=6e-3)
         table = seen.table(f"{cell.model}: what a month saves when")
         tried = [row for row in table.rows[1:] if row[0] == cell.tactic]
-        for one, (_, name, text) in zip(cell.sensitivities, tried, strict=True):
-            assert name == one.name
-            assert numbers(text)[1::2] or one.saved == []
-            assert [part.count(":") for part in text.split("; ")] == [1] * len(one.values)
+        for sensitivity, (_, name, text) in zip(cell.sensitivities, tried, strict=True):
+            assert name == sensitivity.name
+            assert numbers(text)[1::2] or sensitivity.saved == []
+            assert [part.count(":") for part in text.split("; ")] == [1] * len(sensitivity.values)
 
 
 def test_a_tactic_that_never_pays_back_says_never_and_no_number_first() -> None:
@@ -232,16 +232,16 @@ def test_a_drop_of_more_than_is_accepted_is_said() -> None:
     table = read(made).table(f"{made.cells[0].model}: top-1 against")
     for cell in made.cells[1:]:
         assert cell.accuracy is not None
-        said = "more than accepted" in table.row(cell.tactic)["Change"]
-        assert said == (cell.accuracy.delta < -made.max_top1_drop)
+        warning = "more than accepted" in table.row(cell.tactic)["Change"]
+        assert warning == (cell.accuracy.delta < -made.max_top1_drop)
 
 
 def test_left_out_notes_prices_and_method_are_said() -> None:
     made = study()
     seen = read(made)
     table = seen.table("Runs that no figure here is made of")
-    assert [row[0] for row in table.rows[1:]] == [one.reason for one in made.left_out]
-    assert [row[1] for row in table.rows[1:]] == [str(one.runs) for one in made.left_out]
+    assert [row[0] for row in table.rows[1:]] == [omission.reason for omission in made.left_out]
+    assert [row[1] for row in table.rows[1:]] == [str(omission.runs) for omission in made.left_out]
     for line in (*made.notes, *made.prices, made.cells[0].setting.machine):
         assert line in seen.text
     for word in ("Holm", "McNemar", "Fieller", "A/A", "Nothing was measured anew"):

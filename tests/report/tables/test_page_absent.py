@@ -21,7 +21,7 @@ from tests.support.studies_changed import with_cells
 )
 def test_an_estimate_is_called_one_in_every_table_with_energy(source: str, says: str) -> None:
     tables = read(with_cells(study(), energy_source=source)).tables
-    with_energy = [one for one in tables if "nergy" in one.caption]
+    with_energy = [table for table in tables if "nergy" in table.caption]
     assert len(with_energy) >= 10
     for table in with_energy:
         assert says in table.caption
@@ -30,7 +30,7 @@ def test_an_estimate_is_called_one_in_every_table_with_energy(source: str, says:
 
 def test_a_measurement_is_not_called_an_estimate() -> None:
     tables = read(with_cells(study(), energy_source="cpu:counter")).tables
-    words = [word for one in tables for word in (one.caption, *one.rows[0])]
+    words = [word for table in tables for word in (table.caption, *table.rows[0])]
     assert not [word for word in words if "estimate" in word]
 
 
@@ -76,8 +76,8 @@ def test_one_block_claims_nothing() -> None:
 def test_infinite_ends_are_words() -> None:
     made = study(1, 1)
     cell = made.cells[1]
-    found = replace(cell.paybacks["j"], interval=Interval(5_000.0, float("inf")))
-    seen = read(replace(made, cells=[made.cells[0], replace(cell, paybacks={"j": found})]))
+    payback = replace(cell.paybacks["j"], interval=Interval(5_000.0, float("inf")))
+    seen = read(replace(made, cells=[made.cells[0], replace(cell, paybacks={"j": payback})]))
     row = seen.table(f"{cell.model}: when it has").row(cell.tactic)
     assert "5,000 or more" in row["In J (estimated energy)"]
 

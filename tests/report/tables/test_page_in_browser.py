@@ -61,7 +61,9 @@ def opened(browser: Browser, path: Path, screen: str) -> Iterator[Opened]:
     tab.on("dialog", lambda dialog: seen.errors.append(f"dialog: {dialog.message}"))
     tab.on(
         "console",
-        lambda said: seen.errors.append(said.text) if said.type in ("error", "warning") else None,
+        lambda message: (
+            seen.errors.append(message.text) if message.type in ("error", "warning") else None
+        ),
     )
     tab.goto(path.as_uri())
     for drawing in tab.locator(".drawn").all():
@@ -75,8 +77,8 @@ def opened(browser: Browser, path: Path, screen: str) -> Iterator[Opened]:
 
 def drawn(made: Study) -> list[PageFigure]:
     return [
-        PageFigure(one.name, one.title, one.caption, interactive.div(one))
-        for one in figures.figures(made)
+        PageFigure(figure.name, figure.title, figure.caption, interactive.div(figure))
+        for figure in figures.figures(made)
     ]
 
 
@@ -171,9 +173,9 @@ def check_ticks(axes: list[dict[str, Any]]) -> None:
                 assert not overlap(tick, other), (tick, other)
 
 
-def overlap(one: dict[str, float], other: dict[str, float]) -> bool:
-    across = min(one["right"], other["right"]) - max(one["left"], other["left"])
-    down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])
+def overlap(box: dict[str, float], other: dict[str, float]) -> bool:
+    across = min(box["right"], other["right"]) - max(box["left"], other["left"])
+    down = min(box["bottom"], other["bottom"]) - max(box["top"], other["top"])
     return across > 1 and down > 2
 
 

@@ -57,8 +57,8 @@ def test_the_policy_allows_the_scripts_of_the_page_and_nothing_else() -> None:
         rule.split(" ", 1) for rule in markup.unescape(content_of(text)).split("; ") if rule
     )
     hashes = {
-        f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'"
-        for one in written
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in written
     }
     assert set(rules["script-src"].split()) == hashes
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
@@ -66,9 +66,9 @@ def test_the_policy_allows_the_scripts_of_the_page_and_nothing_else() -> None:
 
 
 def content_of(text: str) -> str:
-    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-    assert found is not None
-    return found[1]
+    match = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert match is not None
+    return match[1]
 
 
 def test_plotly_is_there_once_and_only_with_figures() -> None:

@@ -107,10 +107,10 @@ def test_tactic_that_costs_more_accuracy_than_allowed_is_not_advised(
 @pytest.mark.parametrize("lost", [True, False], ids=["predictions are gone", "top-1 is gone"])
 def test_accuracy_that_is_unknown_is_said_or_keeps_from_advice(lost: bool) -> None:
     made = rows() if lost else without(rows(), "accuracy/top1")
-    found = advised(made, judged=no_predictions)
-    assert found.deployed() == ({"vit": "quantized"} if lost else {})
-    assert ("whose error is unknown" in found.about("vit")) is lost
-    assert found.about("vit").startswith("vit: undecided; ") is not lost
+    advice = advised(made, judged=no_predictions)
+    assert advice.deployed() == ({"vit": "quantized"} if lost else {})
+    assert ("whose error is unknown" in advice.about("vit")) is lost
+    assert advice.about("vit").startswith("vit: undecided; ") is not lost
 
 
 def test_gain_inside_the_floor_is_not_advised() -> None:
@@ -118,11 +118,11 @@ def test_gain_inside_the_floor_is_not_advised() -> None:
     made = rows(EIGHT, tactics, noise=0.001)
     assert advised(made, tactics).deployed() == dict.fromkeys([*EIGHT, "Over models"], "t")
     hot = [row | {ENERGY: row[ENERGY] * (1.03 if row["replicate"] == 2 else 1)} for row in made]
-    found = advised(hot, tactics)
-    assert found.deployed() == {}
+    advice = advised(hot, tactics)
+    assert advice.deployed() == {}
     assert re.search(
         r"Open after 8 blocks: t ×0\.9\d+ \(.*\); two baselines differ by up to 3\.",
-        found.about("vit"),
+        advice.about("vit"),
     )
 
 
@@ -208,9 +208,9 @@ def test_estimated_energy_is_called_so() -> None:
     ],
 )
 def test_where_nothing_can_be_advised_it_is_said_why(made: list[Row], words: str) -> None:
-    found = advised(made)
-    assert found.deployed() == {}
-    assert words in found.about("vit")
+    advice = advised(made)
+    assert advice.deployed() == {}
+    assert words in advice.about("vit")
 
 
 @pytest.mark.parametrize(
@@ -258,9 +258,9 @@ def test_tactic_that_saves_on_some_models_is_advised_for_those() -> None:
         for number, model in enumerate(EIGHT)
         for row in rows([model], {"t": Planted(energy=0.5 if number < 2 else 1.2)})
     ]
-    found = advised(made, {"t": Planted()})
-    assert found.deployed() == {"vit": "t", "swin": "t"}
-    assert found.about("Over models").startswith("Over models: undecided; more models decide; ")
+    advice = advised(made, {"t": Planted()})
+    assert advice.deployed() == {"vit": "t", "swin": "t"}
+    assert advice.about("Over models").startswith("Over models: undecided; more models decide; ")
 
 
 def test_sentences_are_held_against_the_table_in_earnest() -> None:

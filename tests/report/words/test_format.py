@@ -101,7 +101,7 @@ ONE_BLOCK = {"saving_interval": None, "interval": None, "verdict": "one block"}
 
 
 @pytest.mark.parametrize(
-    ("found", "words", "reason", "short"),
+    ("break_even", "words", "reason", "short"),
     [
         pytest.param(None, "–", "", "–", id="unknown"),
         pytest.param(payback(), "after 12,000 images", "9,600 to 15,000", "12,000", id="pays"),
@@ -126,10 +126,10 @@ ONE_BLOCK = {"saving_interval": None, "interval": None, "verdict": "one block"}
         ),
     ],
 )
-def test_payback(found: Payback | None, words: str, reason: str, short: str) -> None:
-    assert wording.payback(found) == words
-    assert wording.payback_span(found) == reason
-    assert wording.repaid(found) == short
+def test_payback(break_even: Payback | None, words: str, reason: str, short: str) -> None:
+    assert wording.payback(break_even) == words
+    assert wording.payback_span(break_even) == reason
+    assert wording.repaid(break_even) == short
 
 
 def test_payback_says_what_is_paid_and_saved_in_which_unit() -> None:
@@ -151,9 +151,9 @@ def test_wait_of_a_payback(requests_per_month: float, words: str) -> None:
     assert wording.payback_wait(payback(), requests_per_month) == words
 
 
-@pytest.mark.parametrize("found", [payback(**NEVER), payback(**ONE_BLOCK), None])
-def test_no_wait_is_said_where_nothing_is_claimed(found: Payback | None) -> None:
-    assert wording.payback_wait(found, 1e6) == ""
+@pytest.mark.parametrize("break_even", [payback(**NEVER), payback(**ONE_BLOCK), None])
+def test_no_wait_is_said_where_nothing_is_claimed(break_even: Payback | None) -> None:
+    assert wording.payback_wait(break_even, 1e6) == ""
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_an_estimate_is_called_one(sources: list[str | None], name: str) -> None
     from dataclasses import replace
 
     cell = study(1, 1).cells[0]
-    assert wording.energy_name(replace(cell, energy_source=one) for one in sources) == name
+    assert wording.energy_name(replace(cell, energy_source=source) for source in sources) == name
 
 
 @given(st.floats(0, 1e15), st.floats(0, 1e15))

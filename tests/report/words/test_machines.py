@@ -20,8 +20,11 @@ def machines() -> Machines:
 
 def with_cells(machines: Machines, **changes: object) -> Machines:
     deployments = [
-        replace(one, cell=None if one.cell is None else replace(one.cell, **changes))
-        for one in machines.deployments
+        replace(
+            deployment,
+            cell=None if deployment.cell is None else replace(deployment.cell, **changes),
+        )
+        for deployment in machines.deployments
     ]
     return replace(machines, deployments=deployments)
 
@@ -32,29 +35,29 @@ def cell(deployment: Deployment) -> Cell:
 
 
 def test_caption_says_that_nothing_is_claimed_between_machines(machines: Machines) -> None:
-    said = words.caption(machines)
-    check_plain([said])
-    assert "no difference and no ratio between machines is claimed" in said
-    assert "Dollars hold different parts (electricity; machine)" in said
-    assert "Energy is from different sources (cpu:counter; cpu:model)" in said
-    assert "An estimate is made of utilization and rated power" in said
-    assert "block." not in said
-    assert "workloads" not in said
+    caption = words.caption(machines)
+    check_plain([caption])
+    assert "no difference and no ratio between machines is claimed" in caption
+    assert "Dollars hold different parts (electricity; machine)" in caption
+    assert "Energy is from different sources (cpu:counter; cpu:model)" in caption
+    assert "An estimate is made of utilization and rated power" in caption
+    assert "block." not in caption
+    assert "workloads" not in caption
 
 
 def test_caption_of_machines_alike_says_no_more_than_is_so(machines: Machines) -> None:
     alike = with_cells(machines, energy_source="cpu:counter", cost_holds="machine")
-    said = words.caption(alike)
-    check_plain([said])
+    caption = words.caption(alike)
+    check_plain([caption])
     for word in ("different", "estimate", "stands last", "one block", "workloads"):
-        assert word not in said
+        assert word not in caption
 
 
 def test_caption_says_what_is_missing(machines: Machines) -> None:
-    said = words.caption(with_cells(machines, blocks=1, quantities={}))
-    check_plain([said])
-    assert "A figure without an interval is of one block." in said
-    assert "What has no dollars stands last." in said
+    caption = words.caption(with_cells(machines, blocks=1, quantities={}))
+    check_plain([caption])
+    assert "A figure without an interval is of one block." in caption
+    assert "What has no dollars stands last." in caption
 
 
 def test_figures_are_marked_by_what_they_are_made_of(machines: Machines) -> None:

@@ -26,19 +26,19 @@ from tests.support.synthetic_runs import (
 
 
 def study_of(made: list[Row]) -> Study:
-    found = compared(made, STUDY)
-    return replace(empty_study(), cells=found.cells, overall=found.overall)
+    comparison = compared(made, STUDY)
+    return replace(empty_study(), cells=comparison.cells, overall=comparison.overall)
 
 
 def marked(made: list[Row]) -> dict[tuple[str, int, int], str]:
     """Returns the marks by tactic, block and replicate."""
-    said = marks(study_of(made), runs_of(made))
-    return {(row["tactic"], row["block"], row["replicate"]): said[row["run_id"]] for row in made}
+    texts = marks(study_of(made), runs_of(made))
+    return {(row["tactic"], row["block"], row["replicate"]): texts[row["run_id"]] for row in made}
 
 
 def test_mark_of_a_tactic_is_its_verdict_with_ratio_and_interval() -> None:
     made = rows(tactics=STUDY)
-    said = marked(made)
+    texts = marked(made)
     for cell in study_of(made).cells:
         if cell.is_baseline:
             continue
@@ -46,13 +46,13 @@ def test_mark_of_a_tactic_is_its_verdict_with_ratio_and_interval() -> None:
         assert effect.interval is not None
         low, high = factor(effect.interval.low), factor(effect.interval.high)
         expected = f"{verdict(effect)} ×{factor(effect.ratio)} ({low} to {high})"
-        assert {said[cell.tactic, block, 1] for block in range(1, 9)} == {expected}
-    assert said["quantized", 1, 1].startswith("lower ×0.6")
+        assert {texts[cell.tactic, block, 1] for block in range(1, 9)} == {expected}
+    assert texts["quantized", 1, 1].startswith("lower ×0.6")
 
 
 def test_baselines_are_told_from_each_other() -> None:
-    said = marked(rows(blocks=1))
-    assert (said["baseline", 1, 1], said["baseline", 1, 2]) == ("baseline", "A/A")
+    texts = marked(rows(blocks=1))
+    assert (texts["baseline", 1, 1], texts["baseline", 1, 2]) == ("baseline", "A/A")
 
 
 def test_without_energy_the_mark_is_of_what_else_was_compared() -> None:
@@ -69,11 +69,11 @@ def test_without_energy_the_mark_is_of_what_else_was_compared() -> None:
 )
 def test_a_run_that_does_not_count_says_why(column: str, value: str, mark: str | None) -> None:
     made = rows(blocks=2)
-    (row,) = (one for one in made if (one["tactic"], one["block"]) == ("quantized", 2))
+    (row,) = (row for row in made if (row["tactic"], row["block"]) == ("quantized", 2))
     row[column] = value
-    said = marked(made)
-    assert said["quantized", 2, 1] == (mark or f"flagged: {value}")
-    assert "×" in said["quantized", 1, 1]
+    texts = marked(made)
+    assert texts["quantized", 2, 1] == (mark or f"flagged: {value}")
+    assert "×" in texts["quantized", 1, 1]
 
 
 def test_a_tactic_beside_no_baseline_has_no_mark() -> None:
@@ -85,7 +85,7 @@ def test_intervals_stand_beside_the_ratios_of_each_run() -> None:
     made = rows(tactics=STUDY)
     study = study_of(made)
     ends = intervals(study)
-    (cell,) = (one for one in study.cells if one.tactic == "quantized")
+    (cell,) = (cell for cell in study.cells if cell.tactic == "quantized")
     interval = cell.effects[ENERGY].interval
     assert interval is not None
     for run_id in cell.run_ids:
@@ -104,12 +104,12 @@ def test_intervals_stand_beside_the_ratios_of_each_run() -> None:
 def test_flagged_runs_that_count_keep_their_flag_beside_the_verdict() -> None:
     made = [row | {"validity": "cpu_steal"} for row in rows(tactics=STUDY)]
     runs = used(made, keep_flagged=True)
-    found = compare(runs, predictions(made, STUDY), Report(keep_flagged=True))
-    study = replace(empty_study(), cells=found.cells, overall=found.overall)
-    said = marks(study, runs_of(made))
-    assert all(mark.endswith("flagged: cpu_steal") for mark in said.values())
-    assert said[made[2]["run_id"]].startswith("lower ×0.6")
-    assert {said[row["run_id"]] for row in made if row["tactic"] == "baseline"} == {
+    comparison = compare(runs, predictions(made, STUDY), Report(keep_flagged=True))
+    study = replace(empty_study(), cells=comparison.cells, overall=comparison.overall)
+    texts = marks(study, runs_of(made))
+    assert all(mark.endswith("flagged: cpu_steal") for mark in texts.values())
+    assert texts[made[2]["run_id"]].startswith("lower ×0.6")
+    assert {texts[row["run_id"]] for row in made if row["tactic"] == "baseline"} == {
         "baseline; flagged: cpu_steal",
         "flagged: cpu_steal",  # of a further baseline
     }

@@ -21,8 +21,8 @@ ALL = "python -m greenexp -m model=all tactic=all"
 
 def repetitions(steps: list[str]) -> int:
     """Returns how many blocks a step asks for."""
-    (found,) = re.findall(r"repetitions=(\d+)", " ".join(steps))
-    return int(found)
+    (number,) = re.findall(r"repetitions=(\d+)", " ".join(steps))
+    return int(number)
 
 
 @pytest.mark.parametrize("tactics", [1, 2, 5])

@@ -16,7 +16,7 @@ PACKAGE = Path(greenexp.__file__).parent
 DEFINED = PACKAGE / "study" / "verdicts.py"
 MODULES = sorted({*PACKAGE.glob("study/**/*.py"), *PACKAGE.glob("report/**/*.py")} - {DEFINED})
 TEMPLATES = sorted(PACKAGE.glob("report/**/*.j2"))
-TEXTS = {str(one) for kind in (Verdict, PaybackVerdict, LeftOutReason) for one in kind}
+TEXTS = {str(member) for kind in (Verdict, PaybackVerdict, LeftOutReason) for member in kind}
 PARSERS = ("startswith", "endswith", "find", "partition", "removeprefix", "replace")
 # What holds such a text, by its name; nothing but a member may be compared with it.
 HOLDERS = ("verdict", "reason", "kind", "caveat")
@@ -35,7 +35,7 @@ def texts_in_python(source: str) -> list[str]:
 
 def texts_in_template(source: str) -> list[str]:
     """Returns the texts of members that stand as literals in the code of a template."""
-    quoted = (found[2] for tag in TAG.findall(source) for found in QUOTED.finditer(tag))
+    quoted = (match[2] for tag in TAG.findall(source) for match in QUOTED.finditer(tag))
     return [text for text in quoted if text in TEXTS]
 
 
@@ -53,7 +53,7 @@ def asked(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Yields what is tested and what for, of a comparison or of `startswith` and its like."""
     if isinstance(node, ast.Compare):
         both = [node.left, *node.comparators]
-        yield from ((one, other) for one in both for other in both if one is not other)
+        yield from ((side, other) for side in both for other in both if side is not other)
     elif (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -63,7 +63,7 @@ def asked(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 
 def is_text(node: ast.expr) -> bool:
-    return any(isinstance(getattr(one, "value", None), str) for one in ast.walk(node))
+    return any(isinstance(getattr(part, "value", None), str) for part in ast.walk(node))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
