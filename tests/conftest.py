@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from multiprocessing.util import Finalize
@@ -22,6 +23,11 @@ TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-")
 os.environ["TMPDIR"] = tempfile.tempdir = TEMPORARY
 # At the very end: multiprocessing removes folders of its own in it.
 Finalize(None, shutil.rmtree, [TEMPORARY], {"ignore_errors": True}, exitpriority=-1000)
+
+# A shell starts what runs in the background with Ctrl-C ignored, and commands of tests would
+# inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
     "tests.support.clock",
