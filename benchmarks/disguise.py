@@ -27,9 +27,15 @@ class Longer(nn.Module):
 
 @dataclass(frozen=True)
 class Disguise:
-    """Does a share more work than the baseline; exactly so where the batch has as many images."""
+    """Does a share more work than the baseline; exactly so where the batch has as many images.
+
+    Attributes:
+        more: the share.
+        place: tells disguises of one share apart, which would be one cell otherwise.
+    """
 
     more: float
+    place: int = 0
 
     @property
     def traits(self) -> Traits:

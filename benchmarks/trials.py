@@ -208,10 +208,10 @@ def requests_of(model: str, shares: Sequence[float], overrides: Sequence[str]) -
     disguised = [
         {
             **plain,
-            "tactic": {"_target_": target, "more": share},
+            "tactic": {"_target_": target, "more": share, "place": place},
             "plugins": {"allow": [Disguise.__module__]},
         }
-        for share in shares
+        for place, share in enumerate(shares)
     ]
     names = ["baseline", *(name(*each) for each in enumerate(shares)), "baseline"]
     choices = {"dataset": "digits", "hardware": "local", "workload": "quick", "model": model}

@@ -9,9 +9,11 @@ from typing import Any
 
 from greenexp.cli.compose import configuration
 from greenexp.errors import BadInput, nearest
+from greenexp.protocols import ModelSource
 from greenexp.runs.identity import BASELINE, INPUTS, cell_hash, peers_hash
-from greenexp.settings.build import typed
+from greenexp.settings.build import build, typed
 from greenexp.settings.hardware import Hardware
+from greenexp.settings.plugins import allowed
 from greenexp.sweep.plan import title
 from greenexp.sweep.preflight import Preflight
 
@@ -92,7 +94,8 @@ def experiment(
     }
     given = [f"{key}={_value(value)}" for key, value in (settings or {}).items()]
     plain, choices = configuration([*(f"{key}={value}" for key, value in chosen.items()), *given])
-    return Experiment(plain, choices, title(choices, None, given))
+    source: ModelSource = build(plain["model"], "model", allowed(plain))
+    return Experiment(plain, choices, title(choices, source.title, given))
 
 
 def preset(name: str, **price: float) -> Hardware:

@@ -49,6 +49,12 @@ def test_experiment_is_named_by_what_is_its_own() -> None:
     assert plain.cell != pruned.cell
 
 
+def test_local_model_has_its_folder_s_name_as_in_a_sweep(tmp_path: Path) -> None:
+    settings = {"model.path": str(tmp_path / "my_net")}
+    named = greenexp.experiment("local", "local_pruning", settings=settings)
+    assert named.title == "my_net · local_pruning"
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
