@@ -21,7 +21,10 @@ class Longer(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Returns the logits of the batch."""
         again = pixels[: round(self.more * len(pixels))]
-        logits: Tensor = self.inner(torch.cat([pixels, again]))
+        if len(again) == 0:  # to join even nothing to a batch copies it, which is work
+            logits: Tensor = self.inner(pixels)
+            return logits
+        logits = self.inner(torch.cat([pixels, again]))
         return logits[: len(pixels)]
 
 
