@@ -171,9 +171,13 @@ def configuration(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, s
 
 def _cell(overrides: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
     wanted = [*overrides, "hydra.output_subdir=null"]
-    cfg = compose("config", overrides=wanted, return_hydra_config=True)
-    chosen = cfg.hydra.runtime.choices
-    steps = steps_given(cfg)
-    with open_dict(cfg):
-        del cfg["hydra"]
-    return settings(cfg), choices_of(chosen, GROUPS, steps)
+    return without_hydra(compose("config", overrides=wanted, return_hydra_config=True))
+
+
+def without_hydra(cell: DictConfig) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns a composed cell without Hydra's own section, and the choices that section names."""
+    chosen = cell.hydra.runtime.choices
+    steps = steps_given(cell)
+    with open_dict(cell):
+        del cell["hydra"]
+    return settings(cell), choices_of(chosen, GROUPS, steps)

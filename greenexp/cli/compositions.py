@@ -13,11 +13,10 @@ from functools import cached_property
 from typing import Any, cast
 
 from hydra._internal.config_repository import IConfigRepository
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from greenexp.cli.compose import GROUPS, settings, steps_given
+from greenexp.cli.compose import without_hydra
 from greenexp.sweep.events import Composition
-from greenexp.sweep.plan import choices_of
 
 GIVEN_WHOLE = ("model", "tactic", "dataset")  # groups whose options no schema fills up
 RESOLVER = re.compile(r"\$\{\s*([\w.]+)\s*:")  # what `${name:…}` calls
@@ -102,17 +101,8 @@ class Compositions:
 
     def _composed(self, overrides: tuple[str, ...]) -> Composition:
         if overrides not in self._whole:
-            self._whole[overrides] = composed(self._load(overrides))
+            self._whole[overrides] = Composition(*without_hydra(self._load(overrides)))
         return self._whole[overrides]
-
-
-def composed(cell: DictConfig) -> Composition:
-    """Returns a composed cell without Hydra's own section."""
-    chosen = cell.hydra.runtime.choices
-    steps = steps_given(cell)
-    with open_dict(cell):
-        del cell["hydra"]
-    return Composition(settings(cell), choices_of(chosen, GROUPS, steps))
 
 
 def _refers(value: Any, groups: Sequence[str]) -> bool:

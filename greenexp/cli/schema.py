@@ -45,8 +45,8 @@ class DoctorConfig:
 
 
 @dataclass
-class ExportConfig:
-    """The configuration of `python -m greenexp.export`: a cell's, and what is exported."""
+class CellConfig:
+    """What makes a cell. The `Any` fields are choices, see `build`."""
 
     model: Any = MISSING
     dataset: Any = MISSING
@@ -56,16 +56,22 @@ class ExportConfig:
     interference: Interference = field(default_factory=Interference)
     meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
     plugins: Plugins = field(default_factory=Plugins)
-    device: str = "auto"
+    device: str = "auto"  # auto: cuda where there is one, else cpu
+
+    def __post_init__(self) -> None:
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+
+
+@dataclass
+class ExportConfig(CellConfig):
+    """The configuration of `python -m greenexp.export`: a cell's, and what is exported."""
+
     run: str | None = None  # MLflow id of the run to export
     register: str | None = None  # name in the registry of MLflow
     advised: bool = False  # True: for each model the tactic that the report advises
     export: Export = field(default_factory=Export)
     tracking: Tracking = field(default_factory=Tracking)
     report: Report = field(default_factory=Report)
-
-    def __post_init__(self) -> None:
-        check_choice("device", self.device, ("auto", "cpu", "cuda"))
 
 
 @dataclass
@@ -78,25 +84,16 @@ class ServeConfig:
 
 
 @dataclass
-class Config:
-    """The whole configuration of one run. The `Any` fields are choices, see `build`."""
+class Config(CellConfig):
+    """The whole configuration of one run."""
 
-    model: Any = MISSING
-    dataset: Any = MISSING
-    tactic: Any = MISSING
-    hardware: Hardware = field(default_factory=Hardware)
-    workload: Workload = field(default_factory=Workload)
-    interference: Interference = field(default_factory=Interference)
     repetitions: int = 1  # complete blocks of a sweep
     sweep: Sweep = field(default_factory=Sweep)
-    meters: dict[str, Any] = field(default_factory=dict)  # name: a choice
     isolation: Isolation = field(default_factory=Isolation)
     tracking: Tracking = field(default_factory=Tracking)
     report: Report = field(default_factory=Report)
-    plugins: Plugins = field(default_factory=Plugins)
     title: str | None = None  # name of the run; None: made from the choices
-    device: str = "auto"  # auto: cuda where there is one, else cpu
 
     def __post_init__(self) -> None:
-        check_choice("device", self.device, ("auto", "cpu", "cuda"))
+        super().__post_init__()
         check_range("repetitions", self.repetitions, at_least=1)

@@ -187,12 +187,12 @@ def title(
     options = []
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        said_by_the_model = model_title is not None and key in ("model.path", "model.checkpoint")
+        is_in_the_title = model_title is not None and key in ("model.path", "model.checkpoint")
         if key == "tactic.steps":
             continue  # the tactic's name says them
         if key.startswith("tactic."):
             options.append(f"{key.removeprefix('tactic.')}={value}")
-        elif key in varying and key not in ("model", "tactic") and not said_by_the_model:
+        elif key in varying and key not in ("model", "tactic") and not is_in_the_title:
             options.append(f"{key.removeprefix('workload.')}={value}")
     return " · ".join([model_title or choices["model"], " ".join([choices["tactic"], *options])])
 

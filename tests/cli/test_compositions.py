@@ -13,9 +13,11 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from greenexp.cli.compositions import Compositions, composed
+from greenexp.cli.compose import without_hydra
+from greenexp.cli.compositions import Compositions
 from greenexp.cli.launchers import BY_FORECAST
 from greenexp.settings.conf import config_dir
+from greenexp.sweep.events import Composition
 
 
 class Loader:
@@ -53,7 +55,7 @@ def compared(loader: Loader, swept: dict[str, list[str]], every: int = 1) -> Any
     made = [cells(overrides) for overrides in products]
     loaded = loader.loaded
     for overrides, cell in list(zip(products, made, strict=True))[::every]:
-        assert cell == composed(loader(overrides)), overrides
+        assert cell == Composition(*without_hydra(loader(overrides))), overrides
     return loaded
 
 
