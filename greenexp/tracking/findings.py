@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from greenexp.settings.secrets import without_secrets
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.fields import MS_PER_S, NOTE_TAG, rounded
 from greenexp.tracking.opening import reader
+from greenexp.tracking.rows import written
 from greenexp.tracking.tracker import METRICS_PER_CALL, PARAMETERS_PER_CALL
 from greenexp.tracking.view import VERDICT_TAG, run_url
 
@@ -105,8 +107,9 @@ def _point(client: MlflowClient, older: Run, name: str, run_id: str) -> None:
     """Lets an earlier summary say, in name, tag and description, that there is a later one."""
     note = older.data.tags.get(NOTE_TAG, "")
     begin = f"A later summary of the same cells: {_link(name, run_id, older)}."
-    client.set_tag(older.info.run_id, LATER_TAG, run_id)
-    client.set_tag(older.info.run_id, NOTE_TAG, "\n\n".join(filter(None, [begin, note])))
+    description = "\n\n".join(filter(None, [begin, note]))
+    written(lambda: client.set_tag(older.info.run_id, LATER_TAG, run_id))
+    written(lambda: client.set_tag(older.info.run_id, NOTE_TAG, description))
     client.update_run(older.info.run_id, name=f"{older.info.run_name} · replaced")
 
 
@@ -170,7 +173,7 @@ def log_marks(settings: Tracking, marks: Mapping[str, str], known: pd.DataFrame)
     opened = reader(settings)
     with _refused(settings):
         for run_id, mark in new.items():
-            opened.client.set_tag(run_id, VERDICT_TAG, mark)
+            written(partial(opened.client.set_tag, run_id, VERDICT_TAG, mark))
     return len(new)
 
 

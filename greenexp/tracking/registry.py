@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from greenexp.errors import BadInput
 from greenexp.runs.run import Run
 from greenexp.tracking.models import EXTERNAL, OF_CELL, Models, is_ready, key_of
+from greenexp.tracking.rows import written
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -179,8 +180,8 @@ def register(client: MlflowClient, name: str, model_id: str, description: str) -
         )
     before = client.get_registered_model(name).aliases.get(CHAMPION)
     if before is not None:
-        client.set_registered_model_alias(name, PREVIOUS, before)
-    client.set_registered_model_alias(name, CHAMPION, version.version)
+        written(lambda: client.set_registered_model_alias(name, PREVIOUS, before))
+    written(lambda: client.set_registered_model_alias(name, CHAMPION, version.version))
     return str(version.version)
 
 

@@ -6,7 +6,7 @@ import itertools
 import shlex
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -38,9 +38,10 @@ from greenexp.tracking.fields import (
     points_of,
     tags,
 )
-from greenexp.tracking.inputs import data_sets
+from greenexp.tracking.inputs import DataSet, data_sets
 from greenexp.tracking.models import Models
 from greenexp.tracking.refusals import refusals
+from greenexp.tracking.rows import written
 from greenexp.tracking.sender import SENDER_TAG, SINCE_TAG, sender
 from greenexp.tracking.store import UI_ADDRESS, experiment_id, make_whole, probe, quiet
 from greenexp.tracking.view import view_url
@@ -112,13 +113,21 @@ class Tracker:
         for points in _chunks(metrics, METRICS_PER_CALL):
             self.client.log_batch(run_id, metrics=points)
         if read or model_id:
-            self.client.log_inputs(run_id, dataset_inputs(read), model_inputs(model_id))
+            log_inputs(self.client, run_id, read, model_id)
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
             for name, text in artifacts(record, measured).items():
                 (Path(folder) / name).write_text(text, encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
         status = "FINISHED" if record.result.outcome == "ok" else "FAILED"
         self.client.set_terminated(run_id, status, end_time=epoch_ms(record.ended))
+
+
+def log_inputs(
+    client: MlflowClient, run_id: str, read: Sequence[DataSet], model_id: str | None
+) -> None:
+    """Tells MLflow which data sets a run read, and which model it measured."""
+    inputs, models = dataset_inputs(read), model_inputs(model_id)
+    written(lambda: client.log_inputs(run_id, inputs, models))
 
 
 def connect(settings: Tracking) -> Tracker:

@@ -14,6 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from greenexp.quantities import COST, ENERGY, LATENCY, QUANTITIES, TOP1, compared
+from greenexp.tracking.rows import written
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,16 +84,9 @@ OTHER_COLORS = ("#009e73", "#56b4e9", "#7a5195", "#8c6d31", "#b8b000", "#1b1f3b"
 
 def save_view(client: MlflowClient, experiment: Experiment, now_ms: int) -> None:
     """Gives an experiment the tag of the saved view, where it has none; the time is the epoch's."""
-    from mlflow.exceptions import MlflowException
-
     key, value = view_tag(now_ms)
-    if key in experiment.tags:
-        return
-    try:
-        client.set_experiment_tag(experiment.experiment_id, key, value)
-    except MlflowException:  # of two machines at once, a database refuses one
-        if key not in client.get_experiment(experiment.experiment_id).tags:
-            raise
+    if key not in experiment.tags:
+        written(lambda: client.set_experiment_tag(experiment.experiment_id, key, value))
 
 
 def view_tag(created_ms: int) -> tuple[str, str]:
