@@ -2,8 +2,9 @@
 
     python -m tests.support.simulated_study NODES BLOCKS
 
-gives one to an MLflow server on PostgreSQL. A fiftieth of the jobs lose their node, and the first
-two commands are killed. The last line is a JSON object: the fields of `Outcome`, and `study_s`.
+gives one, of blocks of two runs, to an MLflow server on PostgreSQL. A fiftieth of the jobs lose
+their node, and the first two commands are killed. The last line is a JSON object: the fields of
+`Outcome`, and `study_s`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ KILLED = 0.02  # of the jobs
 INTERRUPTED_AFTER_S = (60.0, 60.0)
 SWEEP = [
     *("-m", "model=digits_resnet", "tactic=baseline,local_pruning"),
-    *("sweep.baselines=2", "report.after_sweep=false"),
+    *("sweep.baselines=1", "report.after_sweep=false"),
     "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
 ]
 COMMANDS = 12  # at most, until all is there
+WORKERS = 4  # of the server, as MLflow starts it unless told otherwise
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as work,
         tempfile.TemporaryDirectory() as served,
         postgresql() as database,
-        mlflow_server(Path(served), database) as port,
+        mlflow_server(Path(served), database, workers=WORKERS) as port,
     ):
         began_s = time.monotonic()
         outcome = study(
