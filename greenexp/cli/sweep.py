@@ -117,7 +117,7 @@ def _summarize(completed: SweepEnd, folder: Path) -> None:
     if completed.tracker is not None and completed.answers:
         try:
             opened = reader(completed.tracking)
-            every = opened.runs()
+            every = opened.runs(without={run.tracked for run in completed.measured})
         except GreenexpError as error:  # every run is recorded, and the table needs none of it
             console.note(f"greenexp: {error}")
     new = {run.id for run in completed.measured}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.texts import from_spreadsheet_cell
@@ -20,7 +20,7 @@ class PredictionFiles:
 
     _images: list[tuple[Any, tuple[str, ...]]] = field(default_factory=list)
 
-    def read(self, path: Path) -> ImageOutcomes | None:
+    def read(self, file: Path | BinaryIO) -> ImageOutcomes | None:
         """Returns what a file holds; None where it is gone or can't be read."""
         import pyarrow
         from pyarrow import csv
@@ -28,7 +28,7 @@ class PredictionFiles:
         kinds = {"image": pyarrow.string(), "correct": pyarrow.bool_()}
         wanted = csv.ConvertOptions(include_columns=list(kinds), column_types=kinds)
         try:
-            table = csv.read_csv(path, convert_options=wanted)
+            table = csv.read_csv(file, convert_options=wanted)
         except (OSError, pyarrow.ArrowException):
             return None
         return ImageOutcomes(self._shared(table["image"]), table["correct"].to_numpy().astype(bool))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from greenexp.runs.journal import Record
 from greenexp.runs.outcomes import ImageOutcomes
 from greenexp.runs.run import RUN, Run, from_json
 from greenexp.settings.sweep import Tracking
-from greenexp.tracking import database, server
+from greenexp.tracking import database, downloads, server
 from greenexp.tracking.addresses import address
 from greenexp.tracking.artifacts import PREDICTIONS, local_path
 from greenexp.tracking.fields import MS_PER_S
@@ -66,6 +67,7 @@ class Reader:
     _predictions: PredictionFiles = field(default_factory=PredictionFiles, repr=False)
     _begun: list[Future[dict[str, ImageOutcomes | None]]] = field(default_factory=list, repr=False)
     _known: dict[str, str] = field(default_factory=dict, repr=False)  # run id: artifact location
+    _coming: dict[tuple[str, str], Future[bytes]] = field(default_factory=dict, repr=False)
 
     @property
     def title(self) -> str:
@@ -94,7 +96,7 @@ class Reader:
                 return server.is_empty(self.client, self.experiment_id)
             return database.is_empty(self.engine, self.experiment_id)
 
-    def runs(self, *, exact: bool = True) -> list[Run]:
+    def runs(self, *, exact: bool = True, without: Collection[str | None] = ()) -> list[Run]:
         """Returns the ended runs that greenexp measured, oldest first.
 
         A run is read from its artifact `run.json`, where every digit is; one that was tracked
@@ -103,10 +105,11 @@ class Reader:
         Args:
             exact: False: a server's runs are all made of tags and metrics, which it sends by the
                 page; figures then have six digits.
+            without: MLflow's ids of runs that are left out.
         """
         if self.engine is None and not exact:
-            return list(runs_of(self.tables()))
-        runs, _ = self._read()
+            return [run for run in runs_of(self.tables()) if run.tracked not in without]
+        runs, _ = self._read(without)
         return runs
 
     def known(self) -> tuple[list[Run], int]:
@@ -119,12 +122,14 @@ class Reader:
         runs, gone = self._read()
         return [run for run in runs if run.tracked not in gone], len(gone)
 
-    def _read(self) -> tuple[list[Run], set[str]]:
+    def _read(self, without: Collection[str | None] = ()) -> tuple[list[Run], set[str]]:
         """Returns the runs, and the ids of those whose folder is gone."""
         with unreadable(self.settings), _uncollected():
             locations = self._locations()
             self._known.update(locations)
-            runs_by_id = {run_id: self._run(run_id, uri) for run_id, uri in locations.items()}
+            wanted = {key: uri for key, uri in locations.items() if key not in without}
+            self._begin(RUN, wanted)
+            runs_by_id = {run_id: self._run(run_id, uri) for run_id, uri in wanted.items()}
             unread = {run_id for run_id, run in runs_by_id.items() if run is None}
             if unread:
                 for run in runs_of(self.tables()):
@@ -163,15 +168,19 @@ class Reader:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             return file.readall()
 
-    def _downloaded(self, run_id: str, name: str) -> bytes:
-        from mlflow.exceptions import MlflowException
+    def _begin(self, name: str, uris: Mapping[str, str]) -> None:
+        """Begins to download a file of those runs whose artifacts are elsewhere."""
+        elsewhere = {run_id: uri for run_id, uri in uris.items() if local_path(uri) is None}
+        if elsewhere:
+            begun = downloads.begin(elsewhere, name, address(self.settings))
+            self._coming.update({(run_id, name): file for run_id, file in begun.items()})
 
+    def _downloaded(self, run_id: str, name: str) -> bytes:
         self.files.complete = False
-        with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:
-            try:
-                return Path(self.client.download_artifacts(run_id, name, folder)).read_bytes()
-            except MlflowException as error:
-                raise FileNotFoundError(str(error)) from None
+        coming = self._coming.pop((run_id, name), None)
+        if coming is not None:
+            return coming.result()
+        return downloads.download(self._artifact_uri(run_id), name, address(self.settings))
 
     def record(self, run_id: str) -> Record | None:
         """Returns the whole record of a run; None where it is gone or can't be read."""
@@ -198,14 +207,14 @@ class Reader:
             folder = local_path(self._artifact_uri(run_id))
             if folder is not None:
                 return self._predicted(folder / PREDICTIONS)
-            self.files.complete = False
-            with tempfile.TemporaryDirectory(prefix="greenexp-") as temporary:
-                path = download(self.client, run_id, temporary)
-                return None if path is None else self._predictions.read(path)
+            with suppress(FileNotFoundError):
+                return self._predictions.read(BytesIO(self._downloaded(run_id, PREDICTIONS)))
+            return None
 
     def begin_predictions(self, run_ids: Sequence[str], pool: Executor) -> None:
-        """Begins to read in another process what `predictions` will be asked for."""
+        """Begins to read in another process, or to download, what `predictions` is asked for."""
         known = {run_id: self._known[run_id] for run_id in run_ids if run_id in self._known}
+        self._begin(PREDICTIONS, known)
         folders = {run_id: local_path(uri) for run_id, uri in known.items()}
         paths = {run_id: folder / PREDICTIONS for run_id, folder in folders.items() if folder}
         for path in paths.values():
@@ -248,16 +257,6 @@ class Reader:
         if self.engine is None:
             return str(self.client.get_run(run_id).info.artifact_uri)
         return database.artifact_uri(self.engine, run_id)
-
-
-def download(client: MlflowClient, run_id: str, folder: str) -> Path | None:
-    """Returns a copy of a run's predictions in a folder, None where they are gone."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return Path(client.download_artifacts(run_id, PREDICTIONS, folder))
-    except (MlflowException, OSError):
-        return None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from greenexp.tracking.artifacts import local_path
 from greenexp.tracking.fields import artifacts
 from greenexp.tracking.opening import reader
 from greenexp.tracking.predictions import PredictionFiles
-from greenexp.tracking.reader import Reader, download
+from greenexp.tracking.reader import Reader
 from greenexp.tracking.tables import Tables, read_database, read_server, wide
 from tests.support.tracked import BEGAN_MS, Store, finished, run, tracked
 
@@ -222,11 +223,41 @@ def test_local_path_of_an_artifact_location(uri: str, path: Path | None) -> None
     assert local_path(uri) == path
 
 
-def test_artifacts_elsewhere_are_downloaded(store: Store, opened: Reader, tmp_path: Path) -> None:
-    path = download(opened.client, store.run_ids["second"], str(tmp_path))
-    assert path is not None
-    assert path.read_text().startswith("image,target,predicted,correct")
-    assert download(opened.client, store.run_ids["failed"], str(tmp_path)) is None
+@pytest.fixture
+def elsewhere(opened: Reader, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """A reader to which no artifact is on this machine."""
+    monkeypatch.setattr("greenexp.tracking.reader.local_path", lambda uri: None)
+    return Reader(opened.settings, opened.experiment_id, opened.engine)
+
+
+def test_artifacts_elsewhere_are_downloaded(
+    store: Store, opened: Reader, elsewhere: Reader
+) -> None:
+    assert elsewhere.runs() == opened.runs()
+    ids = [store.run_ids[name] for name in ("second", "failed")]
+    at_once = elsewhere.predictions(ids[0])
+    with ProcessPoolExecutor(1) as pool:
+        elsewhere.begin_predictions(ids, pool)
+        second, failed = map(elsewhere.predictions, ids)
+    assert second is not None
+    assert at_once is not None
+    assert second.images == at_once.images == ("a", "b")
+    assert second.correct.tolist() == at_once.correct.tolist() == [True, False]
+    assert failed is None
+    record = elsewhere.record(ids[0])
+    assert record is not None
+    assert record.title == opened.record(ids[0]).title  # type: ignore[union-attr]
+    assert not elsewhere.files.complete
+
+
+def test_runs_that_are_at_hand_are_left_out(store: Store, opened: Reader) -> None:
+    second = store.run_ids["second"]
+    others = [run for run in opened.runs() if run.tracked != second]
+    assert opened.runs(without={second}) == others
+    server = Reader(opened.settings, opened.experiment_id, None)
+    assert [run.tracked for run in server.runs(exact=False, without={second, None})] == [
+        run.tracked for run in others
+    ]
 
 
 def test_power_over_time_by_component(store: Store, opened: Reader) -> None:
