@@ -2,7 +2,7 @@
 
     python -m tests.support.simulated_study NODES BLOCKS
 
-gives one, of blocks of two runs, to an MLflow server on PostgreSQL. A fiftieth of the jobs lose
+gives one, of blocks of three runs, to an MLflow server on PostgreSQL. A fiftieth of the jobs lose
 their node, and the first two commands are killed. The last line is a JSON object: the fields of
 `Outcome`, and `study_s`.
 """
@@ -40,7 +40,7 @@ KILLED = 0.02  # of the jobs
 INTERRUPTED_AFTER_S = (60.0, 60.0)
 SWEEP = [
     *("-m", "model=digits_resnet", "tactic=baseline,local_pruning"),
-    *("sweep.baselines=1", "report.after_sweep=false"),
+    *("sweep.baselines=2", "report.after_sweep=false"),
     "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
 ]
 COMMANDS = 12  # at most, until all is there
