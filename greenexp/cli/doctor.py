@@ -9,9 +9,9 @@ import hydra
 from omegaconf import DictConfig
 
 from greenexp.cli.compose import settings
-from greenexp.cli.exit import exit_code
+from greenexp.cli.exit import exit_code, told
 from greenexp.cli.explained import explained
-from greenexp.errors import BadInput, GreenexpError
+from greenexp.errors import BadInput
 from greenexp.settings.build import build, typed
 from greenexp.settings.checks import check_choice
 from greenexp.settings.conf import config_dir
@@ -37,13 +37,8 @@ def _run() -> None:
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="doctor")
 def _hydra_main(cfg: DictConfig) -> None:
-    from greenexp.cli import console
-
-    try:
+    with told():
         _examine(cfg)
-    except GreenexpError as error:
-        console.note(f"greenexp: {error}")
-        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
 
 
 def _examine(cfg: DictConfig) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from greenexp.cli.compose import register
 from greenexp.cli.version import asks_for_version, named_version
+from greenexp.errors import GreenexpError
 
 FULL_ERROR = "HYDRA_FULL_ERROR"  # Hydra's own switch: set, every error keeps its traceback
 INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -43,6 +44,21 @@ def exit_code(run: Callable[[], object]) -> int:
         console.note(f"greenexp: {message}")
         return 1
     return 0
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Ends the command with one line on what the user has to mend.
+
+    An exception would make Hydra, inside which this happens, print lines of its own.
+    """
+    from greenexp.cli import console
+
+    try:
+        yield
+    except GreenexpError as error:
+        console.note(f"greenexp: {error}")
+        raise SystemExit(1) from None
 
 
 class _Notes(logging.Handler):

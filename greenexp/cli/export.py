@@ -12,9 +12,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from greenexp.cli.compose import GROUPS, configuration
-from greenexp.cli.exit import exit_code
+from greenexp.cli.exit import exit_code, told
 from greenexp.cli.explained import explained
-from greenexp.errors import BadInput, GreenexpError, RunsFailed, Unfit, Unsupported
+from greenexp.errors import BadInput, RunsFailed, Unfit, Unsupported
 from greenexp.quantities import ENERGY, LATENCY
 from greenexp.settings.build import typed
 from greenexp.settings.conf import config_dir
@@ -39,13 +39,8 @@ def main() -> int:
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="export")
 def _hydra_main(cfg: DictConfig) -> None:
-    from greenexp.cli import console
-
-    try:
+    with told():
         _export(cfg)
-    except GreenexpError as error:
-        console.note(f"greenexp: {error}")
-        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
 
 
 def _export(cfg: DictConfig) -> None:

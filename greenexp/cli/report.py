@@ -15,9 +15,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from greenexp.cli.compose import settings
-from greenexp.cli.exit import exit_code
+from greenexp.cli.exit import exit_code, told
 from greenexp.cli.explained import explained
-from greenexp.errors import GreenexpError
 from greenexp.settings.build import typed
 from greenexp.settings.conf import config_dir
 from greenexp.settings.hardware import Hardware
@@ -39,13 +38,8 @@ def main() -> int:
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="report")
 def _hydra_main(cfg: DictConfig) -> None:
-    from greenexp.cli import console
-
-    try:
+    with told():
         _report(cfg)
-    except GreenexpError as error:
-        console.note(f"greenexp: {error}")
-        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
 
 
 def _report(cfg: DictConfig) -> None:

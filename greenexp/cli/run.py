@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from greenexp.cli import slurm
 from greenexp.cli.compose import GROUPS
-from greenexp.cli.exit import exit_code
+from greenexp.cli.exit import exit_code, told
 from greenexp.errors import BadInput, GreenexpError, NotTracked, RunsFailed
 from greenexp.settings.conf import config_dir
 
@@ -53,15 +53,9 @@ def _run() -> None:
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="config")
 def _hydra_main(cfg: DictConfig) -> str:
     """Measures and records what is asked for; returns where its journal is."""
-    from greenexp.cli import console
-
-    try:
+    alone = HydraConfig.get().mode is RunMode.RUN
+    with told() if alone else nullcontext():
         return _measure(cfg)
-    except GreenexpError as error:
-        if HydraConfig.get().mode is not RunMode.RUN:
-            raise
-        console.note(f"greenexp: {error}")
-        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
 
 
 def _measure(cfg: DictConfig) -> str:

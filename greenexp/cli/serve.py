@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from greenexp.cli.exit import exit_code
+from greenexp.cli.exit import exit_code, told
 from greenexp.cli.explained import explained
-from greenexp.errors import BadInput, GreenexpError
+from greenexp.errors import BadInput
 from greenexp.settings.build import typed
 from greenexp.settings.conf import config_dir
 from greenexp.settings.serve import Serve
@@ -38,13 +38,8 @@ def main() -> int:
 
 @hydra.main(version_base="1.3", config_path=str(config_dir()), config_name="serve")
 def _hydra_main(cfg: DictConfig) -> None:
-    from greenexp.cli import console
-
-    try:
+    with told():
         _serve(cfg)
-    except GreenexpError as error:
-        console.note(f"greenexp: {error}")
-        raise SystemExit(1) from None  # an exception would make Hydra print lines of its own
 
 
 def _serve(cfg: DictConfig) -> None:

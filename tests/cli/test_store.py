@@ -33,7 +33,9 @@ def said(
     monkeypatch.setattr("sys.argv", ["greenexp.store", *words])
     code = store.main()
     printed = capsys.readouterr()
-    return code, printed.out, printed.err
+    errors = printed.err.splitlines(keepends=True)
+    # A busy machine makes MLflow's tables for so long that the user is told.
+    return code, printed.out, "".join(line for line in errors if not line.startswith("waiting"))
 
 
 def test_journals_and_a_copy_are_merged_each_run_once(
