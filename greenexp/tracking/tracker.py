@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PARAMETERS_PER_CALL = 100
-METRICS_PER_CALL = 1000
+METRICS_PER_CALL = 1000  # parameters among them
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,13 @@ class Tracker:
         from mlflow.entities import Param
 
         parameters = [Param(key, value) for key, value in parameters_of(record).items()]
-        for some in _chunks(parameters, PARAMETERS_PER_CALL):
-            self.client.log_batch(run_id, params=some)
         read = data_sets(record)
         model_id = self.models.of(measured, run_id) if measured.outcome == "ok" else None
         metrics = metrics_of(points_of(record, measured), measured, model_id, read)
-        for points in _chunks(metrics, METRICS_PER_CALL):
-            self.client.log_batch(run_id, metrics=points)
+        # Together, for each call costs a server more than what is in it.
+        calls = _chunks(metrics, METRICS_PER_CALL - PARAMETERS_PER_CALL)
+        for points, some in itertools.zip_longest(calls, _chunks(parameters, PARAMETERS_PER_CALL)):
+            self.client.log_batch(run_id, points or (), some or ())
         if read or model_id:
             log_inputs(self.client, run_id, read, model_id)
         with tempfile.TemporaryDirectory(prefix="greenexp-") as folder:

@@ -2,9 +2,9 @@
 
     python -m tests.support.simulated_study NODES BLOCKS
 
-gives one, of blocks of three runs, to an MLflow server on PostgreSQL. A fiftieth of the jobs lose
-their node, and the first two commands are killed. The last line is a JSON object: the fields of
-`Outcome`, and `study_s`.
+gives one, of blocks of three runs in 50 settings, to an MLflow server on PostgreSQL. A fiftieth of
+the jobs lose their node, and the first two commands are killed. The last line is a JSON object: the
+fields of `Outcome`, and `study_s`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ sys.exit(main())
 KILLED = 0.02  # of the jobs
 INTERRUPTED_AFTER_S = (60.0, 60.0)
 SWEEP = [
-    *("-m", "model=digits_resnet", "tactic=baseline,local_pruning"),
+    *("-m", "model=all", "tactic=baseline,local_pruning"),
+    f"workload.batch_size={','.join(map(str, range(1, 11)))}",
     *("sweep.baselines=2", "report.after_sweep=false"),
     "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
 ]
+SETTINGS = 50  # of the sweep: five models, ten sizes of a batch
 COMMANDS = 12  # at most, until all is there
 WORKERS = 4  # of the server, as MLflow starts it unless told otherwise
 
@@ -172,7 +174,7 @@ def _finished(uri: str) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
-    """Runs a study of as many blocks, on as many nodes, as the words say."""
+    """Runs a study of as many blocks, a multiple of `SETTINGS`, on as many nodes, as asked for."""
     nodes, blocks = map(int, sys.argv[1:3])
     with (
         tempfile.TemporaryDirectory() as work,
@@ -183,7 +185,7 @@ def main() -> None:
         began_s = time.monotonic()
         outcome = study(
             Path(work),
-            [*SWEEP, f"repetitions={blocks}"],
+            [*SWEEP, f"repetitions={blocks // SETTINGS}"],
             f"http://127.0.0.1:{port}",
             nodes=nodes,
             killed=KILLED,
