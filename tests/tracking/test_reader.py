@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -221,43 +220,6 @@ def test_names_of_images_stay_texts(tmp_path: Path) -> None:
 )
 def test_local_path_of_an_artifact_location(uri: str, path: Path | None) -> None:
     assert local_path(uri) == path
-
-
-@pytest.fixture
-def elsewhere(opened: Reader, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    """A reader to which no artifact is on this machine."""
-    monkeypatch.setattr("greenexp.tracking.reader.local_path", lambda uri: None)
-    return Reader(opened.settings, opened.experiment_id, opened.engine)
-
-
-def test_artifacts_elsewhere_are_downloaded(
-    store: Store, opened: Reader, elsewhere: Reader
-) -> None:
-    assert elsewhere.runs() == opened.runs()
-    ids = [store.run_ids[name] for name in ("second", "failed")]
-    at_once = elsewhere.predictions(ids[0])
-    with ProcessPoolExecutor(1) as pool:
-        elsewhere.begin_predictions(ids, pool)
-        second, failed = map(elsewhere.predictions, ids)
-    assert second is not None
-    assert at_once is not None
-    assert second.images == at_once.images == ("a", "b")
-    assert second.correct.tolist() == at_once.correct.tolist() == [True, False]
-    assert failed is None
-    record = elsewhere.record(ids[0])
-    assert record is not None
-    assert record.title == opened.record(ids[0]).title  # type: ignore[union-attr]
-    assert not elsewhere.files.complete
-
-
-def test_runs_that_are_at_hand_are_left_out(store: Store, opened: Reader) -> None:
-    second = store.run_ids["second"]
-    others = [run for run in opened.runs() if run.tracked != second]
-    assert opened.runs(without={second}) == others
-    server = Reader(opened.settings, opened.experiment_id, None)
-    assert [run.tracked for run in server.runs(exact=False, without={second, None})] == [
-        run.tracked for run in others
-    ]
 
 
 def test_power_over_time_by_component(store: Store, opened: Reader) -> None:
