@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from greenexp.runs.run import Run
+from greenexp.tracking.fields import CELL_TAG, MACHINE_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
 
 OF_CELL = "greenexp.model_of"  # tag: cell and machine
+RUN = "greenexp.run"  # tag of an artefact: greenexp's id of the measured run
 EXTERNAL = "mlflow.model.isExternal"  # tag of MLflow: it has no files there
 TYPE = "classifier"
 NOT_IN_NAMES = re.compile(r"[/:.%\"'`]+")  # MLflow refuses them
@@ -51,7 +53,12 @@ class Models:
         key = key_of(run)
         if key not in self._ids:
             try:
-                self._ids[key] = self._first(key) or self._made(run, run_id, key)
+                self._ids[key] = (
+                    self._artefact(key)
+                    or self._linked(run)
+                    or self._first(key)
+                    or self._made(run, run_id, key)
+                )
             except MlflowException as error:
                 if error.error_code not in UNKNOWN:
                     raise
@@ -71,8 +78,8 @@ class Models:
     ) -> LoggedModel:
         """Returns a new model that waits for its files; the form of those is in its name."""
         described = {
-            "greenexp.cell": run.cell,
-            "greenexp.machine": run.machine,
+            CELL_TAG: run.cell,
+            MACHINE_TAG: run.machine,
             "greenexp.cpu": run.cpu,
             "greenexp.device": run.device,
             "greenexp.version": run.version,
@@ -111,10 +118,32 @@ class Models:
             ],
         )
 
-    def _first(self, key: str) -> str | None:
+    def _artefact(self, key: str) -> str | None:
+        """Returns the latest artefact of a cell."""
+        return self._first(key, f" AND tags.`{RUN}` != ''")
+
+    def _linked(self, run: Run) -> str | None:
+        """Returns the external model of a cell, which its oldest run names.
+
+        MLflow tells a model only with the metrics of all its runs, which may be thousands.
+        """
+        if run.machine is None:
+            return None
+        oldest = self.client.search_runs(
+            [self.experiment_id],
+            f"attributes.status = 'FINISHED' AND tags.`{CELL_TAG}` = '{run.cell}'"
+            f" AND tags.`{MACHINE_TAG}` = '{run.machine}'",
+            max_results=1,
+            order_by=["attributes.start_time ASC"],
+        )
+        inputs = [self.client.get_run(first.info.run_id).inputs for first in oldest]
+        ids = [model.model_id for read in inputs if read for model in read.model_inputs]
+        return str(ids[0]) if ids else None
+
+    def _first(self, key: str, more: str = "") -> str | None:
         """Returns the model of a cell: its latest artefact, or the oldest of the others."""
         models = self.client.search_logged_models(
-            [self.experiment_id], f"tags.`{OF_CELL}` = '{key}'"
+            [self.experiment_id], f"tags.`{OF_CELL}` = '{key}'{more}"
         )
         ranked = sorted(filter(is_ready, models), key=_rank)
         return str(ranked[0].model_id) if ranked else None

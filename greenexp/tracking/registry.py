@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from greenexp.errors import BadInput
 from greenexp.runs.run import Run
-from greenexp.tracking.models import EXTERNAL, OF_CELL, Models, is_ready, key_of
+from greenexp.tracking.models import EXTERNAL, OF_CELL, RUN, Models, is_ready, key_of
 from greenexp.tracking.rows import written
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 CHAMPION, PREVIOUS = "champion", "previous"
 OURS = "greenexp.registered"  # tag of a registered model: greenexp fills it
 EXAMPLE_TAG = "greenexp.example"  # label that the measured tactic gives to the example
-RUN = "greenexp.run"  # tag of a model: greenexp's id of the measured run
 CODE = Path(__file__).with_name("pyfunc.py")  # of MLflow's model, which travels with it
 REQUEST = "serving_input_example.json"  # of MLflow's models: a request with the example
 SOURCE = "models:/"  # begins the source of a version that is made of a model

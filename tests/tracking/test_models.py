@@ -15,7 +15,7 @@ from greenexp.runs.journal import Record
 from greenexp.runs.result import Predictions, Result
 from greenexp.settings.sweep import Tracking
 from greenexp.tracking.inputs import data_sets
-from greenexp.tracking.models import EXTERNAL, Models
+from greenexp.tracking.models import EXTERNAL, RUN, Models
 from greenexp.tracking.tracker import Tracker, connect
 from tests.support.builders import cpu_run, energy, record, window
 
@@ -84,6 +84,30 @@ def test_runs_of_a_cell_share_one_external_model(tmp_path: Path) -> None:
     assert str(model.status) == "READY"
     values = [metric.value for metric in model.metrics if metric.key == "accuracy/top1"]
     assert values == [1.0, 1.0, 1.0]
+
+
+def test_a_model_is_told_by_its_cell_s_oldest_run_without_the_metrics_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = tracker(tmp_path)
+    first = opened.log(measured("a", 1.0, 4))
+    (model,) = models_of(opened)
+    asked: list[str] = []
+    search = type(opened.client).search_logged_models
+
+    def noting(client: Any, experiments: list[str], wanted: str, **named: Any) -> Any:
+        asked.append(wanted)
+        return search(client, experiments, wanted, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(opened.client), "search_logged_models", noting)
+        second = tracker(tmp_path).log(measured("a", 2.0, 4))
+    assert [wanted.count(RUN) for wanted in asked] == [1]  # artefacts alone
+    opened.client.delete_run(first)
+    third = tracker(tmp_path).log(measured("a", 3.0, 4))
+    for run_id in (second, third):
+        (of_run,) = opened.client.get_run(run_id).inputs.model_inputs
+        assert of_run.model_id == model.model_id
 
 
 def test_another_machine_s_figures_are_another_model_s(tmp_path: Path) -> None:
