@@ -12,7 +12,7 @@ last line is a JSON object:
 - `record_s`: that a record of 300 predictions takes into a SQLite store, the median of `--runs`;
 - `parent_mib_per_1000`: memory that a sweep of 1,000 runs takes more at its last block than at its
   tenth;
-- `lost` and `doubled`: of a study of `--blocks` blocks of two runs on a cluster of `--nodes`
+- `lost` and `doubled`: of a study of `--blocks` blocks of three runs on a cluster of `--nodes`
   simulated nodes (see `tests/support/simulated_cluster.py`), with an MLflow server on PostgreSQL.
   A fiftieth of the jobs lose their node, and the first two commands are killed. `study_s` and
   `commands` are what it takes until all is there. 0 blocks: it is left out.

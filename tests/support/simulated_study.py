@@ -2,7 +2,7 @@
 
     python -m tests.support.simulated_study NODES BLOCKS
 
-gives one, of blocks of two runs in 50 settings, to an MLflow server on PostgreSQL. A fiftieth of
+gives one, of blocks of three runs in 50 settings, to an MLflow server on PostgreSQL. A fiftieth of
 the jobs lose their node, and the first two commands are killed. The last line is a JSON object: the
 fields of `Outcome`, and `study_s`.
 """
@@ -39,7 +39,7 @@ sys.exit(main())
 KILLED = 0.02  # of the jobs
 INTERRUPTED_AFTER_S = (60.0, 60.0)
 SWEEP = [
-    *("-m", "model=all", "tactic=baseline"),
+    *("-m", "model=all", "tactic=baseline,local_pruning"),
     f"workload.batch_size={','.join(map(str, range(1, 11)))}",
     *("sweep.baselines=2", "report.after_sweep=false"),
     "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
