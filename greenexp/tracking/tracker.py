@@ -108,7 +108,7 @@ class Tracker:
         read = data_sets(record)
         model_id = self.models.of(measured, run_id) if measured.outcome == "ok" else None
         metrics = metrics_of(points_of(record, measured), measured, model_id, read)
-        # Together, for each call costs a server more than what is in it.
+        # Parameters go with the metrics: each call is a request.
         calls = _chunks(metrics, METRICS_PER_CALL - PARAMETERS_PER_CALL)
         for points, some in itertools.zip_longest(calls, _chunks(parameters, PARAMETERS_PER_CALL)):
             self.client.log_batch(run_id, points or (), some or ())

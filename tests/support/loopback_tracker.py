@@ -126,7 +126,6 @@ def mlflow_server(
     workers: int = 1,
     certificate: Path | None = None,
     accounts: Mapping[str, str] | None = None,
-    settings: Mapping[str, str] | None = None,
 ) -> Iterator[int]:
     """Runs MLflow's server; yields its port.
 
@@ -136,7 +135,6 @@ def mlflow_server(
         workers: its processes.
         certificate: with its key, in one file, to speak TLS with; None: it speaks plainly.
         accounts: what the environment tells of them; None: it asks for no login.
-        settings: further variables of its environment.
     """
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -154,7 +152,7 @@ def mlflow_server(
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | QUIET | dict(settings or {}) | dict(accounts or {}),
+            env=os.environ | QUIET | dict(accounts or {}),
             stdout=log,
             stderr=log,
             start_new_session=True,
