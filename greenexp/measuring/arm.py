@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from greenexp.measuring import isolation
 from greenexp.measuring.child import measure
-from greenexp.measuring.cpu_clock import cpu_time_s
+from greenexp.measuring.cpu_clock import asleep, cpu_time_s
 from greenexp.measuring.isolated import result_of
 from greenexp.measuring.isolation import Process, ProcessEnd
 from greenexp.measuring.turns import (
@@ -33,7 +33,7 @@ BUSY = 0.01  # of a CPU; a parked run that uses more in another's window voids i
 LOOK_S = 0.002  # s between two looks at a run that falls asleep
 QUIET_LOOKS = 3  # in a row; the system's count of a spinning thread lags behind by a tick
 ASLEEP_WITHIN_S = 0.1  # s; GNU's OpenMP spins for about 0.01
-OFTEN_VOID = 0.2  # of a run's windows; more are a doubt
+OFTEN_VOID = 0.2  # of a run's windows that parked runs disturbed; more are a doubt
 
 Reply = TypeVar("Reply")
 
@@ -61,6 +61,7 @@ class Arm:
         parked: what it told when it was parked; None where it has not come so far.
         settled: whether its figures are known as well as asked.
         discarded: windows that a parked run disturbed, or that it found disturbed itself.
+        voided: windows that a parked run disturbed.
         taken: windows that it measured, the discarded ones among them.
     """
 
@@ -69,6 +70,7 @@ class Arm:
     parked: ParkedRun | None = None
     settled: bool = False
     discarded: int = 0
+    voided: int = 0
     taken: int = 0
     _process: Process | None = None
     _connection: Connection | None = None
@@ -79,6 +81,11 @@ class Arm:
     def alive(self) -> bool:
         """Whether its process runs, as far as is known."""
         return self._process is not None and self._ended is None
+
+    @property
+    def doubts(self) -> list[str]:
+        """About its windows, from what the other runs did in them."""
+        return ["parked_runs_busy"] if self.voided > OFTEN_VOID * self.taken else []
 
     def start(self, *, watches_idle: bool) -> None:
         """Starts the process and waits until it is parked, or has ended."""
@@ -114,6 +121,7 @@ class Arm:
             for start_s, end_s in zip(before, after, strict=True)
             if start_s is not None and end_s is not None
         )
+        self.voided += busy
         if turn.kept and busy:
             self.ask(DropRequest(), type(None))
         if busy or not turn.kept:
@@ -130,8 +138,12 @@ class Arm:
             now_s = self.cpu_s()
             if before_s is None or now_s is None:
                 return
-            quiet = quiet + 1 if now_s - before_s < BUSY * LOOK_S else 0
+            still = now_s - before_s < BUSY * LOOK_S and self._asleep() is not False
+            quiet = quiet + 1 if still else 0
             before_s = now_s
+
+    def _asleep(self) -> bool | None:
+        return asleep(self._process.pid) if self.alive and self._process else None
 
     def cpu_s(self) -> float | None:
         """Returns the CPU time that its process has used; None once that has ended."""
@@ -141,10 +153,9 @@ class Arm:
         """Lets the run write its result, and waits for it."""
         if not self.alive or self._process is None or self._connection is None:
             return
-        often = self.taken > 0 and self.discarded > OFTEN_VOID * self.taken
-        doubts = ["parked_runs_busy"] if often else []
+        end = MeasuringEnd(self.discarded, self.settled)
         with suppress(OSError):  # likewise
-            self._connection.send(FinishRequest(MeasuringEnd(self.discarded, self.settled), doubts))
+            self._connection.send(FinishRequest(end, self.doubts))
         in_time = self._process.wait(self._timeout_s)
         self._process.end()
         self._ended = self._process.ended() if in_time else isolation.too_long(self._timeout_s)

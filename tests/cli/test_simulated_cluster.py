@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.loopback_tracker import mlflow_server
-from tests.support.simulated_study import SWEEP, study
+from tests.support.simulated_study import RUNS_OF_A_BLOCK, SWEEP, study
 
 pytestmark = pytest.mark.slow
 
-BLOCKS, RUNS_OF_A_BLOCK = 10, 3
+BLOCKS = 10
 
 
 def test_study_is_whole_whatever_is_killed(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_study_is_whole_whatever_is_killed(tmp_path: Path) -> None:
     with mlflow_server(served) as port:
         outcome = study(
             work,
-            [*SWEEP, f"repetitions={BLOCKS}"],
+            [*SWEEP, "model=digits_resnet", f"repetitions={BLOCKS}"],
             f"http://127.0.0.1:{port}",
             nodes=6,
             killed=0.4,

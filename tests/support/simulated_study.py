@@ -39,12 +39,13 @@ sys.exit(main())
 KILLED = 0.02  # of the jobs
 INTERRUPTED_AFTER_S = (60.0, 60.0)
 SWEEP = [
-    *("-m", "model=all", "tactic=baseline,local_pruning"),
-    f"workload.batch_size={','.join(map(str, range(1, 11)))}",
+    *("-m", "tactic=baseline,local_pruning"),
     *("sweep.baselines=2", "report.after_sweep=false"),
     "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
 ]
-SETTINGS = 50  # of the sweep: five models, ten sizes of a batch
+RUNS_OF_A_BLOCK = 3
+MANY_SETTINGS = ["model=all", f"workload.batch_size={','.join(map(str, range(1, 11)))}"]
+SETTINGS = 50  # of those: five models, ten sizes of a batch
 COMMANDS = 12  # at most, until all is there
 WORKERS = 4  # of the server, as MLflow starts it unless told otherwise
 
@@ -185,7 +186,7 @@ def main() -> None:
         began_s = time.monotonic()
         outcome = study(
             Path(work),
-            [*SWEEP, f"repetitions={blocks // SETTINGS}"],
+            [*SWEEP, *MANY_SETTINGS, f"repetitions={blocks // SETTINGS}"],
             f"http://127.0.0.1:{port}",
             nodes=nodes,
             killed=KILLED,
