@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from greenexp.measuring.loop import Forward, measure_window, settle
 from greenexp.measuring.memory import Memory, of_process
+from greenexp.measuring.placement import Placement
 from greenexp.measuring.processor import current_cpu, move_to
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
@@ -108,11 +109,14 @@ class Steady:
     guard: Guard
     shortest: Shortest
     device: str = "cpu"
+    placement: Placement | None = None
 
     def take(self, asked: WindowRequest) -> Turn:
         """Measures a window; what parking has left cold is warmed first."""
         if asked.cpu is not None:
             move_to(asked.cpu)
+        if self.placement is not None:
+            self.placement.draw()
         settle(self.forward, self.inputs, self.recorder.clock)
         cpu = current_cpu()
         with self.recorder.window(self.workload.batch_size, asked.round) as latencies_s:
@@ -175,6 +179,7 @@ class SinglePlace:
             steady.workload,
             steady.guard,
             steady.shortest,
+            steady.placement,
         )
 
 

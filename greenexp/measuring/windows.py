@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from greenexp.measuring.loop import Forward, measure_window
+from greenexp.measuring.loop import Forward, measure_window, settle
+from greenexp.measuring.placement import Placement
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
 from greenexp.protocols import Shortest
@@ -43,6 +44,7 @@ def measure_windows(
     workload: Workload,
     guard: Guard,
     shortest: Shortest,
+    placement: Placement | None = None,
 ) -> MeasuringEnd:
     """Records windows until their interval is as narrow as asked, or `max_windows` is reached.
 
@@ -54,6 +56,9 @@ def measure_windows(
     min_batches = max(workload.min_batches, shortest.batches)
     discarded = 0
     while len(recorder.windows) < workload.max_windows:
+        if placement is not None:
+            placement.draw()
+            settle(forward, inputs, recorder.clock)
         with recorder.window(workload.batch_size) as latencies_s:
             latencies_s.extend(
                 measure_window(forward, inputs, min_seconds, min_batches, recorder.clock)

@@ -18,6 +18,7 @@ class Workload:
     threads: int | None = None  # intra-op CPU threads; None: torch's choice
     pool_images: int = 64  # real images, preprocessed beforehand, that windows cycle through
     keep_freed_memory: bool = False  # the C library keeps what a pass frees, for the next one
+    shuffle_memory: bool = False  # each window, what a pass allocates on a CPU lies elsewhere
     idle_seconds: float = 1.0  # s the machine is watched before the model is loaded
     warmup_min_seconds: float = 0.5  # s of warm-up at least
     warmup_max_seconds: float = 5.0  # s of warm-up at most; reaching it is a validity reason
