@@ -14,7 +14,6 @@ from greenexp.datasets.labels import match
 from greenexp.errors import BadInput, NoEffect, NotFinite
 from greenexp.measuring.environment import environment
 from greenexp.measuring.loop import Forward, warm_up
-from greenexp.measuring.placement import Placement
 from greenexp.measuring.quiet import Guard
 from greenexp.measuring.recorder import Recorder
 from greenexp.measuring.turns import Place, SinglePlace, Steady, watch
@@ -122,17 +121,9 @@ def run(experiment: Experiment, place: Place = ALONE) -> Result:
                 warmed = warm_up(forward, inputs, workload)
 
             answer = _top1(module, pool[0])
+            shortest = _shortest(meters, device)
             measured = place.measure(
-                Steady(
-                    recorder,
-                    forward,
-                    inputs,
-                    workload,
-                    guard,
-                    _shortest(meters, device),
-                    device,
-                    Placement.of(workload, device),
-                )
+                Steady(recorder, forward, inputs, workload, guard, shortest, device)
             )
             changed = _top1(module, pool[0]) != answer
 

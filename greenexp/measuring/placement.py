@@ -2,9 +2,9 @@
 
 The C library gives each pass the same addresses. Which they are depends on all that the process has
 allocated before, and the time of a pass depends on them by several percent. So two equal processes
-differ for good, and a tactic gains or loses by the addresses that it happens to get. Blocks of
-random sizes among them move what a pass allocates, so that rounds average over many placements
-(Curtsinger and Berger, 2013, STABILIZER: statistically sound performance evaluation, ASPLOS).
+differ for good. Blocks of random sizes among them move what a pass allocates, so that rounds
+average over many placements (Curtsinger and Berger, 2013, STABILIZER: statistically sound
+performance evaluation, ASPLOS).
 """
 
 from __future__ import annotations

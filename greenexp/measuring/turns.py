@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,7 +110,11 @@ class Steady:
     guard: Guard
     shortest: Shortest
     device: str = "cpu"
-    placement: Placement | None = None
+
+    @cached_property
+    def placement(self) -> Placement | None:
+        """Where what passes allocate lies; None: it stays there."""
+        return Placement.of(self.workload, self.device)
 
     def take(self, asked: WindowRequest) -> Turn:
         """Measures a window; what parking has left cold is warmed first."""

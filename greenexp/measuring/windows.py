@@ -48,9 +48,9 @@ def measure_windows(
 ) -> MeasuringEnd:
     """Records windows until their interval is as narrow as asked, or `max_windows` is reached.
 
-    With `half_width` None there are `min_windows`. Looking after each window narrows the
-    interval's coverage a little: with 10 windows at least it stays above 93 % in synthetic runs
-    (tests/measuring/test_known_answers.py).
+    With `half_width` None there are `min_windows`. A placement is drawn before each.
+    Looking after each window narrows the interval's coverage a little: with 10 windows at least it
+    stays above 93 % in synthetic runs (tests/measuring/test_known_answers.py).
     """
     min_seconds = max(workload.min_seconds, shortest.seconds)
     min_batches = max(workload.min_batches, shortest.batches)

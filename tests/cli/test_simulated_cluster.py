@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.loopback_tracker import mlflow_server
-from tests.support.simulated_study import RUNS_OF_A_BLOCK, SWEEP, study
+from tests.support.simulated_study import SWEEP, study
 
 pytestmark = pytest.mark.slow
 
-BLOCKS = 10
+BLOCKS, RUNS_OF_A_BLOCK = 10, 3
 
 
 def test_study_is_whole_whatever_is_killed(tmp_path: Path) -> None:

@@ -43,7 +43,6 @@ SWEEP = [
     *("sweep.baselines=2", "report.after_sweep=false"),
     "sweep.rerun=false",  # a busy machine, which flags runs, must not decide what is measured
 ]
-RUNS_OF_A_BLOCK = 3
 MANY_SETTINGS = ["model=all", f"workload.batch_size={','.join(map(str, range(1, 11)))}"]
 SETTINGS = 50  # of those: five models, ten sizes of a batch
 COMMANDS = 12  # at most, until all is there
