@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from greenexp.measuring.turns import Turn
 from greenexp.settings.workload import Workload
-from greenexp.stats.robust import Center, center
+from greenexp.stats import in_turn
+from greenexp.stats.in_turn import Share
+from greenexp.stats.robust import Center
 
 LOOKED_AT_EVERY = 5  # rounds; fewer looks keep the interval's coverage
 CLEAR = 10.0  # half-widths that an effect is from none: its verdict stands, however wide it is
@@ -87,17 +89,12 @@ class Rounds:
         run without baselines relative to its own mean. None for too few rounds.
         """
         others = [base for base in self.baselines if base != run]
-        own = self._turns.get(run, {})
-        shared = [
-            number for number in own if all(number in self._turns.get(base, {}) for base in others)
-        ]
-        logs = [
-            _log(own[number], metered)
-            - sum(_log(self._turns[base][number], metered) for base in others) / max(1, len(others))
-            for metered in [self._metered([run, *others])]
-            for number in shared
-        ]
-        return center(logs)
+        metered = self._metered([run, *others])
+        own, *against = (
+            {number: _share(turn, metered) for number, turn in self._turns.get(member, {}).items()}
+            for member in (run, *others)
+        )
+        return in_turn.log_ratio(own, against)
 
     def _metered(self, runs: Sequence[int]) -> bool:
         return all(
@@ -107,5 +104,6 @@ class Rounds:
         )
 
 
-def _log(turn: Turn, metered: bool) -> float:
-    return math.log(turn.joules if metered and turn.joules else turn.latency_s)
+def _share(turn: Turn, metered: bool) -> Share:
+    time = math.log(turn.latency_s)
+    return Share(time, math.log(turn.joules) if metered and turn.joules else time)

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from greenexp.quantities import COST, ENERGY, TOP1, compared
-from greenexp.runs.rounds import ROUND
-from greenexp.stats.robust import Center, center
+from greenexp.runs.rounds import ROUND, SECONDS
+from greenexp.stats import in_turn
+from greenexp.stats.in_turn import Share
+from greenexp.stats.robust import Center
 from greenexp.study.select import PricedRun
 from greenexp.study.study import Setting
 
@@ -94,6 +96,16 @@ class Group:
         }
         return {place: log_ratio for place, log_ratio in contrasts.items() if log_ratio is not None}
 
+    def slow_share(self) -> float:
+        """Returns the most of a comparison's rounds that do not count, as a fraction."""
+        shares = [
+            slow_share(run, self.baselines(place))
+            for runs in self.tactics.values()
+            for place, run in runs.items()
+            if place in self.baseline
+        ]
+        return max((share for share in shares if share is not None), default=0.0)
+
     def first_runs(self) -> list[PricedRun]:
         """Returns one run of the baseline and of each tactic, and those that `judged` names."""
         every = [self.baseline, *self.tactics.values()]
@@ -115,8 +127,9 @@ class Group:
 def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contrast | None:
     """Returns how a run compares with baselines; None where nothing can be compared.
 
-    Of runs that were measured together the trimmed mean, over the rounds that all measured, of the
-    logarithm of what the run took in undisturbed batches less the mean logarithm of the baselines.
+    Of runs that were measured together the trimmed mean, over the rounds that all measured in the
+    machine's fast state, of the logarithm of what the run took in undisturbed batches less the mean
+    logarithm of the baselines.
     Of others the logarithm of the ratio to the first baseline.
     """
     alike = [base for _, base in comparable([(run, base) for base in bases], metric)]
@@ -133,16 +146,31 @@ def in_rounds(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Center
     if any(base.place != run.place for base in bases):
         return None
     own, *others = (_by_round(member, metric) for member in (run, *bases))
-    shared = sorted(set(own).intersection(*others))
-    return center([own[n] - sum(other[n] for other in others) / len(others) for n in shared])
+    return in_turn.log_ratio(own, others)
 
 
-def _by_round(run: PricedRun, metric: str) -> dict[float, float]:
-    """Returns the logarithm of what a run took in each round; empty where it was measured alone."""
+def slow_share(run: PricedRun, bases: Sequence[PricedRun]) -> float | None:
+    """Returns how many of the rounds that a run shares with baselines do not count, as a fraction.
+
+    None where they were not measured together.
+    """
+    if any(base.place != run.place for base in bases):
+        return None
+    own, *others = (_by_round(member, SECONDS) for member in (run, *bases))
+    counting = list(in_turn.shared_rounds(own, others).values())
+    return counting.count(False) / len(counting) if counting else None
+
+
+def _by_round(run: PricedRun, metric: str) -> dict[int, Share]:
+    """Returns what a run took in each round; empty where it was measured alone."""
     if metric not in run.rounds:
         return {}
-    values = zip(run.rounds[ROUND], run.rounds[metric], strict=True)
-    return {number: math.log(value) for number, value in values if value > 0}
+    rounds = (run.rounds[name] for name in (ROUND, SECONDS, metric))
+    return {
+        int(number): Share(math.log(seconds), math.log(value))
+        for number, seconds, value in zip(*rounds, strict=True)
+        if value > 0
+    }
 
 
 def groups(used: Iterable[PricedRun]) -> list[Group]:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from greenexp.quantities import ENERGY, LATENCY
-from greenexp.report.words.format import listing, percentage, plural
+from greenexp.report.words.format import listing, percentage, plural, share
 from greenexp.runs.cost import hourly_usd
 from greenexp.settings.hardware import Hardware
 from greenexp.stats.power import units_needed
@@ -20,6 +20,7 @@ from greenexp.study.study import Advice, Cell, LeftOut
 from greenexp.study.verdicts import AdviceKind, LeftOutReason, Verdict
 
 MOST_BLOCKS = 20  # that are proposed
+TELLING_SHARE = 0.1  # of rounds that do not count
 SWEEP = "python -m greenexp -m model=all tactic=all"
 QUIET = (
     "the same command on a quiet machine measures them again, or let flagged runs count with "
@@ -49,7 +50,7 @@ def notes(used: Sequence[PricedRun], cells: Sequence[Cell], repriced: str | None
             "These prices are of another device than the one that ran, so the dollars are not that "
             f"machine's: measured on {machines or 'a machine that was not recorded'}."
         )
-    return [*sentences, _of_dollars(cells)]
+    return [*sentences, *_of_rounds(used), _of_dollars(cells)]
 
 
 def of_flagged(used: Sequence[PricedRun]) -> list[str]:
@@ -103,6 +104,16 @@ def _of_energy(used: Sequence[PricedRun]) -> list[str]:
             "baseline have it from different sources, or one of them has none."
         )
     return sentences
+
+
+def _of_rounds(used: Sequence[PricedRun]) -> list[str]:
+    most, model = max((group.slow_share(), group.model) for group in groups(used))
+    if most < TELLING_SHARE:
+        return []
+    return [
+        "Ratios are those of the machine's fast state: rounds in which it was slower do not count, "
+        f"at most {share(most)} of a comparison's ({model})."
+    ]
 
 
 def _of_dollars(cells: Sequence[Cell]) -> str:

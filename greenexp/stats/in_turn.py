@@ -1,0 +1,85 @@
+"""What a run takes relative to others that took turns with it. Pure.
+
+A shared machine has states. For seconds or minutes everything is slower there, and some of it by
+more: on one virtual machine DeiT-tiny took 1.2 times as long in the slow state as in the fast one,
+and under ONNX Runtime 1.5 times. A mean over both is the ratio in neither.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from greenexp.stats.robust import FEWEST, Center, center, lower_quartile
+
+SLOWER = 0.05  # than the fast state, as a logarithm; nearer states are not told apart
+NOISE = 4.0  # standard deviations of noise that are no other state
+MAD_TO_DEVIATION = 1.4826  # of a normal law
+
+
+class Share(NamedTuple):
+    """What a run took in one round, as logarithms.
+
+    Attributes:
+        time: of an image.
+        quantity: that is compared.
+    """
+
+    time: float
+    quantity: float
+
+
+Member = Mapping[int, Share]
+"""What a run took, by round."""
+
+
+def log_ratio(own: Member, others: Sequence[Member] = ()) -> Center | None:
+    """Returns the logarithm of what a run takes relative to the mean of others.
+
+    It is the trimmed mean over the rounds that count. None for fewer than five.
+
+    Args:
+        own: what the run took.
+        others: what each of the others took; none: the run is relative to nothing.
+    """
+    return center(
+        [
+            own[n].quantity - sum(other[n].quantity for other in others) / max(1, len(others))
+            for n, counts in shared_rounds(own, others).items()
+            if counts
+        ]
+    )
+
+
+def shared_rounds(own: Member, others: Sequence[Member] = ()) -> dict[int, bool]:
+    """Returns the rounds that all measured, and whether each counts: see `fast_rounds`."""
+    rounds = sorted(set(own).intersection(*others))
+    if not rounds:
+        return {}
+    # The mean of all is as likely to be low by the run's noise as by that of any other, so that to
+    # choose rounds by it moves the ratio of equal ones to neither side.
+    times = np.mean([[member[n].time for n in rounds] for member in (own, *others)], axis=0)
+    return dict(zip(rounds, fast_rounds(times.tolist()), strict=True))
+
+
+def fast_rounds(times: Sequence[float]) -> list[bool]:
+    """Tells which rounds the machine was in its fast state; where they are too few, all.
+
+    That state is the lower quartile of the times. Rounds belong to it that take at most 5 % more,
+    or four standard deviations of noise, whichever is more. Noise is told by the differences
+    between neighbours in time, for a state lasts (von Neumann, 1941, Annals of Mathematical
+    Statistics 12:367; by their median, so that changes of state are not taken for it).
+
+    Args:
+        times: logarithms, in their order of time.
+    """
+    if len(times) < FEWEST:
+        return [True] * len(times)
+    steps = np.abs(np.diff(times))
+    noise = float(np.median(steps)) * MAD_TO_DEVIATION / math.sqrt(2)
+    limit = lower_quartile(times) + max(SLOWER, NOISE * noise)
+    fast = [time <= limit for time in times]
+    return fast if sum(fast) >= FEWEST else [True] * len(times)
