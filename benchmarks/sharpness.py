@@ -2,13 +2,13 @@
 
     python benchmarks/sharpness.py [--studies 20] [--rows FILE] [override …]
 
-A trial is a block: the baseline twice, and disguises of it that do 0, 2 and 5 % more work, known by
-construction (images of a batch of 100 that are computed twice). Five trials, a block of each model,
-are a study. It is judged as the report judges a sweep over the models: each block by its own
-rounds, and by the spread between processes that the A/A pairs of the five tell. With each trial
-a pair of baselines is measured one run after the other as well, for contrast. A study takes about
-15 minutes; `--rows` keeps each in a file, and a later call with that file goes on from there. The
-last line is a JSON object:
+A trial is a block: the baseline three times, and disguises of it that do 0, 2 and 5 % more work,
+known by construction (images of a batch of 100 that are computed twice). Five trials, a block of
+each model, are a study. It is judged as the report judges a sweep over the models: each block by
+its own rounds, and by the spread between processes that the baselines of this study and of those
+before it on the machine tell. With each trial a pair of baselines is measured one run after the
+other as well, for contrast. A study of 180 rounds takes about 15 minutes; `--rows` keeps each in a
+file, and a later call with that file goes on from there. The last line is a JSON object:
 
 - `found_2_pct`, `found_5_pct`: fraction of trials that say "takes more" of that disguise;
 - `false_claims`: fraction that say "takes less" or "takes more" of the one that does 0 % more;
@@ -36,6 +36,7 @@ from greenexp.study.estimates import Effect
 from greenexp.study.verdicts import Verdict
 
 SHARES = (0.0, 0.02, 0.05)
+BASELINES = 3  # of a block
 
 
 def main() -> None:
@@ -46,7 +47,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     isolation.prepare()
-    last_line(figures(studies(given.studies, SHARES, given.overrides, given.rows, apart=True)))
+    measured = studies(
+        given.studies, SHARES, given.overrides, given.rows, apart=True, baselines=BASELINES
+    )
+    last_line(figures(measured))
 
 
 def figures(measured: Sequence[Study]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Blocks of the baseline and disguises of it, judged as a sweep over the models judges them.
+"""Blocks of baselines and disguises of them, judged as a sweep over the models judges them.
 
 A trial is such a block, and a study is a trial of each model. Hundreds of trials take hours, so a
 file keeps each study once it is measured, and a later call goes on where an earlier one stopped.
@@ -11,8 +11,8 @@ import math
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cells import MODELS, configuration, say
@@ -22,11 +22,13 @@ from pydantic import TypeAdapter
 from greenexp.measuring.block import Stage
 from greenexp.quantities import ENERGY
 from greenexp.runs.run import Run
+from greenexp.study.blocks import Layout
 from greenexp.study.estimates import Effect
-from greenexp.study.families import Effects, family, judge
+from greenexp.study.families import Family, family, judge
 from greenexp.study.labels import of_runs
 from greenexp.study.pairs import contrast, groups
 from greenexp.study.select import priced
+from greenexp.study.study import Setting
 from greenexp.study.verdicts import Verdict
 from greenexp.sweep.record import Request, measure, measure_block
 
@@ -61,12 +63,14 @@ class Study:
         cpu_threads: logical CPUs of the machine.
         shares: of more work that the disguises do.
         overrides: of every run.
-        effects: by trial, of each disguise in the order of `shares`, on energy.
+        effects: by trial, of each disguise in the order of `shares`, on energy. As a tracker would
+            hold them, earlier studies of the machine help to tell how processes differ.
         aa_logs: by trial, the logarithm of the ratio of its two baselines.
         apart_logs: the same of two baselines that were measured one after the other.
         runs: of all trials.
         rounds_s: of all trials.
         parent_cpu_s: of all trials.
+        layouts: by model, how the processes of its trial compare with the mean of its baselines.
     """
 
     date: str
@@ -80,6 +84,7 @@ class Study:
     runs: int
     rounds_s: float
     parent_cpu_s: float
+    layouts: Mapping[str, Layout] = field(default_factory=dict)
 
 
 STUDY = TypeAdapter(Study)
@@ -92,6 +97,7 @@ def studies(
     rows: Path | None,
     *,
     apart: bool,
+    baselines: int = 2,
 ) -> list[Study]:
     """Returns studies, of which those that a file does not hold yet are measured and added to it.
 
@@ -101,6 +107,7 @@ def studies(
         overrides: of every run.
         rows: a file with a study a line; None: none is kept.
         apart: whether baselines are measured one after the other as well.
+        baselines: of each block.
 
     Raises:
         SystemExit: where the file holds studies of other disguises or overrides.
@@ -115,7 +122,7 @@ def studies(
                 f"{list(study.overrides)}; give another file"
             )
     for place in range(len(known), number):
-        known.append(_study(shares, overrides, apart=apart))
+        known.append(_study(shares, overrides, known, apart=apart, baselines=baselines))
         say(f"study {place + 1} of {number}: {_described(known[-1])}")
         if rows is not None:
             with rows.open("a", encoding="utf-8") as file:
@@ -123,11 +130,27 @@ def studies(
     return known[:number]
 
 
-def _study(shares: Sequence[float], overrides: Sequence[str], *, apart: bool) -> Study:
+def _study(
+    shares: Sequence[float],
+    overrides: Sequence[str],
+    earlier: Sequence[Study],
+    *,
+    apart: bool,
+    baselines: int,
+) -> Study:
     with tempfile.TemporaryDirectory() as folder:
-        trials = [trial(place, shares, overrides, Path(folder)) for place in range(len(MODELS))]
+        trials = [
+            trial(place, shares, overrides, Path(folder), baselines) for place in range(len(MODELS))
+        ]
         logs = [_apart_log(model, overrides, Path(folder)) for model in MODELS if apart]
     runs = [run for each in trials for run in each.runs]
+    families = _families(trials)
+    here = [
+        layouts_of(study, families[0].setting)
+        for study in earlier
+        if (study.cpu, study.cpu_threads) == (runs[0].cpu, runs[0].cpu_threads)
+    ]
+    judged = judge(families, [ENERGY], MARGIN, [each for study in here for each in study]).families
     return Study(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         cpu=runs[0].cpu,
@@ -135,14 +158,14 @@ def _study(shares: Sequence[float], overrides: Sequence[str], *, apart: bool) ->
         shares=list(shares),
         overrides=list(overrides),
         effects=[
-            [effects[name(*share)][ENERGY] for share in enumerate(shares)]
-            for effects in _judged(trials)
+            [effects[name(*share)][ENERGY] for share in enumerate(shares)] for effects in judged
         ],
         aa_logs=_aa_logs(trials),
         apart_logs=logs,
         runs=len(runs),
         rounds_s=sum(each.rounds_s for each in trials),
         parent_cpu_s=sum(each.parent_cpu_s for each in trials),
+        layouts={each.model: each.layouts[ENERGY] for each in families},
     )
 
 
@@ -177,20 +200,23 @@ class Clock:
         self._began = (now_s, cpu_s) if stage.name == "measure" else None
 
 
-def trial(number: int, shares: Sequence[float], overrides: Sequence[str], folder: Path) -> Trial:
-    """Measures a block of the baseline twice and a disguise for each share of more work.
+def trial(
+    number: int, shares: Sequence[float], overrides: Sequence[str], folder: Path, baselines: int
+) -> Trial:
+    """Measures a block of baselines and a disguise for each share of more work.
 
     Args:
         number: of the trial; the models take turns.
         shares: of more work; the place among them tells equal ones apart.
         overrides: of every run.
         folder: where it is journalled.
+        baselines: how many it has.
 
     Raises:
         RuntimeError: where a run did not end well.
     """
     clock = Clock()
-    requests = requests_of(MODELS[number % len(MODELS)], shares, overrides)
+    requests = requests_of(MODELS[number % len(MODELS)], shares, overrides, baselines)
     measured = measure_block(requests, folder / str(number), clock.tell)
     runs = [_own(each.run, number) for each in measured]
     return Trial(runs, clock.rounds_s, clock.cpu_s)
@@ -201,8 +227,10 @@ def name(place: int, share: float) -> str:
     return f"disguise {place + 1}: {share:g} more"
 
 
-def requests_of(model: str, shares: Sequence[float], overrides: Sequence[str]) -> list[Request]:
-    """Returns the runs of a trial: two baselines and the disguises."""
+def requests_of(
+    model: str, shares: Sequence[float], overrides: Sequence[str], baselines: int = 1
+) -> list[Request]:
+    """Returns the runs of a trial: baselines, of which the first comes first, and disguises."""
     plain = configuration(f"model={model}", *BATCH, *overrides)
     target = f"{Disguise.__module__}.{Disguise.__name__}"
     disguised = [
@@ -213,25 +241,31 @@ def requests_of(model: str, shares: Sequence[float], overrides: Sequence[str]) -
         }
         for place, share in enumerate(shares)
     ]
-    names = ["baseline", *(name(*each) for each in enumerate(shares)), "baseline"]
+    names = ["baseline", *(name(*each) for each in enumerate(shares))]
+    names += ["baseline"] * (baselines - 1)
+    every = [plain, *disguised, *[plain] * (baselines - 1)]
     choices = {"dataset": "digits", "hardware": "local", "workload": "quick", "model": model}
     requests = []
-    for number, (tactic, each) in enumerate(zip(names, [plain, *disguised, plain], strict=True)):
-        place = {**each["sweep"], "block": 1, "replicate": 2 if number == len(names) - 1 else 1}
+    for number, (tactic, each) in enumerate(zip(names, every, strict=True)):
+        replicate = 1 + max(0, number - len(shares))
+        place = {**each["sweep"], "block": 1, "replicate": replicate}
         title = f"{model} · {tactic}"
         requests.append(Request({**each, "sweep": place}, {**choices, "tactic": tactic}, title, ""))
     return requests
 
 
-def _judged(trials: Sequence[Trial]) -> Sequence[Effects]:
-    """Returns the effects of each trial of a study.
-
-    A study has no more to tell the spread between processes by than its own A/A pairs.
-    """
+def _families(trials: Sequence[Trial]) -> list[Family]:
     runs = [run for each in trials for run in each.runs]
     used, _ = priced(runs, of_runs(runs))
-    families = [family(group, [ENERGY]) for group in groups(used)]
-    return judge(families, [ENERGY], MARGIN).families
+    return [family(group, [ENERGY]) for group in groups(used)]
+
+
+def layouts_of(study: Study, setting: Setting) -> list[Family]:
+    """Returns what a study tells later ones of how the processes of a model differ."""
+    return [
+        Family(setting, model, pairs={}, logs={}, contrasts={}, layouts={ENERGY: list(layout)})
+        for model, layout in study.layouts.items()
+    ]
 
 
 def _aa_logs(trials: Sequence[Trial]) -> list[float]:

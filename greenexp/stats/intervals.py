@@ -65,7 +65,7 @@ def mean(samples: Sequence[float]) -> float:
 
 
 @lru_cache(maxsize=256)
-def t_quantile(freedom: int) -> float:
+def t_quantile(freedom: float) -> float:
     """Returns how many standard errors the two-sided 95 % interval of Student's t reaches."""
     from scipy.special import stdtrit  # tab completion starts Python each time
 

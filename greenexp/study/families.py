@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from greenexp.stats.paired import Location, cliffs_delta, locations
-from greenexp.stats.two_levels import Spread, spread
+from greenexp.stats.two_levels import Spread, spreads
 from greenexp.study import blocks
 from greenexp.study.blocks import Layout, layout
 from greenexp.study.claims import claims, effect
@@ -25,6 +25,7 @@ AA = ""  # stands for the tactic of A/A pairs
 Effects = Mapping[str, Mapping[str, Effect]]  # by tactic, then metric
 Key = tuple[str, str]  # metric and tactic
 Located = Mapping[Key, Location]
+Between = Mapping[tuple[Setting, str], Mapping[str, Spread]]  # by metric, then model
 
 
 @dataclass(frozen=True)
@@ -132,14 +133,15 @@ def judge(
     return Judgement(effects, noise, overall)
 
 
-def _spreads(families: Iterable[Family]) -> dict[tuple[Setting, str], Spread]:
-    """Returns the spread between processes by setting and metric, where something tells it."""
-    layouts: dict[tuple[Setting, str], list[Layout]] = defaultdict(list)
+def _spreads(families: Iterable[Family]) -> Between:
+    """Returns the spread between processes by setting, metric and model, where it is known."""
+    layouts: dict[tuple[Setting, str], dict[str, list[Layout]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for family in families:
         for metric, of_family in family.layouts.items():
-            layouts[family.setting, metric].append(of_family)
-    spreads = {key: spread(of_key) for key, of_key in layouts.items()}
-    return {key: estimate for key, estimate in spreads.items() if estimate is not None}
+            layouts[family.setting, metric][family.model].append(of_family)
+    return {key: spreads(of_models) for key, of_models in layouts.items()}
 
 
 def _located(families: Sequence[Family]) -> list[dict[Key, Location]]:
@@ -163,7 +165,7 @@ def _effects(family: Family, located: Located, metrics: Sequence[str]) -> Effect
 
 def _effects_together(
     family: Family,
-    between: Mapping[tuple[Setting, str], Spread],
+    between: Between,
     metrics: Sequence[str],
     margin: float,
 ) -> Effects:
@@ -172,7 +174,8 @@ def _effects_together(
         each = {tactic: family.contrasts.get((metric, tactic)) for tactic in family.tactics(metric)}
         known = {tactic: contrasts for tactic, contrasts in each.items() if contrasts}
         if known:
-            of_metric = blocks.effects(known, between.get((family.setting, metric)), margin)
+            of_model = between.get((family.setting, metric), {}).get(family.model)
+            of_metric = blocks.effects(known, of_model, margin)
             for tactic, of_tactic in of_metric.items():
                 delta = _delta(family, metric, tactic)
                 result[tactic][metric] = replace(of_tactic, cliffs_delta=delta)
