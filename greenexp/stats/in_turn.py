@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from greenexp.stats.robust import FEWEST, Center, center, lower_quartile
 
 SLOWER = 0.05  # than the fast state, as a logarithm; nearer states are not told apart
 NOISE = 4.0  # standard deviations of noise that are no other state
 MAD_TO_DEVIATION = 1.4826  # of a normal law
+FITS = 5  # of levels, which hardly move after the second
 
 
 class Share(NamedTuple):
@@ -32,6 +34,7 @@ class Share(NamedTuple):
     quantity: float
 
 
+MISSING = Share(math.nan, math.nan)
 Member = Mapping[int, Share]
 """What a run took, by round."""
 
@@ -45,24 +48,52 @@ def log_ratio(own: Member, others: Sequence[Member] = ()) -> Center | None:
         own: what the run took.
         others: what each of the others took; none: the run is relative to nothing.
     """
+    counting = [number for number, counts in shared_rounds(own, others).items() if counts]
+    reference = [0.0] * len(counting)
+    if others:
+        reference = _mean([[_of(m, n).quantity for n in counting] for m in others]).tolist()
     return center(
-        [
-            own[n].quantity - sum(other[n].quantity for other in others) / max(1, len(others))
-            for n, counts in shared_rounds(own, others).items()
-            if counts
-        ]
+        [own[n].quantity - of_others for n, of_others in zip(counting, reference, strict=True)]
     )
 
 
 def shared_rounds(own: Member, others: Sequence[Member] = ()) -> dict[int, bool]:
-    """Returns the rounds that all measured, and whether each counts: see `fast_rounds`."""
-    rounds = sorted(set(own).intersection(*others))
+    """Returns the rounds that the run and half of the others measured, and whether each counts.
+
+    Those of the machine's fast state count: see `fast_rounds`.
+    """
+    rounds = [n for n in sorted(own) if 2 * sum(n in other for other in others) >= len(others)]
     if not rounds:
         return {}
     # The mean of all is as likely to be low by the run's noise as by that of any other, so that to
     # choose rounds by it moves the ratio of equal ones to neither side.
-    times = np.mean([[member[n].time for n in rounds] for member in (own, *others)], axis=0)
+    times = _mean([[_of(member, n).time for n in rounds] for member in (own, *others)])
     return dict(zip(rounds, fast_rounds(times.tolist()), strict=True))
+
+
+def _of(member: Member, number: int) -> Share:
+    return member.get(number, MISSING)
+
+
+def _mean(values: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """Returns the mean of members in each round, as if none had missed one.
+
+    What a member takes more or less than the others, it is held to take in the rounds that it
+    missed too: levels of rounds and members are fitted in turn.
+
+    Args:
+        values: by member and round; NaN where it has none.
+    """
+    table = np.array(values, dtype=np.float64)
+    own = np.zeros((len(table), 1))
+    if np.isnan(table).any():
+        present = ~np.isnan(table).all(axis=1)
+        table, own = table[present], own[present]
+        for _ in range(FITS):
+            own = np.nanmedian(table - np.nanmean(table - own, axis=0), axis=1, keepdims=True)
+            own -= own.mean()
+    mean: NDArray[np.float64] = np.nanmean(table - own, axis=0)
+    return mean
 
 
 def fast_rounds(times: Sequence[float]) -> list[bool]:

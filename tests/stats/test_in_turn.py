@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from greenexp.stats.in_turn import Share, fast_rounds, log_ratio
+from greenexp.stats.in_turn import Share, fast_rounds, log_ratio, shared_rounds
 
 Floats = NDArray[np.float64]
 STRETCH = 15  # rounds that a state lasts
@@ -66,6 +66,33 @@ def test_too_few_rounds_all_count() -> None:
     assert fast_rounds([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]) == [True] * 6
     assert log_ratio(taken(np.zeros(4)), [taken(np.zeros(60))]) is None
     assert log_ratio({}, [{}]) is None
+
+
+def test_a_round_that_an_other_missed_is_not_lost() -> None:
+    """Others differ for good, so one that is missing must not move the mean of the rest."""
+    dice = np.random.default_rng(5)
+    state = dice.normal(0, 0.02, 100)
+    own = taken(state + dice.normal(0, 0.005, 100))
+    others = [taken(state + level + dice.normal(0, 0.005, 100)) for level in (-0.04, 0, 0.04)]
+    whole = log_ratio(own, others)
+    for number in range(100):
+        if number % 4 < 3:
+            del others[number % 4][number]
+    parts = log_ratio(own, others)
+    assert whole is not None
+    assert parts is not None
+    assert list(shared_rounds(own, others)) == list(range(100))
+    assert parts.value == pytest.approx(whole.value, abs=0.002)
+    assert parts.half_width < 1.3 * whole.half_width
+
+
+def test_a_round_that_most_others_missed_does_not_count() -> None:
+    whole, half = taken(np.zeros(20)), taken(np.zeros(10))
+    assert list(shared_rounds(whole, [whole, half])) == list(range(20))
+    assert list(shared_rounds(whole, [whole, half, half])) == list(range(10))
+    assert list(shared_rounds(half, [whole, whole])) == list(range(10))
+    assert log_ratio(whole, [half, {}]) is not None
+    assert log_ratio(whole, [{}, {}]) is None
 
 
 @pytest.mark.parametrize(("own_noise", "others"), [(0.02, 1), (0.02, 2), (0.02, 5), (0.06, 2)])
