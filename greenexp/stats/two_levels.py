@@ -83,8 +83,8 @@ def _prior(known: Sequence[Spread], pooled: Spread) -> Spread | None:
 
 
 def _moderated(own: Spread | None, prior: Spread, pooled: Spread) -> Spread:
-    if own is None:
-        return prior
+    if own is None:  # with less than one degree of freedom an interval has no end
+        return Spread(prior.value, max(1.0, prior.freedom))
     freedom = own.freedom + prior.freedom
     squares = own.freedom * own.value**2 + prior.freedom * prior.value**2
     return Spread(math.sqrt(squares / freedom), min(freedom, pooled.freedom))

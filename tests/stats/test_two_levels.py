@@ -117,6 +117,8 @@ def test_a_model_of_which_nothing_is_repeated_has_what_the_others_tell() -> None
     new = estimates.pop("new")
     assert new.freedom < min(estimate.freedom for estimate in estimates.values())
     assert sigmas[0] < new.value < sigmas[-1]
+    wild = {str(n): pairs(dice, 10.0**-n, 20) for n in range(1, 9)}
+    assert spreads({**wild, "new": lonely})["new"].freedom == 1.0
     assert spreads({"new": lonely}) == {}
 
 
