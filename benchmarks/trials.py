@@ -145,12 +145,13 @@ def _study(
         logs = [_apart_log(model, overrides, Path(folder)) for model in MODELS if apart]
     runs = [run for each in trials for run in each.runs]
     families = _families(trials)
-    here = [
-        layouts_of(study, families[0].setting)
+    known = [
+        _known(model, layout, families[0].setting)
         for study in earlier
         if (study.cpu, study.cpu_threads) == (runs[0].cpu, runs[0].cpu_threads)
+        for model, layout in study.layouts.items()
     ]
-    judged = judge(families, [ENERGY], MARGIN, [each for study in here for each in study]).families
+    judged = judge(families, [ENERGY], MARGIN, known).families
     return Study(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         cpu=runs[0].cpu,
@@ -260,12 +261,9 @@ def _families(trials: Sequence[Trial]) -> list[Family]:
     return [family(group, [ENERGY]) for group in groups(used)]
 
 
-def layouts_of(study: Study, setting: Setting) -> list[Family]:
-    """Returns what a study tells later ones of how the processes of a model differ."""
-    return [
-        Family(setting, model, pairs={}, logs={}, contrasts={}, layouts={ENERGY: list(layout)})
-        for model, layout in study.layouts.items()
-    ]
+def _known(model: str, layout: Layout, setting: Setting) -> Family:
+    """Returns what an earlier trial tells of how the processes of its model differ."""
+    return Family(setting, model, pairs={}, logs={}, contrasts={}, layouts={ENERGY: list(layout)})
 
 
 def _aa_logs(trials: Sequence[Trial]) -> list[float]:

@@ -19,7 +19,7 @@ from greenexp.stats.robust import FEWEST, Center, center, lower_quartile
 SLOWER = 0.05  # than the fast state, as a logarithm; nearer states are not told apart
 NOISE = 4.0  # standard deviations of noise that are no other state
 MAD_TO_DEVIATION = 1.4826  # of a normal law
-FITS = 5  # of levels, which hardly move after the second
+FITS = 5  # of levels of rounds and members, in turn
 
 
 class Share(NamedTuple):

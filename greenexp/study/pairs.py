@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from greenexp.quantities import COST, ENERGY, TOP1, compared
 from greenexp.runs.rounds import ROUND, SECONDS
 from greenexp.stats import in_turn
-from greenexp.stats.in_turn import Share
+from greenexp.stats.in_turn import Member, Share
 from greenexp.stats.robust import Center
 from greenexp.study.select import PricedRun
 from greenexp.study.study import Setting
@@ -127,10 +127,9 @@ class Group:
 def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contrast | None:
     """Returns how a run compares with baselines; None where nothing can be compared.
 
-    Of runs that were measured together the trimmed mean, over the rounds that all measured in the
+    Of runs that were measured together the trimmed mean, over the rounds that they share in the
     machine's fast state, of the logarithm of what the run took in undisturbed batches less the mean
-    logarithm of the baselines.
-    Of others the logarithm of the ratio to the first baseline.
+    logarithm of the baselines. Of others the logarithm of the ratio to the first baseline.
     """
     alike = [base for _, base in comparable([(run, base) for base in bases], metric)]
     if not alike:
@@ -143,9 +142,7 @@ def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contras
 
 def in_rounds(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Center | None:
     """Returns what `contrast` says of runs that were measured together; None of others."""
-    if any(base.place != run.place for base in bases):
-        return None
-    own, *others = (_by_round(member, metric) for member in (run, *bases))
+    own, *others = _by_round([run, *bases], metric)
     return in_turn.log_ratio(own, others)
 
 
@@ -154,16 +151,19 @@ def slow_share(run: PricedRun, bases: Sequence[PricedRun]) -> float | None:
 
     None where they were not measured together.
     """
-    if any(base.place != run.place for base in bases):
-        return None
-    own, *others = (_by_round(member, SECONDS) for member in (run, *bases))
+    own, *others = _by_round([run, *bases], SECONDS)
     counting = list(in_turn.shared_rounds(own, others).values())
     return counting.count(False) / len(counting) if counting else None
 
 
-def _by_round(run: PricedRun, metric: str) -> dict[int, Share]:
-    """Returns what a run took in each round; empty where it was measured alone."""
-    if metric not in run.rounds:
+def _by_round(runs: Sequence[PricedRun], metric: str) -> list[Member]:
+    """Returns what each run took in each round; nothing where they were not measured together."""
+    together = len({run.place for run in runs}) == 1
+    return [_rounds(run, metric) if together else {} for run in runs]
+
+
+def _rounds(run: PricedRun, metric: str) -> Member:
+    if metric not in run.rounds or SECONDS not in run.rounds:
         return {}
     rounds = (run.rounds[name] for name in (ROUND, SECONDS, metric))
     return {
