@@ -50,7 +50,7 @@ class RunWriter:
         )
 
         run_id = rng.bytes(16).hex()
-        name = run_name(cell.record.title, block, replicate)
+        name = run_name(cell.record.title, block, replicate, cell.run.is_baseline)
         start_ms = (STARTED_S + number * RUN_S) * 1000
         self._put(
             SqlRun,

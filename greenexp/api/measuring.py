@@ -27,6 +27,7 @@ def measure(
     repetitions: int = 1,
     seed: int = 0,
     baselines: int | None = None,
+    processes: int = 1,
     journal: str | Path = "multirun",
     track: bool = False,
     progress: bool = True,
@@ -42,6 +43,7 @@ def measure(
         repetitions: complete blocks.
         seed: of the order within each block.
         baselines: of a block; None: two, and more where there are few blocks.
+        processes: of each tactic in a block, so that more than its rounds is repeated.
         journal: folder that holds a new folder of the records.
         track: whether the runs are sent to the MLflow store of `tracking.uri` as well.
         progress: whether a bar, or on no terminal a line a run, is shown.
@@ -53,7 +55,7 @@ def measure(
     listed = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     if not listed:
         raise BadInput("there is no experiment to measure; give at least one")
-    rules = Sweep(seed=seed, baselines=baselines)
+    rules = Sweep(seed=seed, baselines=baselines, processes=processes)
     preflight = Preflight()
     listed = [experiment.with_inputs(preflight) for experiment in listed]
     by_cell = {experiment.cell: experiment for experiment in listed}
@@ -61,7 +63,7 @@ def measure(
         Cell((), experiment.title, cell, experiment.peers, experiment.is_baseline)
         for cell, experiment in by_cell.items()
     ]
-    planned = blocks(told_apart(cells), repetitions, rules.seed, rules.baselines)
+    planned = blocks(told_apart(cells), repetitions, rules.seed, rules.baselines, rules.processes)
     folder = _new_folder(Path(journal))
     runs = []
     with SweepProgress(sum(map(len, planned)), quiet=not progress).shown() as shown:

@@ -94,7 +94,7 @@ class Rounds:
             {number: _share(turn, metered) for number, turn in self._turns.get(member, {}).items()}
             for member in (run, *others)
         )
-        return in_turn.log_ratio(own, against)
+        return in_turn.log_ratio([own], against)
 
     def _metered(self, runs: Sequence[int]) -> bool:
         return all(

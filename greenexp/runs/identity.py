@@ -53,11 +53,15 @@ def _without_card(section: Any) -> Any:
     return {key: value for key, value in section.items() if key != "card"}
 
 
-def run_name(title: str, block: int | None, replicate: int) -> str:
+def run_name(title: str, block: int | None, replicate: int, is_baseline: bool) -> str:
     """Returns a cell's title with the place of one of its runs, e.g. `… · block 2 · A/A`."""
     place = [f"block {block}"] if block is not None else []
-    again = {1: [], 2: ["A/A"]}.get(replicate, [f"A/A {replicate - 1}"])
+    again = [] if replicate == 1 else [_again(replicate) if is_baseline else f"process {replicate}"]
     return " · ".join([title, *place, *again])
+
+
+def _again(replicate: int) -> str:
+    return "A/A" if replicate == 2 else f"A/A {replicate - 1}"
 
 
 def model_name(flat: Mapping[str, Any]) -> str:

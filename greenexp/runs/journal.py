@@ -66,7 +66,7 @@ class Record:
 
     @property
     def replicate(self) -> int:
-        """From 2 for the further baselines of a block (A/A), else 1."""
+        """From 2 for the further processes of a cell in its block, else 1."""
         return int(self.configuration.get("sweep", {}).get("replicate", 1))
 
 

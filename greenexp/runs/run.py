@@ -43,7 +43,7 @@ class Run:
         cell: hash of the configuration without outputs and order.
         peers: equal for runs that differ in their tactic alone.
         block: complete block of a sweep; None for a single run.
-        replicate: from 2 for the further baselines of a block (A/A).
+        replicate: from 2 for the further processes of a cell in its block.
         sweep: name of the sweep; None for a single run.
         machine: fingerprint of the machine that measured; None in old records.
         choices: the options chosen: model, tactic, dataset, hardware, workload.
@@ -152,7 +152,7 @@ class Run:
     @property
     def is_repeat(self) -> bool:
         """Whether it is a further baseline of its block (A/A)."""
-        return self.replicate > 1
+        return self.is_baseline and self.replicate > 1
 
 
 def of(record: Record) -> Run:

@@ -19,11 +19,12 @@ class Sweep:
     attempts: int = 3  # with rerun=flagged, how often a run is measured until it stays flagged
     dry_run: bool = False  # True: the plan is shown and written, and nothing is measured
     baselines: int | None = None  # of a block; None: two, and more where a sweep has few blocks
+    processes: int = 1  # of each tactic in a block, so that more than its rounds is repeated
     probe: bool = True  # False: no job asks the machine that measures, where that is another
     block: int | None = None  # set by the sweep: the complete block this run belongs to, from 1
     requests: str | None = None  # set by the sweep: file of the runs of the block to measure
     survey: str | None = None  # set by the sweep: file of the cells that a job is to look at
-    replicate: int = 1  # set by the sweep: from 2 for the further baselines of a block (A/A)
+    replicate: int = 1  # set by the sweep: from 2 for further processes of a block
 
     def __post_init__(self) -> None:
         if self.rerun not in RERUN:
@@ -33,6 +34,7 @@ class Sweep:
             )
         check_range("sweep.attempts", self.attempts, at_least=1)
         check_range("sweep.baselines", self.baselines, at_least=2)
+        check_range("sweep.processes", self.processes, at_least=1)
 
 
 @dataclass

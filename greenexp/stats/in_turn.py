@@ -39,40 +39,47 @@ Member = Mapping[int, Share]
 """What a run took, by round."""
 
 
-def log_ratio(own: Member, others: Sequence[Member] = ()) -> Center | None:
-    """Returns the logarithm of what a run takes relative to the mean of others.
+def log_ratio(own: Sequence[Member], others: Sequence[Member] = ()) -> Center | None:
+    """Returns the logarithm of what runs take on average relative to the mean of others.
 
     It is the trimmed mean over the rounds that count. None for fewer than five.
 
     Args:
-        own: what the run took.
-        others: what each of the others took; none: the run is relative to nothing.
+        own: what each of the runs took, processes of one configuration.
+        others: what each of the others took; none: the runs are relative to nothing.
     """
     counting = [number for number, counts in shared_rounds(own, others).items() if counts]
-    reference = [0.0] * len(counting)
-    if others:
-        reference = _mean([[_of(m, n).quantity for n in counting] for m in others]).tolist()
-    return center(
-        [own[n].quantity - of_others for n, of_others in zip(counting, reference, strict=True)]
-    )
+    if not counting:
+        return None
+    logs = _mean_quantity(own, counting)
+    return center((logs - _mean_quantity(others, counting) if others else logs).tolist())
 
 
-def shared_rounds(own: Member, others: Sequence[Member] = ()) -> dict[int, bool]:
-    """Returns the rounds that the run and half of the others measured, and whether each counts.
+def shared_rounds(own: Sequence[Member], others: Sequence[Member] = ()) -> dict[int, bool]:
+    """Returns the rounds that half of the runs and half of the others measured.
 
-    Those of the machine's fast state count: see `fast_rounds`.
+    With each, whether it counts: those of the machine's fast state do, see `fast_rounds`.
     """
-    rounds = [n for n in sorted(own) if 2 * sum(n in other for other in others) >= len(others)]
+    every = sorted({number for member in own for number in member})
+    rounds = [n for n in every if _by_half(own, n) and _by_half(others, n)]
     if not rounds:
         return {}
-    # The mean of all is as likely to be low by the run's noise as by that of any other, so that to
+    # The mean of all is as likely to be low by a run's noise as by that of any other, so that to
     # choose rounds by it moves the ratio of equal ones to neither side.
-    times = _mean([[_of(member, n).time for n in rounds] for member in (own, *others)])
+    times = _mean([[_of(member, n).time for n in rounds] for member in (*own, *others)])
     return dict(zip(rounds, fast_rounds(times.tolist()), strict=True))
+
+
+def _by_half(members: Sequence[Member], number: int) -> bool:
+    return 2 * sum(number in member for member in members) >= len(members)
 
 
 def _of(member: Member, number: int) -> Share:
     return member.get(number, MISSING)
+
+
+def _mean_quantity(members: Sequence[Member], rounds: Sequence[int]) -> NDArray[np.float64]:
+    return _mean([[_of(member, number).quantity for number in rounds] for member in members])
 
 
 def _mean(values: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -115,12 +115,12 @@ def _residual(layout: Layout) -> tuple[float, int]:
     return float(residual @ residual), len(layout) - int(rank)
 
 
-def contrast_error(spread_: Spread, baselines: Sequence[int]) -> float:
+def contrast_error(spread_: Spread, sizes: Sequence[tuple[int, int]]) -> float:
     """Returns the standard error of the mean difference of an arm to its baselines over blocks.
 
     Args:
         spread_: of a process.
-        baselines: how many stand in each block beside the arm.
+        sizes: how many processes of the arm, and how many baselines, each block has.
     """
-    variance = sum(1 + 1 / count for count in baselines) / len(baselines) ** 2
+    variance = sum(1 / own + 1 / baselines for own, baselines in sizes) / len(sizes) ** 2
     return spread_.value * math.sqrt(variance)

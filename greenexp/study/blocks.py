@@ -31,13 +31,14 @@ def layout(group: Group, metric: str) -> Layout:
     for number, place in enumerate(group.places):
         bases = group.baselines(place)
         for base in bases:
-            log_ratio = contrast(base, bases, metric)
+            log_ratio = contrast([base], bases, metric)
             if log_ratio is not None:
                 rows.append((number, BASELINE, log_ratio.value))
-        for tactic in group.tactics:
-            log_ratio = group.contrasts(tactic, metric).get(place)
-            if log_ratio is not None:
-                rows.append((number, tactic, log_ratio.value))
+        for tactic, by_place in group.tactics.items():
+            for run in by_place.get(place, ()):
+                log_ratio = contrast([run], bases, metric)
+                if log_ratio is not None:
+                    rows.append((number, tactic, log_ratio.value))
     return rows
 
 
@@ -136,7 +137,8 @@ class _Error(NamedTuple):
     def of(cls, each: Sequence[Contrast], between: Spread) -> _Error:
         """Returns the errors of contrasts, a block each."""
         within = math.sqrt(sum((log_ratio.error or 0.0) ** 2 for log_ratio in each)) / len(each)
-        return cls(contrast_error(between, [log_ratio.baselines for log_ratio in each]), within)
+        sizes = [(log_ratio.processes, log_ratio.baselines) for log_ratio in each]
+        return cls(contrast_error(between, sizes), within)
 
 
 def _verdict(mean: float, adjusted: float, reach: float, margin: float) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,7 +91,7 @@ def _cells(group: Group, options: Report) -> list[Cell]:
     """Returns a group's cells without effects and accuracy, the baseline's last."""
     cells = [_cell(group, tactic, options) for tactic in group.tactics]
     if group.baseline:
-        cells.append(_plain(group, BASELINE, list(group.baseline.values())))
+        cells.append(_plain(group, BASELINE, [[run] for run in group.baseline.values()]))
     return cells
 
 
@@ -103,20 +104,25 @@ def _with_judgement(
     ]
 
 
-def _plain(group: Group, tactic: str, members: Sequence[PricedRun]) -> Cell:
-    return plain_cell(group.setting, group.model, tactic, members)
+def _plain(group: Group, tactic: str, blocks: Sequence[Sequence[PricedRun]]) -> Cell:
+    return plain_cell(group.setting, group.model, tactic, blocks)
 
 
-def plain_cell(setting: Setting, model: str, tactic: str, members: Sequence[PricedRun]) -> Cell:
-    """Returns a cell with its figures alone."""
+def plain_cell(
+    setting: Setting, model: str, tactic: str, blocks: Sequence[Sequence[PricedRun]]
+) -> Cell:
+    """Returns a cell with its figures alone, of its runs in each block."""
+    members = list(itertools.chain(*blocks))
     sources = sorted({run.energy_source for run in members if run.energy_source})
     holds = {run.prices.holds(run.image) for run in members if run.image is not None}
     return Cell(
         setting=setting,
         model=model,
         tactic=tactic,
-        blocks=len(members),
-        quantities=means.quantities([run.figures for run in members]),
+        blocks=len(blocks),
+        quantities=means.quantities(
+            [means.averaged([run.figures for run in of_block]) for of_block in blocks]
+        ),
         energy_source="; ".join(sources) or None,
         cost_holds="; ".join(sorted(filter(None, holds))) or None,
         run_ids=[run.id for run in members],
@@ -129,10 +135,11 @@ def _doubts(runs: Iterable[PricedRun]) -> list[str]:
 
 
 def _cell(group: Group, tactic: str, options: Report) -> Cell:
-    own = group.tactics[tactic]
-    cell = _plain(group, tactic, [own[block] for block in sorted(own)])
-    beside = [base for place in own for base in group.baselines(place)]
-    cell = replace(cell, doubts=_doubts([*own.values(), *beside]))
+    places = group.tactics[tactic]
+    own = [places[place] for place in sorted(places)]
+    cell = _plain(group, tactic, own)
+    beside = [group.baselines(place) for place in places]
+    cell = replace(cell, doubts=_doubts(itertools.chain(*own, *beside)))
     both = group.pairs(tactic)
     pairs = spent(comparable(both, ENERGY)) or [by_seconds(pair) for pair in spent(both)]
     if not pairs:

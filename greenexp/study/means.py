@@ -29,6 +29,14 @@ def above_zero(of: Quantity) -> Quantity:
     return of if ends is None else Quantity(of.value, Interval(*ends))
 
 
+def averaged(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Returns the mean of each figure that all runs of a block have."""
+    common = set.intersection(*map(set, figures))
+    return {
+        name: mean([of_run[name] for of_run in figures]) for name in figures[0] if name in common
+    }
+
+
 def quantities(figures: Sequence[Mapping[str, float]]) -> dict[str, Quantity]:
     """Returns the `quantity` of each figure over the blocks that have it.
 

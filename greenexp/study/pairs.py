@@ -23,17 +23,19 @@ RunPair = tuple[PricedRun, PricedRun]  # of a tactic, and of the baseline
 
 @dataclass(frozen=True)
 class Contrast:
-    """How a run compares with baselines, on the logarithm.
+    """How the runs of a tactic in one place compare with baselines, on the logarithm.
 
     Attributes:
         value: of the ratio; below 0 the run took less.
         error: standard error within the runs, over rounds; None where they were measured apart.
         baselines: how many it is held against.
+        processes: how many of the tactic are averaged.
     """
 
     value: float
     error: float | None
     baselines: int
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -45,27 +47,31 @@ class Group:
     Attributes:
         setting: what else is the same.
         model: label.
-        tactics: the runs of each tactic by place.
+        tactics: the runs of each tactic by place, a process each.
         baseline: by place; the first that counts where all were measured together.
         repeats: the further baselines (A/A) by place, in their order.
     """
 
     setting: Setting
     model: str
-    tactics: Mapping[str, Mapping[str, PricedRun]]
+    tactics: Mapping[str, Mapping[str, Sequence[PricedRun]]]
     baseline: Mapping[str, PricedRun]
     repeats: Mapping[str, Sequence[PricedRun]]
 
     @property
     def together(self) -> bool:
         """Whether all its runs were measured together with what they are compared with."""
-        first = [run for runs in (self.baseline, *self.tactics.values()) for run in runs.values()]
-        return all(run.together for run in [*first, *itertools.chain(*self.repeats.values())])
+        several = [*self.repeats.values(), *self.every_process()]
+        return all(run.together for run in [*self.baseline.values(), *itertools.chain(*several)])
 
     @property
     def places(self) -> list[str]:
         """Where a baseline is, in order of their blocks."""
         return list(self.baseline)
+
+    def every_process(self) -> list[Sequence[PricedRun]]:
+        """Returns the runs of each tactic in each place."""
+        return [processes for by_place in self.tactics.values() for processes in by_place.values()]
 
     def baselines(self, place: str) -> list[PricedRun]:
         """Returns the baselines of a place: all where its runs were measured together."""
@@ -75,9 +81,9 @@ class Group:
         return [first, *(self.repeats.get(place, ()) if first.together else ())]
 
     def pairs(self, tactic: str) -> list[RunPair]:
-        """Returns a tactic's runs with the first baseline of their place."""
+        """Returns a tactic's first run of each place with the first baseline there."""
         own = self.tactics[tactic].items()
-        return [(run, self.baseline[place]) for place, run in own if place in self.baseline]
+        return [(runs[0], self.baseline[place]) for place, runs in own if place in self.baseline]
 
     def aa_pairs(self) -> list[RunPair]:
         """Returns pairs of baselines of one place; no run is in two, so they are independent."""
@@ -85,31 +91,35 @@ class Group:
         return [pair for runs in every for pair in zip(runs[1::2], runs[::2], strict=False)]
 
     def every_pair(self) -> list[RunPair]:
-        """Returns the pairs of all tactics, and those of A/A."""
-        return [pair for tactic in self.tactics for pair in self.pairs(tactic)] + self.aa_pairs()
+        """Returns every run of a tactic with the first baseline of its place, and those of A/A."""
+        own = [
+            (run, self.baseline[run.place])
+            for run in itertools.chain(*self.every_process())
+            if run.place in self.baseline
+        ]
+        return own + self.aa_pairs()
 
     def contrasts(self, tactic: str, metric: str) -> dict[str, Contrast]:
         """Returns how a tactic compares with the baselines of each place where it can."""
         contrasts = {
-            place: contrast(run, self.baselines(place), metric)
-            for place, run in self.tactics[tactic].items()
+            place: contrast(runs, self.baselines(place), metric)
+            for place, runs in self.tactics[tactic].items()
         }
         return {place: log_ratio for place, log_ratio in contrasts.items() if log_ratio is not None}
 
     def slow_share(self) -> float:
         """Returns the most of a comparison's rounds that do not count, as a fraction."""
         shares = [
-            slow_share(run, self.baselines(place))
-            for runs in self.tactics.values()
-            for place, run in runs.items()
-            if place in self.baseline
+            slow_share(runs, self.baselines(runs[0].place))
+            for runs in self.every_process()
+            if runs[0].place in self.baseline
         ]
         return max((share for share in shares if share is not None), default=0.0)
 
     def first_runs(self) -> list[PricedRun]:
         """Returns one run of the baseline and of each tactic, and those that `judged` names."""
-        every = [self.baseline, *self.tactics.values()]
-        first = [next(iter(runs.values())) for runs in every if runs]
+        first = [next(iter(runs.values()))[0] for runs in self.tactics.values() if runs]
+        first = [*itertools.islice(self.baseline.values(), 1), *first]
         judged = itertools.chain.from_iterable(self.judged(tactic) or () for tactic in self.tactics)
         return list({run.id: run for run in [*first, *judged]}.values())
 
@@ -120,39 +130,43 @@ class Group:
         """
         if not self.baseline:
             return None
-        run, base = (next(iter(runs.values())) for runs in (self.tactics[tactic], self.baseline))
+        run, base = next(iter(self.tactics[tactic].values()))[0], next(iter(self.baseline.values()))
         return (run, base) if run.origin == base.origin else next(iter(self.pairs(tactic)), None)
 
 
-def contrast(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Contrast | None:
-    """Returns how a run compares with baselines; None where nothing can be compared.
+def contrast(runs: Sequence[PricedRun], bases: Sequence[PricedRun], metric: str) -> Contrast | None:
+    """Returns how the processes of a tactic compare with baselines; None where they can't be.
 
     Of runs that were measured together the trimmed mean, over the rounds that they share in the
-    machine's fast state, of the logarithm of what the run took in undisturbed batches less the mean
-    logarithm of the baselines. Of others the logarithm of the ratio to the first baseline.
+    machine's fast state, of the mean logarithm of what the processes took in undisturbed batches
+    less that of the baselines. Of others the logarithm of the ratio of the first of both.
     """
-    alike = [base for _, base in comparable([(run, base) for base in bases], metric)]
+    own = [run for run in runs if comparable([(run, base) for base in bases], metric)]
+    alike = [
+        base for _, base in comparable([(run, base) for run in own[:1] for base in bases], metric)
+    ]
     if not alike:
         return None
-    middle = in_rounds(run, alike, metric)
+    middle = in_rounds(own, alike, metric)
     if middle is not None:
-        return Contrast(middle.value, middle.error, len(alike))
-    return Contrast(math.log(run.figures[metric] / alike[0].figures[metric]), None, 1)
+        return Contrast(middle.value, middle.error, len(alike), len(own))
+    return Contrast(math.log(own[0].figures[metric] / alike[0].figures[metric]), None, 1)
 
 
-def in_rounds(run: PricedRun, bases: Sequence[PricedRun], metric: str) -> Center | None:
+def in_rounds(runs: Sequence[PricedRun], bases: Sequence[PricedRun], metric: str) -> Center | None:
     """Returns what `contrast` says of runs that were measured together; None of others."""
-    own, *others = _by_round([run, *bases], metric)
-    return in_turn.log_ratio(own, others)
+    members = _by_round([*runs, *bases], metric)
+    return in_turn.log_ratio(members[: len(runs)], members[len(runs) :])
 
 
-def slow_share(run: PricedRun, bases: Sequence[PricedRun]) -> float | None:
-    """Returns how many of the rounds that a run shares with baselines do not count, as a fraction.
+def slow_share(runs: Sequence[PricedRun], bases: Sequence[PricedRun]) -> float | None:
+    """Returns how many of the rounds that runs share with baselines do not count, as a fraction.
 
     None where they were not measured together.
     """
-    own, *others = _by_round([run, *bases], SECONDS)
-    counting = list(in_turn.shared_rounds(own, others).values())
+    members = _by_round([*runs, *bases], SECONDS)
+    shared = in_turn.shared_rounds(members[: len(runs)], members[len(runs) :])
+    counting = list(shared.values())
     return counting.count(False) / len(counting) if counting else None
 
 
@@ -182,18 +196,19 @@ def groups(used: Iterable[PricedRun]) -> list[Group]:
 
 
 def _group(members: Sequence[PricedRun]) -> Group:
-    tactics: dict[str, dict[str, PricedRun]] = defaultdict(dict)
+    tactics: dict[str, dict[str, list[PricedRun]]] = defaultdict(lambda: defaultdict(list))
     baseline: dict[str, PricedRun] = {}
     repeats: dict[str, list[PricedRun]] = defaultdict(list)
     for run in sorted(members, key=lambda member: (member.block, member.replicate)):
         if not run.is_baseline:
-            tactics[run.tactic][run.place] = run
+            tactics[run.tactic][run.place].append(run)
         elif not run.is_repeat or (run.together and run.place not in baseline):
             baseline[run.place] = run
         else:
             repeats[run.place].append(run)
     first = members[0]
-    return Group(first.setting, first.model, dict(sorted(tactics.items())), baseline, repeats)
+    by_place = {tactic: dict(of_tactic) for tactic, of_tactic in sorted(tactics.items())}
+    return Group(first.setting, first.model, by_place, baseline, repeats)
 
 
 def comparable(pairs: Iterable[RunPair], metric: str) -> list[RunPair]:
@@ -220,7 +235,7 @@ def _made_of(run: PricedRun, metric: str) -> tuple[str | None, str | None]:
 
 def logs(pairs: Iterable[RunPair], metric: str) -> list[float]:
     """Returns the logarithms of the ratios of the pairs that can be compared."""
-    contrasts = [contrast(run, [base], metric) for run, base in pairs]
+    contrasts = [contrast([run], [base], metric) for run, base in pairs]
     return [log_ratio.value for log_ratio in contrasts if log_ratio is not None]
 
 
@@ -233,7 +248,7 @@ def versus_baseline(used: Iterable[PricedRun]) -> dict[str, dict[str, float]]:
     for group in groups(used):
         for run, base in group.every_pair():
             bases = [base] if run.is_baseline else group.baselines(run.place)
-            contrasts = {name: contrast(run, bases, metric) for metric, name in VERSUS.items()}
+            contrasts = {name: contrast([run], bases, metric) for metric, name in VERSUS.items()}
             values = {
                 f"vs_baseline/{name}": math.exp(log_ratio.value)
                 for name, log_ratio in contrasts.items()

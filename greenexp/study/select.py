@@ -47,7 +47,7 @@ class PricedRun:
         origin: the store or journal that holds it, where there are several.
         sweep: that it belongs to.
         block: complete block of a sweep.
-        replicate: from 2 for the further baselines of a block (A/A).
+        replicate: from 2 for the further processes of a cell in its block.
         figures: measured and priced, by the metrics' names; absent is absent.
         image: what an image takes; None where speed was not measured.
         applying: what applying the tactic took; None likewise.
@@ -99,7 +99,7 @@ class PricedRun:
     @property
     def is_repeat(self) -> bool:
         """Whether it is a further baseline of its block (A/A)."""
-        return self.replicate > 1
+        return self.is_baseline and self.replicate > 1
 
 
 def own_prices(own: Hardware) -> Hardware:

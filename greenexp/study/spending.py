@@ -30,7 +30,7 @@ def by_seconds(pair: Pair) -> Pair:
 
 def _beside(image: Expense, run: PricedRun, of_base: Expense, base: PricedRun) -> Expense:
     """Returns what an image takes of a run, held against the baseline's in the same rounds."""
-    seconds, joules = (in_rounds(run, [base], metric) for metric in (SECONDS, ENERGY))
+    seconds, joules = (in_rounds([run], [base], metric) for metric in (SECONDS, ENERGY))
     if seconds is None:
         return image
     taken_s = of_base.seconds * math.exp(seconds.value)

@@ -24,11 +24,11 @@ def aside(runs: Sequence[PricedRun], doubts: Mapping[str, Sequence[str]]) -> lis
     """
     members: dict[tuple[Setting, str, str], list[PricedRun]] = defaultdict(list)
     for run in runs:
-        tactic = AGAIN if run.is_baseline and run.is_repeat else run.tactic
+        tactic = AGAIN if run.is_repeat else run.tactic
         members[run.setting, run.model, tactic].append(run)
     return [
         replace(
-            plain_cell(*place, of_cell),
+            plain_cell(*place, [[run] for run in of_cell]),
             doubts=list(dict.fromkeys(doubt for run in of_cell for doubt in doubts[run.id])),
         )
         for place, of_cell in members.items()

@@ -44,7 +44,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a sweep: a cell in a block. Further baselines (A/A) are replicates from 2."""
+    """One run of a sweep: a cell in a block. Its further processes there are replicates from 2."""
 
     cell: Cell
     block: int
@@ -58,11 +58,15 @@ class PlannedRun:
     @property
     def name(self) -> str:
         """The cell's title with the run's place."""
-        return run_name(self.cell.title, self.block, self.replicate)
+        return run_name(self.cell.title, self.block, self.replicate, self.cell.is_baseline)
 
 
 def blocks(
-    cells: Sequence[Cell], repetitions: int, seed: int, baselines: int | None = None
+    cells: Sequence[Cell],
+    repetitions: int,
+    seed: int,
+    baselines: int | None = None,
+    processes: int = 1,
 ) -> list[list[PlannedRun]]:
     """Returns the blocks of a sweep: `repetitions` of each group of peers, in random order.
 
@@ -76,60 +80,80 @@ def blocks(
         repetitions: of each group of peers.
         seed: of the order.
         baselines: of a block; None: as many as `baselines_of` says.
+        processes: of each tactic in a block that compares something.
     """
     groups: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         groups[cell.peers].append(cell)
     if baselines is None:
-        compared = [members for members in groups.values() if _compares(members)]
-        baselines = baselines_of(repetitions * len(compared))
+        tactics = [_tactics(members) for members in groups.values() if _compares(members)]
+        baselines = baselines_of(tactics * repetitions, processes)
     planned: list[list[PlannedRun]] = []
     for number in range(1, repetitions + 1):
         dice = random.Random(f"{seed}/{number}")
-        of_number = [_block(members, number, baselines) for members in groups.values()]
+        of_number = [_block(members, number, baselines, processes) for members in groups.values()]
         for block in of_number:
             dice.shuffle(block)
-            _number_baselines(block)
+            _number_processes(block)
         dice.shuffle(of_number)
         planned += of_number
     return planned
 
 
-def baselines_of(compared: int) -> int:
-    """Returns how many baselines a block has in a sweep of so many blocks that compare something.
+def baselines_of(tactics: Sequence[int], processes: int = 1) -> int:
+    """Returns how many baselines a block of a sweep has.
 
-    At least two, and so many that the baselines of all blocks tell the spread between processes
-    with `FREEDOM` degrees of freedom.
+    At least two, as many as a tactic has processes, and so many that all that is repeated tells
+    the spread between processes with `FREEDOM` degrees of freedom.
+
+    Args:
+        tactics: how many each block has that compares something.
+        processes: of each tactic.
     """
-    return max(BASELINES, math.ceil(FREEDOM / max(1, compared)) + 1)
+    missing = FREEDOM - sum(tactics) * (processes - 1)
+    return max(BASELINES, processes, math.ceil(missing / max(1, len(tactics))) + 1)
+
+
+def _tactics(members: Sequence[Cell]) -> int:
+    return sum(not cell.is_baseline for cell in members)
 
 
 def _compares(members: Sequence[Cell]) -> bool:
-    return any(not cell.is_baseline for cell in members) and any(c.is_baseline for c in members)
+    return 0 < _tactics(members) < len(members)
 
 
-def _block(members: Sequence[Cell], number: int, baselines: int) -> list[PlannedRun]:
+def _block(
+    members: Sequence[Cell], number: int, baselines: int, processes: int
+) -> list[PlannedRun]:
     block = [PlannedRun(cell, number, 1) for cell in members]
     if _compares(members):
-        again = range(2, baselines + 1)
-        block += [PlannedRun(c, number, place) for c in members if c.is_baseline for place in again]
+        last = {True: baselines, False: processes}
+        block += [
+            PlannedRun(cell, number, replicate)
+            for cell in members
+            for replicate in range(2, last[cell.is_baseline] + 1)
+        ]
     return block
 
 
-def _number_baselines(block: list[PlannedRun]) -> None:
-    """Lets the baselines of a shuffled block come in the order of their replicates."""
-    places = [place for place, run in enumerate(block) if run.cell.is_baseline]
-    in_order = sorted((block[place] for place in places), key=lambda run: run.replicate)
-    for place, run in zip(places, in_order, strict=True):
-        block[place] = run
+def _number_processes(block: list[PlannedRun]) -> None:
+    """Lets the processes of each cell of a shuffled block come in the order of their replicates."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, run in enumerate(block):
+        places[run.cell.id].append(place)
+    for of_cell in places.values():
+        in_order = sorted((block[place] for place in of_cell), key=lambda run: run.replicate)
+        for place, run in zip(of_cell, in_order, strict=True):
+            block[place] = run
 
 
 def without_idle_baselines(
     block: Sequence[PlannedRun], finished: Collection[Key]
 ) -> list[PlannedRun]:
     """Returns a block without further baselines that nothing which is left is compared with."""
-    missing = any(run.key not in finished for run in block if run.replicate <= BASELINES)
-    return [run for run in block if missing or run.replicate <= BASELINES or run.key in finished]
+    idle = {run.key for run in block if run.cell.is_baseline and run.replicate > BASELINES}
+    missing = any(run.key not in finished for run in block if run.key not in idle)
+    return [run for run in block if missing or run.key not in idle or run.key in finished]
 
 
 def left_of(block: Sequence[PlannedRun], finished: Collection[Key]) -> list[PlannedRun]:

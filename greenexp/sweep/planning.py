@@ -119,7 +119,7 @@ def plan_of(
 ) -> Plan:
     """Orders the runs, finds those that are finished, and forecasts the rest."""
     rules = typed(first, "sweep", Sweep)
-    planned = blocks(cells, first["repetitions"], rules.seed, rules.baselines)
+    planned = blocks(cells, first["repetitions"], rules.seed, rules.baselines, rules.processes)
     machine = answer.machine
     here = resume.measured_here(earlier, machine, answer.conditions)
     counts = typed(first, "report", Report).keep_flagged

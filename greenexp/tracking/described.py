@@ -22,7 +22,7 @@ def _what(run: Run) -> str:
     flat = flattened(run.choices, run.configuration)
     tactic = run.choices.get("tactic", "no tactic")
     of = f"**{model_name(flat)}**"
-    if run.is_baseline and run.is_repeat:
+    if run.is_repeat:
         what = f"{of} as it is, measured again (A/A): how far noise alone sets runs apart"
     elif run.is_baseline:
         what = f"{of} as it is: the baseline that tactics are compared with"

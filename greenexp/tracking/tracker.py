@@ -96,7 +96,7 @@ class Tracker:
         run = self.client.create_run(
             self.experiment_id,
             start_time=epoch_ms(record.started),
-            run_name=run_name(record.title, record.block, record.replicate),
+            run_name=run_name(record.title, record.block, record.replicate, measured.is_baseline),
             tags={**tags(record, measured), SENDER_TAG: sender(), SINCE_TAG: f"{time.time():.0f}"},
         )
         return str(run.info.run_id)

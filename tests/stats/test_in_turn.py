@@ -31,7 +31,7 @@ def test_where_the_ratio_depends_on_the_state_that_of_the_fast_one_is_told(
     slow = states(120, slow_first=slow_first)
     bases = [taken(np.where(slow, 0.18, 0.0) + dice.normal(0, 0.02, 120)) for _ in range(2)]
     tactic = np.log(0.56) + np.where(slow, 0.4, 0.0) + dice.normal(0, 0.02, 120)
-    ratio = log_ratio(taken(tactic), bases)
+    ratio = log_ratio([taken(tactic)], bases)
     assert ratio is not None
     assert math.exp(ratio.value) == pytest.approx(0.56, rel=0.02)
     assert ratio.half_width < 0.02
@@ -64,8 +64,8 @@ def test_too_few_rounds_all_count() -> None:
     assert fast_rounds([]) == []
     assert fast_rounds([0.0, 1.0, 0.0]) == [True] * 3
     assert fast_rounds([0.0, 0.0, 0.0, 1.0, 1.0, 1.0]) == [True] * 6
-    assert log_ratio(taken(np.zeros(4)), [taken(np.zeros(60))]) is None
-    assert log_ratio({}, [{}]) is None
+    assert log_ratio([taken(np.zeros(4))], [taken(np.zeros(60))]) is None
+    assert log_ratio([{}], [{}]) is None
 
 
 def test_a_round_that_an_other_missed_is_not_lost() -> None:
@@ -74,25 +74,25 @@ def test_a_round_that_an_other_missed_is_not_lost() -> None:
     state = dice.normal(0, 0.02, 100)
     own = taken(state + dice.normal(0, 0.005, 100))
     others = [taken(state + level + dice.normal(0, 0.005, 100)) for level in (-0.04, 0, 0.04)]
-    whole = log_ratio(own, others)
+    whole = log_ratio([own], others)
     for number in range(100):
         if number % 4 < 3:
             del others[number % 4][number]
-    parts = log_ratio(own, others)
+    parts = log_ratio([own], others)
     assert whole is not None
     assert parts is not None
-    assert list(shared_rounds(own, others)) == list(range(100))
+    assert list(shared_rounds([own], others)) == list(range(100))
     assert parts.value == pytest.approx(whole.value, abs=0.002)
     assert parts.half_width < 1.3 * whole.half_width
 
 
 def test_a_round_that_most_others_missed_does_not_count() -> None:
     whole, half = taken(np.zeros(20)), taken(np.zeros(10))
-    assert list(shared_rounds(whole, [whole, half])) == list(range(20))
-    assert list(shared_rounds(whole, [whole, half, half])) == list(range(10))
-    assert list(shared_rounds(half, [whole, whole])) == list(range(10))
-    assert log_ratio(whole, [half, {}]) is not None
-    assert log_ratio(whole, [{}, {}]) is None
+    assert list(shared_rounds([whole], [whole, half])) == list(range(20))
+    assert list(shared_rounds([whole], [whole, half, half])) == list(range(10))
+    assert list(shared_rounds([half], [whole, whole])) == list(range(10))
+    assert log_ratio([whole], [half, {}]) is not None
+    assert log_ratio([whole], [{}, {}]) is None
 
 
 @pytest.mark.parametrize(("own_noise", "others"), [(0.02, 1), (0.02, 2), (0.02, 5), (0.06, 2)])
@@ -105,7 +105,7 @@ def test_the_choice_of_rounds_moves_equal_runs_to_neither_side(
     for _ in range(400):
         state = np.cumsum(dice.random(80) < 0.1) % 2 * 0.2
         own = taken(state + dice.normal(0, own_noise, 80))
-        ratio = log_ratio(own, [taken(state + dice.normal(0, 0.02, 80)) for _ in range(others)])
+        ratio = log_ratio([own], [taken(state + dice.normal(0, 0.02, 80)) for _ in range(others)])
         assert ratio is not None
         values.append(ratio.value)
     assert abs(np.mean(values)) < 3 * np.std(values) / math.sqrt(len(values))
@@ -126,7 +126,7 @@ def test_intervals_hold(changes: float) -> None:
         own, *others = (
             np.where(slow, each, 0) + dice.normal(0, 0.02, 80) for each in (0.3, 0.2, 0.2)
         )
-        ratio = log_ratio(taken(own), [taken(other) for other in others])
+        ratio = log_ratio([taken(own)], [taken(other) for other in others])
         assert ratio is not None
         held.append(abs(ratio.value) <= ratio.half_width)
     assert 0.93 <= np.mean(held) <= 0.97

@@ -49,15 +49,19 @@ def test_pooled_spread_is_that_of_the_processes() -> None:
     assert estimate.value == pytest.approx(SIGMA, rel=0.05)
 
 
-def test_error_of_a_contrast_is_that_of_simulated_ones() -> None:
+@pytest.mark.parametrize("processes", [1, 3])
+def test_error_of_a_contrast_is_that_of_simulated_ones(processes: int) -> None:
     dice = np.random.default_rng(2)
     means = [
-        np.mean(dice.normal(0, SIGMA, 4) - dice.normal(0, SIGMA, (4, 2)).mean(axis=1))
+        np.mean(
+            dice.normal(0, SIGMA, (4, processes)).mean(axis=1)
+            - dice.normal(0, SIGMA, (4, 2)).mean(axis=1)
+        )
         for _ in range(4000)
     ]
-    error = contrast_error(Spread(SIGMA, 10), [2, 2, 2, 2])
+    error = contrast_error(Spread(SIGMA, 10), [(processes, 2)] * 4)
     assert error == pytest.approx(np.std(means), rel=0.05)
-    assert contrast_error(Spread(1.0, 1), [1]) == pytest.approx(math.sqrt(2))
+    assert contrast_error(Spread(1.0, 1), [(1, 1)]) == pytest.approx(math.sqrt(2))
 
 
 def pairs(
@@ -72,7 +76,7 @@ def pairs(
 def held(dice: np.random.Generator, estimate: Spread, sigma: float) -> bool:
     """Tells whether the 95 % interval of a tactic that does nothing holds the truth."""
     value = dice.normal(0, sigma) - dice.normal(0, sigma, 2).mean()
-    return bool(abs(value) <= t_quantile(estimate.freedom) * contrast_error(estimate, [2]))
+    return bool(abs(value) <= t_quantile(estimate.freedom) * contrast_error(estimate, [(1, 2)]))
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 8])

@@ -24,7 +24,11 @@ STUDIES = 300
 
 
 def study(
-    dice: np.random.Generator, models: int, blocks: int, planted: dict[str, float]
+    dice: np.random.Generator,
+    models: int,
+    blocks: int,
+    planted: dict[str, float],
+    processes: int = 1,
 ) -> list[dict[str, Effect]]:
     """Returns the effects of each model of a study, from simulated runs."""
     layouts, contrasts = [], []
@@ -36,26 +40,27 @@ def study(
             middle = bases.mean()
             layout += [(block, "baseline", base - middle) for base in bases]
             for tactic, effect in planted.items():
-                value = effect + dice.normal(0, math.hypot(PROCESS, ROUNDS)) - middle
-                layout.append((block, tactic, value))
-                by_tactic[tactic].append(Contrast(value, ROUNDS, 2))
+                own = dice.normal(effect - middle, math.hypot(PROCESS, ROUNDS), processes)
+                layout += [(block, tactic, value) for value in own]
+                by_tactic[tactic].append(Contrast(float(own.mean()), ROUNDS, 2, processes))
         layouts.append(layout)
         contrasts.append(by_tactic)
     between = spread(layouts)
     return [effects(of_model, between, MARGIN) for of_model in contrasts]
 
 
+@pytest.mark.parametrize("processes", [1, 3])
 @pytest.mark.parametrize("blocks", [1, 2, 4, 8])
 @pytest.mark.parametrize("models", [1, 5, 42])
 def test_intervals_hold_the_truth_and_nothing_is_claimed_of_nothing(
-    models: int, blocks: int
+    models: int, blocks: int, processes: int
 ) -> None:
     dice = np.random.default_rng([models, blocks])
     planted = dict.fromkeys(("a", "b", "c"), 0.0)
     held, intervals, wrong = 0, 0, 0
-    studies = max(40, STUDIES // models) if models * blocks > 1 else 4 * STUDIES
+    studies = max(40, STUDIES // models) if models > 1 else 4 * STUDIES
     for _ in range(studies):
-        for of_model in study(dice, models, blocks, planted):
+        for of_model in study(dice, models, blocks, planted, processes):
             wrong += any(
                 effect.verdict in (Verdict.LOWER, Verdict.HIGHER) for effect in of_model.values()
             )

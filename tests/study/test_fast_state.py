@@ -70,10 +70,10 @@ def test_speed_chooses_rounds_for_joules_that_a_meter_reads_as_well() -> None:
     (group,) = groups(runs)
     assert group.slow_share() == 20 / ROUNDS
     base = group.baseline[runs[0].place]
-    tactic = group.tactics["quantized"][runs[0].place]
-    shared = contrast(tactic, [base], ENERGY)
+    (tactic,) = group.tactics["quantized"][runs[0].place]
+    shared = contrast([tactic], [base], ENERGY)
     short = [
         replace(run, rounds={name: values[:40] for name, values in run.rounds.items()})
         for run in (tactic, base)
     ]
-    assert shared == contrast(short[0], short[1:], ENERGY)
+    assert shared == contrast(short[:1], short[1:], ENERGY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from greenexp.quantities import ENERGY
@@ -75,7 +77,7 @@ def test_runs_measured_together_keep_to_themselves(apart: tuple[Row, Row]) -> No
 def test_machines_of_different_kinds_share_no_group(of_kind: Row) -> None:
     there = elsewhere(rows(blocks=2, tactics=PRUNED), "there", **of_kind)
     for group in groups(used([*rows(blocks=2), *there])):
-        of_tactics = [run for runs in group.tactics.values() for run in runs.values()]
+        of_tactics = list(itertools.chain(*group.every_process()))
         assert len({run.machine for run in [*group.baseline.values(), *of_tactics]}) == 1
 
 

@@ -13,6 +13,7 @@ from greenexp.sweep.plan import (
     Cell,
     Exclusion,
     PlannedRun,
+    baselines_of,
     blocks,
     exclusion_lines,
     left_of,
@@ -165,6 +166,45 @@ def test_baselines_of_a_block_come_in_the_order_of_their_replicates(
     for block in blocks(cells, repetitions, seed, baselines + 1):
         replicates = [run.replicate for run in block if run.cell.is_baseline]
         assert replicates == list(range(1, len(replicates) + 1))
+
+
+@given(studies, st.integers(1, 3), st.integers(1, 4), seeds)
+def test_each_tactic_has_as_many_processes_as_asked(
+    cells: list[Cell], repetitions: int, processes: int, seed: int
+) -> None:
+    for block in blocks(cells, repetitions, seed, processes=processes):
+        replicates_of: dict[tuple[str, bool], list[int]] = {}
+        for run in block:
+            replicates_of.setdefault((run.cell.id, run.cell.is_baseline), []).append(run.replicate)
+        compares = {is_baseline for _, is_baseline in replicates_of} == {True, False}
+        for (_, is_baseline), replicates in replicates_of.items():
+            assert replicates == list(range(1, len(replicates) + 1))
+            if not is_baseline:
+                assert len(replicates) == (processes if compares else 1)
+            elif compares:
+                assert len(replicates) >= max(2, processes)
+
+
+@pytest.mark.parametrize(
+    ("tactics", "processes", "baselines"),
+    [([1], 1, 6), ([1], 2, 5), ([1], 3, 4), ([4], 2, 2), ([4], 3, 3), ([3] * 5, 2, 2), ([2], 4, 4)],
+)
+def test_repeated_tactics_tell_the_spread_as_baselines_do(
+    tactics: list[int], processes: int, baselines: int
+) -> None:
+    assert baselines_of(tactics, processes) == baselines
+    assert len(tactics) * (baselines - 1) + sum(tactics) * (processes - 1) >= 5
+
+
+def test_a_process_of_a_tactic_that_is_missing_brings_further_baselines() -> None:
+    block = blocks([cell("vit", "baseline"), cell("vit", "x")], 1, seed=0, processes=3)[0]
+    done = [run.key for run in block if run.key != ("vit/x", 1, 3)]
+    assert len(block) == 7
+    assert without_idle_baselines(block, done) == block
+    assert {run.key for run in left_of(block, done)} == {
+        ("vit/x", 1, 3),
+        *(("vit/baseline", 1, replicate) for replicate in (1, 2, 3, 4)),
+    }
 
 
 def test_a_finished_block_needs_no_further_baselines() -> None:

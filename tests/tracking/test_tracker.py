@@ -308,16 +308,18 @@ def test_an_old_journal_is_read_without_machine_and_place(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("block", "replicate", "name"),
+    ("tactic", "block", "replicate", "name"),
     [
-        (None, 1, "vit · baseline"),
-        (4, 1, "vit · baseline · block 4"),
-        (4, 2, "vit · baseline · block 4 · A/A"),
+        ("baseline", None, 1, "vit · baseline"),
+        ("baseline", 4, 1, "vit · baseline · block 4"),
+        ("baseline", 4, 2, "vit · baseline · block 4 · A/A"),
+        ("baseline", 4, 3, "vit · baseline · block 4 · A/A 2"),
+        ("local_pruning", 4, 2, "vit · local_pruning · block 4 · process 2"),
     ],
-    ids=["single run", "block", "second baseline"],
+    ids=["single run", "block", "second baseline", "third baseline", "second process"],
 )
-def test_run_name(block: int | None, replicate: int, name: str) -> None:
-    assert run_name("vit · baseline", block, replicate) == name
+def test_run_name(tactic: str, block: int | None, replicate: int, name: str) -> None:
+    assert run_name(f"vit · {tactic}", block, replicate, tactic == "baseline") == name
 
 
 def test_tracking_defaults_to_a_store_in_the_working_folder() -> None:
