@@ -18,7 +18,7 @@ import statistics
 from pathlib import Path
 
 from cells import last_line, say
-from trials import CLAIMS, studies
+from trials import CLAIMS, Design, studies
 
 from greenexp.measuring import isolation
 
@@ -32,8 +32,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     isolation.prepare()
-    shares = [0.0] * given.tactics
-    measured = studies(given.studies, shares, given.overrides, given.rows, apart=False)
+    design = Design([0.0] * given.tactics, given.overrides)
+    measured = studies(given.studies, design, given.rows, apart=False)
     families = [family for study in measured for family in study.effects]
     for number, family in enumerate(families, 1):
         each = ", ".join(f"×{effect.ratio:.4f} {effect.verdict}" for effect in family)

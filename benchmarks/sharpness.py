@@ -2,18 +2,19 @@
 
     python benchmarks/sharpness.py [--studies 20] [--rows FILE] [override …]
 
-A trial is a block: the baseline three times, and disguises of it that do 0, 2 and 5 % more work,
-known by construction (images of a batch of 100 that are computed twice). Five trials, a block of
-each model, are a study. It is judged as the report judges a sweep over the models: each block by
-its own rounds, and by the spread between processes that the baselines of this study and of those
-before it on the machine tell. With each trial a pair of baselines is measured one run after the
-other as well, for contrast. A study of 180 rounds takes about 15 minutes; `--rows` keeps each in a
-file, and a later call with that file goes on from there. The last line is a JSON object:
+A trial is a block: the baseline, and disguises of it that do 0, 2 and 5 % more work, known by
+construction (images of a batch of 100 that are computed twice); each in three processes, as
+`sweep.processes=3` has it. Five trials, a block of each model, are a study. It is judged as the report judges a sweep over the models: each block by
+its own rounds, and by the spread between processes that this study and those before it on the
+machine tell. With each trial a pair of baselines is measured one run after the other as well, for
+contrast. A study of 60 rounds takes about 10 minutes; `--rows` keeps each in a file, and a later
+call with that file goes on from there. The last line is a JSON object:
 
 - `found_2_pct`, `found_5_pct`: fraction of trials that say "takes more" of that disguise;
 - `false_claims`: fraction that say "takes less" or "takes more" of the one that does 0 % more;
 - `median_half_width`: of the 95 % intervals of the ratios;
-- `seconds_per_tactic`: in rounds, without loading and warm-up;
+- `seconds_per_tactic`: of a block's rounds for each of its three disguises, so with the
+  baselines' share and without loading and warm-up;
 - `parent_cpu_pct`: of a core, that the process which leads a block uses in the rounds;
 - `aa_sd`, `aa_worst`: of the logarithm of the ratio of the two baselines; `apart_aa_sd`,
   `apart_aa_worst`: the same of runs measured one after the other, in as much time;
@@ -29,14 +30,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cells import last_line, say
-from trials import CLAIMS, Study, studies
+from trials import CLAIMS, Design, Study, studies
 
 from greenexp.measuring import isolation
 from greenexp.study.estimates import Effect
 from greenexp.study.verdicts import Verdict
 
 SHARES = (0.0, 0.02, 0.05)
-BASELINES = 3  # of a block
+PROCESSES = 3  # of the baseline and of each disguise in a block
 
 
 def main() -> None:
@@ -47,9 +48,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     given = parser.parse_args()
     isolation.prepare()
-    measured = studies(
-        given.studies, SHARES, given.overrides, given.rows, apart=True, baselines=BASELINES
-    )
+    design = Design(list(SHARES), given.overrides, PROCESSES, PROCESSES)
+    measured = studies(given.studies, design, given.rows, apart=True)
     last_line(figures(measured))
 
 
@@ -72,7 +72,7 @@ def figures(measured: Sequence[Study]) -> dict[str, object]:
         "found_5_pct": fraction(by_share[0.05], [Verdict.HIGHER]),
         "false_claims": fraction(by_share[0.0], CLAIMS),
         "median_half_width": statistics.median(widths) if widths else math.nan,
-        "seconds_per_tactic": rounds_s / sum(study.runs for study in measured),
+        "seconds_per_tactic": rounds_s / (len(trials) * len(SHARES)),
         "parent_cpu_pct": 100 * sum(study.parent_cpu_s for study in measured) / rounds_s,
         "trials": len(trials),
         **spread("aa", [log for study in measured for log in study.aa_logs]),

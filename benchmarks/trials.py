@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cells import MODELS, configuration, say
 from disguise import Disguise
@@ -21,6 +22,7 @@ from pydantic import TypeAdapter
 
 from greenexp.measuring.block import Stage
 from greenexp.quantities import ENERGY
+from greenexp.runs.identity import BASELINE
 from greenexp.runs.run import Run
 from greenexp.study.blocks import Layout
 from greenexp.study.estimates import Effect
@@ -36,6 +38,23 @@ from greenexp.sweep.record import Request, measure, measure_block
 BATCH = ("workload.batch_size=100", "workload.pool_images=300")
 CLAIMS = (Verdict.LOWER, Verdict.HIGHER)
 MARGIN = 0.03
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a trial consists of.
+
+    Attributes:
+        shares: of more work that the disguises do; the place among them tells equal ones apart.
+        overrides: of every run.
+        baselines: of its block.
+        processes: of each disguise in the block.
+    """
+
+    shares: Sequence[float]
+    overrides: Sequence[str]
+    baselines: int = 2
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -61,8 +80,8 @@ class Study:
         date: of its end, ISO.
         cpu: name of the processor.
         cpu_threads: logical CPUs of the machine.
-        shares: of more work that the disguises do.
-        overrides: of every run.
+        shares: of the design.
+        overrides: of the design.
         effects: by trial, of each disguise in the order of `shares`, on energy. As a tracker would
             hold them, earlier studies of the machine help to tell how processes differ.
         aa_logs: by trial, the logarithm of the ratio of its two baselines.
@@ -71,6 +90,8 @@ class Study:
         rounds_s: of all trials.
         parent_cpu_s: of all trials.
         layouts: by model, how the processes of its trial compare with the mean of its baselines.
+        baselines: of the design.
+        processes: of the design.
     """
 
     date: str
@@ -85,44 +106,38 @@ class Study:
     rounds_s: float
     parent_cpu_s: float
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    baselines: int = 2
+    processes: int = 1
+
+    @property
+    def design(self) -> Design:
+        """What its trials consist of."""
+        return Design(list(self.shares), list(self.overrides), self.baselines, self.processes)
 
 
 STUDY = TypeAdapter(Study)
 
 
-def studies(
-    number: int,
-    shares: Sequence[float],
-    overrides: Sequence[str],
-    rows: Path | None,
-    *,
-    apart: bool,
-    baselines: int = 2,
-) -> list[Study]:
+def studies(number: int, design: Design, rows: Path | None, *, apart: bool) -> list[Study]:
     """Returns studies, of which those that a file does not hold yet are measured and added to it.
 
     Args:
         number: of studies.
-        shares: of more work that the disguises do.
-        overrides: of every run.
+        design: of their trials.
         rows: a file with a study a line; None: none is kept.
         apart: whether baselines are measured one after the other as well.
-        baselines: of each block.
 
     Raises:
-        SystemExit: where the file holds studies of other disguises or overrides.
+        SystemExit: where the file holds studies of another design.
         RuntimeError: where a run did not end well.
     """
     lines = rows.read_text(encoding="utf-8").splitlines() if rows and rows.exists() else []
     known = [STUDY.validate_json(line) for line in lines]
     for study in known:
-        if (list(study.shares), list(study.overrides)) != (list(shares), list(overrides)):
-            raise SystemExit(
-                f"{rows} holds studies of {list(study.shares)} more work with overrides "
-                f"{list(study.overrides)}; give another file"
-            )
+        if study.design != design:
+            raise SystemExit(f"{rows} holds studies of {study.design}; give another file")
     for place in range(len(known), number):
-        known.append(_study(shares, overrides, known, apart=apart, baselines=baselines))
+        known.append(_study(design, known, apart=apart))
         say(f"study {place + 1} of {number}: {_described(known[-1])}")
         if rows is not None:
             with rows.open("a", encoding="utf-8") as file:
@@ -130,19 +145,10 @@ def studies(
     return known[:number]
 
 
-def _study(
-    shares: Sequence[float],
-    overrides: Sequence[str],
-    earlier: Sequence[Study],
-    *,
-    apart: bool,
-    baselines: int,
-) -> Study:
+def _study(design: Design, earlier: Sequence[Study], *, apart: bool) -> Study:
     with tempfile.TemporaryDirectory() as folder:
-        trials = [
-            trial(place, shares, overrides, Path(folder), baselines) for place in range(len(MODELS))
-        ]
-        logs = [_apart_log(model, overrides, Path(folder)) for model in MODELS if apart]
+        trials = [trial(place, design, Path(folder)) for place in range(len(MODELS))]
+        logs = [_apart_log(model, design.overrides, Path(folder)) for model in MODELS if apart]
     runs = [run for each in trials for run in each.runs]
     families = _families(trials)
     known = [
@@ -156,10 +162,11 @@ def _study(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         cpu=runs[0].cpu,
         cpu_threads=runs[0].cpu_threads,
-        shares=list(shares),
-        overrides=list(overrides),
+        shares=design.shares,
+        overrides=design.overrides,
         effects=[
-            [effects[name(*share)][ENERGY] for share in enumerate(shares)] for effects in judged
+            [effects[name(*share)][ENERGY] for share in enumerate(design.shares)]
+            for effects in judged
         ],
         aa_logs=_aa_logs(trials),
         apart_logs=logs,
@@ -167,6 +174,8 @@ def _study(
         rounds_s=sum(each.rounds_s for each in trials),
         parent_cpu_s=sum(each.parent_cpu_s for each in trials),
         layouts={each.model: each.layouts[ENERGY] for each in families},
+        baselines=design.baselines,
+        processes=design.processes,
     )
 
 
@@ -177,7 +186,7 @@ def _described(study: Study) -> str:
 
 def _apart_log(model: str, overrides: Sequence[str], folder: Path) -> float:
     """Returns the logarithm of the ratio of two baselines, one run after the other."""
-    request = requests_of(model, [], overrides)[0]
+    request = requests_of(model, Design([], overrides, baselines=1))[0]
     first, second = (
         measure(request, folder / uuid.uuid4().hex)[0].metrics[ENERGY] for _ in range(2)
     )
@@ -201,23 +210,19 @@ class Clock:
         self._began = (now_s, cpu_s) if stage.name == "measure" else None
 
 
-def trial(
-    number: int, shares: Sequence[float], overrides: Sequence[str], folder: Path, baselines: int
-) -> Trial:
+def trial(number: int, design: Design, folder: Path) -> Trial:
     """Measures a block of baselines and a disguise for each share of more work.
 
     Args:
         number: of the trial; the models take turns.
-        shares: of more work; the place among them tells equal ones apart.
-        overrides: of every run.
+        design: of it.
         folder: where it is journalled.
-        baselines: how many it has.
 
     Raises:
         RuntimeError: where a run did not end well.
     """
     clock = Clock()
-    requests = requests_of(MODELS[number % len(MODELS)], shares, overrides, baselines)
+    requests = requests_of(MODELS[number % len(MODELS)], design)
     measured = measure_block(requests, folder / str(number), clock.tell)
     runs = [_own(each.run, number) for each in measured]
     return Trial(runs, clock.rounds_s, clock.cpu_s)
@@ -228,31 +233,25 @@ def name(place: int, share: float) -> str:
     return f"disguise {place + 1}: {share:g} more"
 
 
-def requests_of(
-    model: str, shares: Sequence[float], overrides: Sequence[str], baselines: int = 1
-) -> list[Request]:
-    """Returns the runs of a trial: baselines, of which the first comes first, and disguises."""
-    plain = configuration(f"model={model}", *BATCH, *overrides)
+def requests_of(model: str, design: Design) -> list[Request]:
+    """Returns the runs of a trial: the first baseline, the disguises, and further baselines."""
+    plain = configuration(f"model={model}", *BATCH, *design.overrides)
     target = f"{Disguise.__module__}.{Disguise.__name__}"
-    disguised = [
-        {
-            **plain,
-            "tactic": {"_target_": target, "more": share, "place": place},
-            "plugins": {"allow": [Disguise.__module__]},
-        }
-        for place, share in enumerate(shares)
-    ]
-    names = ["baseline", *(name(*each) for each in enumerate(shares))]
-    names += ["baseline"] * (baselines - 1)
-    every = [plain, *disguised, *[plain] * (baselines - 1)]
+    allowed = {"allow": [Disguise.__module__]}
+    runs: list[tuple[str, dict[str, Any], int]] = [(BASELINE, plain, 1)]
+    for place, share in enumerate(design.shares):
+        tactic = {"_target_": target, "more": share, "place": place}
+        disguised = {**plain, "tactic": tactic, "plugins": allowed}
+        runs += [(name(place, share), disguised, n) for n in range(1, design.processes + 1)]
+    runs += [(BASELINE, plain, replicate) for replicate in range(2, design.baselines + 1)]
+    return [_request(model, *run) for run in runs]
+
+
+def _request(model: str, tactic: str, own: Mapping[str, Any], replicate: int) -> Request:
     choices = {"dataset": "digits", "hardware": "local", "workload": "quick", "model": model}
-    requests = []
-    for number, (tactic, each) in enumerate(zip(names, every, strict=True)):
-        replicate = 1 + max(0, number - len(shares))
-        place = {**each["sweep"], "block": 1, "replicate": replicate}
-        title = f"{model} · {tactic}"
-        requests.append(Request({**each, "sweep": place}, {**choices, "tactic": tactic}, title, ""))
-    return requests
+    place = {**own["sweep"], "block": 1, "replicate": replicate}
+    title = f"{model} · {tactic}"
+    return Request({**own, "sweep": place}, {**choices, "tactic": tactic}, title, "")
 
 
 def _families(trials: Sequence[Trial]) -> list[Family]:
@@ -271,7 +270,7 @@ def _aa_logs(trials: Sequence[Trial]) -> list[float]:
     runs = [run for each in trials for run in each.runs]
     used, _ = priced(runs, of_runs(runs))
     contrasts = [
-        contrast(run, [base], ENERGY) for group in groups(used) for run, base in group.aa_pairs()
+        contrast([run], [base], ENERGY) for group in groups(used) for run, base in group.aa_pairs()
     ]
     return [each.value for each in contrasts if each is not None]
 
