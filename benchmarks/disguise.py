@@ -25,13 +25,9 @@ class Longer(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Returns the logits of the batch."""
-        again = pixels[: round(self.more * len(pixels))]
-        if len(again) == 0:
-            logits: Tensor = self.inner(pixels)
-            return logits
         known, joined = self._joined.get(id(pixels), (None, pixels))
         if known is not pixels:
-            joined = torch.cat([pixels, again])
+            joined = torch.cat([pixels, pixels[: round(self.more * len(pixels))]])
             self._joined[id(pixels)] = pixels, joined
         logits = self.inner(joined)
         return logits[: len(pixels)]
@@ -55,9 +51,9 @@ class Disguise:
         return Traits()
 
     def __call__(self, module: nn.Module, sample: Sample) -> nn.Module:
-        """Returns the module in its disguise."""
+        """Returns the module in its disguise; for no more work as it is, as a wrapper is work."""
         del sample
-        return Longer(module, self.more)
+        return Longer(module, self.more) if self.more else module
 
     def effect(self, module: nn.Module) -> dict[str, Scalar]:
         """Returns the share."""

@@ -4,11 +4,12 @@
 
 A trial is a block: the baseline, and disguises of it that do 0, 2 and 5 % more work, known by
 construction (images of a batch of 100 that are computed twice); each in three processes, as
-`sweep.processes=3` has it. Five trials, a block of each model, are a study. It is judged as the report judges a sweep over the models: each block by
-its own rounds, and by the spread between processes that this study and those before it on the
-machine tell. With each trial a pair of baselines is measured one run after the other as well, for
-contrast. A study of 60 rounds takes about 10 minutes; `--rows` keeps each in a file, and a later
-call with that file goes on from there. The last line is a JSON object:
+`sweep.processes=3` has it. Five trials, a block of each model, are a study. It is judged as the
+report judges a sweep over the models: each block by its own rounds, and by the spread between
+processes that this study and those before it on the machine tell. With each trial a pair of
+baselines is measured one run after the other as well, for contrast. A study of 60 rounds takes
+about 10 minutes; `--rows` keeps each in a file, and a later call with that file goes on from
+there. The last line is a JSON object:
 
 - `found_2_pct`, `found_5_pct`: fraction of trials that say "takes more" of that disguise;
 - `false_claims`: fraction that say "takes less" or "takes more" of the one that does 0 % more;
