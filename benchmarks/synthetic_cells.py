@@ -21,7 +21,7 @@ from greenexp.runs.journal import Record
 from greenexp.runs.result import Result
 from greenexp.runs.run import Run, of
 from greenexp.settings.conf import config_dir
-from greenexp.sweep.plan import choices_of, title
+from greenexp.sweep.titles import choices_of, title
 from greenexp.tracking.fields import parameters_of, tags
 
 COMMON = (

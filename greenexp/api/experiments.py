@@ -14,8 +14,8 @@ from greenexp.runs.identity import BASELINE, INPUTS, cell_hash, peers_hash
 from greenexp.settings.build import build, typed
 from greenexp.settings.hardware import Hardware
 from greenexp.settings.plugins import allowed
-from greenexp.sweep.plan import title
 from greenexp.sweep.preflight import Preflight
+from greenexp.sweep.titles import title
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,10 @@ from greenexp.runs.files import claim
 from greenexp.runs.journal import RECORD
 from greenexp.runs.run import Run
 from greenexp.settings.sweep import Sweep
-from greenexp.sweep.plan import Cell, PlannedRun, blocks, told_apart
+from greenexp.sweep.plan import Cell, PlannedRun, blocks
 from greenexp.sweep.preflight import Preflight
 from greenexp.sweep.record import Request, measure_block
+from greenexp.sweep.titles import told_apart
 from greenexp.tracking.delivery import Delivery
 
 

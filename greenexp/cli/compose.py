@@ -20,7 +20,7 @@ from greenexp.errors import BadInput, nearest
 from greenexp.runs.files import claim
 from greenexp.settings.conf import config_dir
 from greenexp.settings.secrets import FROM_ENVIRONMENT, is_secret, keep, keep_each
-from greenexp.sweep.plan import choices_of
+from greenexp.sweep.titles import choices_of
 
 GROUPS = ("model", "tactic", "dataset", "hardware", "workload")
 SWEEPER = "hydra_plugins.greenexp_sweeper.sweeper.GreenexpSweeper"

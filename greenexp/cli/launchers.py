@@ -30,9 +30,10 @@ from greenexp.sweep.jobs import (
     LaunchResult,
     launch_results,
 )
-from greenexp.sweep.plan import PlannedRun, quoted
+from greenexp.sweep.plan import PlannedRun
 from greenexp.sweep.record import Request, record_lost, write_requests
 from greenexp.sweep.survey import Survey, survey_of, write_configurations
+from greenexp.sweep.titles import quoted
 
 BY_FORECAST = 0  # as hydra.launcher.timeout_min
 SURVEY_MIN = 30  # that a job may take which looks at a sweep's cells

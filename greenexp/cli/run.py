@@ -244,8 +244,8 @@ def _request(cfg: DictConfig, configuration: dict[str, Any], preflight: Prefligh
     from greenexp.runs.identity import INPUTS
     from greenexp.settings.build import typed
     from greenexp.settings.sweep import Sweep
-    from greenexp.sweep.plan import choices_of, title
     from greenexp.sweep.record import Request
+    from greenexp.sweep.titles import choices_of, title
 
     context = HydraConfig.get()
     choices = choices_of(context.runtime.choices, GROUPS, steps_given(cfg))

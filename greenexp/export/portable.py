@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenexp.errors import Unsupported, first_line
 from greenexp.protocols import ModelFiles, Sample
-from greenexp.sweep.plan import THEN
+from greenexp.sweep.titles import THEN
 
 if TYPE_CHECKING:
     from torch import nn

@@ -155,8 +155,7 @@ def contrast(runs: Sequence[PricedRun], bases: Sequence[PricedRun], metric: str)
 
 def in_rounds(runs: Sequence[PricedRun], bases: Sequence[PricedRun], metric: str) -> Center | None:
     """Returns what `contrast` says of runs that were measured together; None of others."""
-    members = _by_round([*runs, *bases], metric)
-    return in_turn.log_ratio(members[: len(runs)], members[len(runs) :])
+    return in_turn.log_ratio(*_by_round(runs, bases, metric))
 
 
 def slow_share(runs: Sequence[PricedRun], bases: Sequence[PricedRun]) -> float | None:
@@ -164,16 +163,17 @@ def slow_share(runs: Sequence[PricedRun], bases: Sequence[PricedRun]) -> float |
 
     None where they were not measured together.
     """
-    members = _by_round([*runs, *bases], SECONDS)
-    shared = in_turn.shared_rounds(members[: len(runs)], members[len(runs) :])
-    counting = list(shared.values())
+    counting = list(in_turn.shared_rounds(*_by_round(runs, bases, SECONDS)).values())
     return counting.count(False) / len(counting) if counting else None
 
 
-def _by_round(runs: Sequence[PricedRun], metric: str) -> list[Member]:
-    """Returns what each run took in each round; nothing where they were not measured together."""
-    together = len({run.place for run in runs}) == 1
-    return [_rounds(run, metric) if together else {} for run in runs]
+def _by_round(
+    runs: Sequence[PricedRun], bases: Sequence[PricedRun], metric: str
+) -> tuple[list[Member], list[Member]]:
+    """Returns what runs and baselines took in each round; nothing where they were apart."""
+    if len({run.place for run in (*runs, *bases)}) != 1:
+        return [], []
+    return [_rounds(run, metric) for run in runs], [_rounds(base, metric) for base in bases]
 
 
 def _rounds(run: PricedRun, metric: str) -> Member:

@@ -26,13 +26,11 @@ from greenexp.sweep.plan import (
     blocks,
     exclusion_lines,
     left_of,
-    title,
-    told_apart,
-    varying_keys,
     without_idle_baselines,
 )
 from greenexp.sweep.preflight import Preflight
 from greenexp.sweep.survey import Survey, fetch, survey
+from greenexp.sweep.titles import title, told_apart, varying_keys
 
 
 def surveyed(

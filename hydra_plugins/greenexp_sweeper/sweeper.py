@@ -54,7 +54,8 @@ class GreenexpSweeper(Sweeper):
         from greenexp.cli.sweep import show
         from greenexp.runs.files import claim
         from greenexp.sweep import launch
-        from greenexp.sweep.plan import Exclusion, quoted
+        from greenexp.sweep.plan import Exclusion
+        from greenexp.sweep.titles import quoted
 
         if self._hydra_context is None or self._config is None or self._launcher is None:
             raise RuntimeError("sweep() is called before setup()")

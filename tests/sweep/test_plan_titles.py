@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from greenexp.sweep.plan import Cell, choices_of, quoted, title, told_apart, varying_keys
+from greenexp.sweep.plan import Cell
+from greenexp.sweep.titles import choices_of, quoted, title, told_apart, varying_keys
 
 CHOICES = {"model": "digits_vit", "tactic": "local_pruning", "workload": "quick"}
 
