@@ -27,23 +27,19 @@ sweep: install ## run the study: every embedded model x its tactics
 	$(BIN)/python -m greenexp -m model=all tactic=$(STUDY)
 
 test: lint ## lint, types and the tests that take seconds
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 coverage: install ## the fast tests, and the lines that they cover
 	$(BIN)/python -m pytest --cov=greenexp --cov-report=term:skip-covered
 
-# Compilers warn of themselves. Tests that wait for servers run beside those that convert models; no
-# other two run at once, for most measure something.
+# Compilers warn of themselves. Tests leave CPUs idle half the time, so two run at once; those that
+# test how runs share the CPUs run alone.
 SLOW := $(BIN)/python -m pytest -m 'slow and not gpu' -W default --durations=40
-SERVING := tests/deploy tests/tracking/test_copies.py tests/tracking/test_server.py
-CONVERTING := tests/datasets tests/models tests/tactics
+ALONE := tests/measuring/test_block.py tests/measuring/test_driving.py
 
 test-slow: install ## the tests that take longer: real sweeps, compilers, a browser
-	$(SLOW) -p no:cacheprovider $(SERVING) > .slow-serving.txt 2>&1 & serving=$$!; \
-	$(SLOW) $(CONVERTING); converting=$$?; \
-	wait $$serving; served=$$?; cat .slow-serving.txt; rm .slow-serving.txt; \
-	test $$converting = 0 && test $$served = 0
-	$(SLOW) $(SERVING:%=--ignore=%) $(CONVERTING:%=--ignore=%)
+	$(SLOW) -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(SLOW) $(ALONE)
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

@@ -17,9 +17,10 @@ from greenexp.errors import BadInput
 # What a developer's shell says of MLflow is nothing to a test.
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
     os.environ.pop(name, None)
-# Of this session alone: other measurements on the machine hold a lock in the usual place.
+# Of this process alone: other measurements on the machine hold a lock in the usual place. It has a
+# short path, for sockets: beside that of the process that leads in pytest-xdist, not inside it.
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
-TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-")
+TEMPORARY = tempfile.mkdtemp(prefix="greenexp-tests-", dir=os.environ["PYTEST_DEBUG_TEMPROOT"])
 os.environ["TMPDIR"] = tempfile.tempdir = TEMPORARY
 # At the very end: multiprocessing removes folders of its own in it.
 Finalize(None, shutil.rmtree, [TEMPORARY], {"ignore_errors": True}, exitpriority=-1000)
